@@ -1,0 +1,15 @@
+//! An authoritative DNS server whose records follow the health of what they point to.
+//!
+//! ```text
+//! sources ──▶ registry ──▶ health ──▶ snapshot ──▶ answer ──▶ transport
+//! what should  one catalogue  who is fit   the truth,   Question ×   bytes in,
+//! exist        of it all      to serve     frozen       Snapshot     bytes out
+//! ```
+//!
+//! Left of the snapshot everything may be slow, may wait and may fail. Right of it everything is
+//! synchronous and total. Between stages there are only values. The modules stand here in the
+//! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
+
+pub mod diagnostic;
+pub mod model;
+pub mod sources;

@@ -1,0 +1,2 @@
+//! livezone
+fn main() {}

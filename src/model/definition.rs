@@ -1,0 +1,115 @@
+//! Registrations as written: what a file says of services, checked key by key, with the place of
+//! each thing that another file may yet contradict. Defaults are applied by `registry`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::check::Kind;
+use crate::model::health::Verdict;
+use crate::model::name::Label;
+use crate::model::service::{Tag, Weights};
+use crate::model::zone::{TtlSetting, WhenUnhealthy};
+
+/// All that one file registers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// The file as diagnostics name it.
+    pub path: Arc<Path>,
+    /// Its text, for the carets of complaints that other files cause.
+    pub text: Arc<str>,
+    /// In the order written; one name may come several times.
+    pub services: Vec<Arc<ServiceDefinition>>,
+}
+
+/// A value and the octets of the text that say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// What is said.
+    pub value: T,
+    /// Where.
+    pub span: Range<usize>,
+}
+
+impl<T> Placed<T> {
+    /// `value`, said at `span`.
+    pub fn new(value: T, span: Range<usize>) -> Self {
+        Self { value, span }
+    }
+}
+
+/// A service as one file writes it; what is left out is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceDefinition {
+    /// Its name, placed.
+    pub name: Placed<Label>,
+    /// Keys that the service has once, whichever file says them first.
+    pub port: Option<Placed<u16>>,
+    /// Carried by every instance of this definition.
+    pub tags: Vec<Tag>,
+    /// TXT.
+    pub meta: Option<Placed<BTreeMap<String, String>>>,
+    /// While all is settled.
+    pub ttl: Option<Placed<TtlSetting>>,
+    /// While suspect.
+    pub min_ttl: Option<Placed<Duration>>,
+    /// When nothing is eligible.
+    pub when_unhealthy: Option<Placed<WhenUnhealthy>>,
+    /// 0 is no limit.
+    pub max_answers: Option<Placed<usize>>,
+    /// Run against every instance of this definition.
+    pub checks: Vec<CheckDefinition>,
+    /// In the order written.
+    pub instances: Vec<InstanceDefinition>,
+}
+
+/// An instance as written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceDefinition {
+    /// Given or derived (`<service>-<address with dashes>[-<port>]`), placed at the key or at the
+    /// instance.
+    pub id: Placed<Label>,
+    /// At least one, each once.
+    pub addresses: Vec<IpAddr>,
+    /// Its own, else the service's.
+    pub port: Option<u16>,
+    /// Added to the service's.
+    pub tags: Vec<Tag>,
+    /// Left out: 1 and 1.
+    pub weights: Weights,
+    /// Left out: 0.
+    pub priority: u16,
+    /// Its own TXT.
+    pub meta: BTreeMap<String, String>,
+    /// Its own checks.
+    pub checks: Vec<CheckDefinition>,
+}
+
+/// A check as written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckDefinition {
+    /// Given or derived from what it asks; unique in its list.
+    pub id: Arc<str>,
+    /// How it asks.
+    pub kind: Arc<Kind>,
+    /// The times and thresholds that it sets itself.
+    pub policy: PolicyDefinition,
+    /// `status`.
+    pub initial: Option<Verdict>,
+}
+
+/// Times and thresholds where they are written; the rest is inherited from `[health]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields of `check::Policy`")]
+pub struct PolicyDefinition {
+    pub interval: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub fast_interval: Option<Duration>,
+    pub failures_before_critical: Option<u32>,
+    pub failures_before_warning: Option<u32>,
+    pub success_before_passing: Option<u32>,
+    pub immediate_status: Option<Vec<u16>>,
+}

@@ -1,0 +1,104 @@
+//! What checks find, and the words for what has been established from it.
+
+use std::sync::Arc;
+
+/// What one check, or an instance's checks together, say of it (Consul's three words).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the field's own words")]
+pub enum Verdict {
+    Passing,
+    Warning,
+    Critical,
+}
+
+/// What one run of a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// As expected.
+    Pass,
+    /// Fit to serve, with a complaint (HTTP 429): a success to every counter.
+    Warn,
+    /// Counts one failure.
+    Fail,
+    /// Counts as all the failures at once (`immediate_status`).
+    FailAtOnce,
+    /// Our own machine stood in the way: no evidence of anything.
+    Nothing,
+}
+
+impl Finding {
+    /// The label in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "passing",
+            Self::Warn => "warning",
+            Self::Fail | Self::FailAtOnce => "critical",
+            Self::Nothing => "none",
+        }
+    }
+
+    /// Every word, for metrics that show all families from the start.
+    pub const WORDS: [&'static str; 4] = ["passing", "warning", "critical", "none"];
+}
+
+/// The outcome of one run: what was found, and in which words to show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What counts.
+    pub finding: Finding,
+    /// A short reason for people and for extended errors: "connection refused", "HTTP 503".
+    pub reason: Arc<str>,
+}
+
+impl Outcome {
+    /// A finding with its reason.
+    pub fn new(finding: Finding, reason: impl Into<Arc<str>>) -> Self {
+        Self { finding, reason: reason.into() }
+    }
+}
+
+/// The states of an instance as status and metrics show them. The order is from best to worst: of
+/// several checks the worst counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    /// No check is registered: served, and not called passing.
+    Unchecked,
+    /// Served.
+    Passing,
+    /// Served, with failures not yet cleared.
+    Suspect,
+    /// Served unless `only_passing`.
+    Warning,
+    /// No outcome yet: not served.
+    Unknown,
+    /// Not served, with successes since it was critical.
+    Recovering,
+    /// Not served.
+    Critical,
+}
+
+impl Condition {
+    /// All of them, from best to worst.
+    pub const ALL: [Self; 7] = [
+        Self::Unchecked,
+        Self::Passing,
+        Self::Suspect,
+        Self::Warning,
+        Self::Unknown,
+        Self::Recovering,
+        Self::Critical,
+    ];
+
+    /// As JSON and metrics spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Passing => "passing",
+            Self::Suspect => "suspect",
+            Self::Warning => "warning",
+            Self::Unknown => "unknown",
+            Self::Recovering => "recovering",
+            Self::Critical => "critical",
+        }
+    }
+}

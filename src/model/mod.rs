@@ -1,0 +1,10 @@
+//! The nouns: what every stage of the pipeline speaks of, on std and ipnet alone.
+
+pub mod check;
+pub mod definition;
+pub mod dns;
+pub mod health;
+pub mod name;
+pub mod service;
+pub mod time;
+pub mod zone;

@@ -1,0 +1,184 @@
+//! Services and instances as the catalogue holds them: merged, every default applied.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::check::{Check, Kind, Policy};
+use crate::model::name::{Label, LabelError, Name};
+use crate::model::zone::{TtlSetting, WhenUnhealthy};
+
+/// The TTL of `"auto"` for a service without checks.
+const UNCHECKED_TTL: Duration = Duration::from_secs(5);
+
+/// A service's name in its zone: what a registration and a question agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceKey {
+    /// The zone's apex.
+    pub zone: Name,
+    /// The label below it.
+    pub name: Label,
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.name, self.zone)
+    }
+}
+
+/// A tag: one or more labels joined by dots, folded.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(Arc<str>);
+
+impl Tag {
+    /// Checks each label and folds the text.
+    pub fn parse(text: &str) -> Result<Self, LabelError> {
+        for label in text.split('.') {
+            Label::parse(label)?;
+        }
+        Ok(Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// The folded text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for Tag {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// SRV weights by verdict, as Consul has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Weights {
+    /// While passing; 1 to 65535.
+    pub passing: u16,
+    /// While warning; 0 to 65535.
+    pub warning: u16,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { passing: 1, warning: 1 }
+    }
+}
+
+/// A service of the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its zone and name.
+    pub key: ServiceKey,
+    /// The TXT records.
+    pub meta: BTreeMap<String, String>,
+    /// TTL in seconds while all is settled.
+    pub ttl: u32,
+    /// TTL in seconds while an instance in the answer is suspect.
+    pub min_ttl: u32,
+    /// What to answer when nothing is eligible.
+    pub when_unhealthy: WhenUnhealthy,
+    /// Whether a warning takes an instance out.
+    pub only_passing: bool,
+    /// At most so many A, AAAA or SRV records an answer; 0 is no limit.
+    pub max_answers: usize,
+    /// In the order registered: files by byte order of path, then as written.
+    pub instances: Vec<Instance>,
+}
+
+/// An instance of the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Unique within the service; a name in DNS.
+    pub id: Label,
+    /// Where it is reached; at least one, each once.
+    pub addresses: Vec<IpAddr>,
+    /// Where it listens; without one it has no SRV record.
+    pub port: Option<u16>,
+    /// The service's and its own, each once, sorted.
+    pub tags: Vec<Tag>,
+    /// SRV weights.
+    pub weights: Weights,
+    /// SRV priority; lower is preferred.
+    pub priority: u16,
+    /// Its own TXT records.
+    pub meta: BTreeMap<String, String>,
+    /// The service's and its own.
+    pub checks: Vec<Check>,
+    /// Who registered it.
+    pub source: Arc<Path>,
+}
+
+impl Instance {
+    /// Whether it carries `tag` (folded).
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|t| t.as_str() == tag)
+    }
+
+    /// Where `check` connects to when it is run against `address`; `None` when neither the check
+    /// nor the instance names a port.
+    pub fn target(&self, check: &Check, address: IpAddr) -> Option<SocketAddr> {
+        let port = match &*check.kind {
+            Kind::Http(http) => {
+                if let Some(elsewhere) = http.connect {
+                    return Some(elsewhere);
+                }
+                http.port
+            }
+            Kind::Tcp(tcp) => tcp.port,
+        };
+        Some(SocketAddr::new(address, port.or(self.port)?))
+    }
+}
+
+/// The TTL in whole seconds while all is settled: `"auto"` is the smallest over the checks of the
+/// time that removal takes after the first failure, plus `min_ttl`; 5 s without checks.
+pub fn settled_ttl<'a>(
+    setting: TtlSetting,
+    min_ttl: Duration,
+    policies: impl Iterator<Item = &'a Policy>,
+) -> u32 {
+    let ttl = match setting {
+        TtlSetting::Fixed(ttl) => ttl,
+        TtlSetting::Auto => {
+            policies.map(|p| p.confirmation() + min_ttl).min().unwrap_or(UNCHECKED_TTL)
+        }
+    };
+    ttl_seconds(ttl)
+}
+
+/// A TTL rounded down to seconds and kept within 31 bits (RFC 2181 section 8).
+pub fn ttl_seconds(ttl: Duration) -> u32 {
+    u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX).min(i32::MAX.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_ttl_is_one_second_by_default_and_five_without_checks() {
+        let min = Duration::from_secs(1);
+        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&Policy::default()].into_iter()), 1);
+        assert_eq!(settled_ttl(TtlSetting::Auto, min, std::iter::empty()), 5);
+        let slow = Policy { fast_interval: Duration::from_secs(2), ..Policy::default() };
+        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow].into_iter()), 5);
+        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow, &Policy::default()].into_iter()), 1);
+    }
+
+    #[test]
+    fn ttls_are_rounded_down() {
+        assert_eq!(ttl_seconds(Duration::from_millis(1999)), 1);
+        assert_eq!(ttl_seconds(Duration::from_secs(u64::MAX)), 0x7fff_ffff);
+    }
+}
