@@ -10,6 +10,13 @@
 //! synchronous and total. Between stages there are only values. The modules stand here in the
 //! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
 
+pub mod answer;
+pub mod config;
 pub mod diagnostic;
+pub mod engine;
+pub mod health;
 pub mod model;
+pub mod registry;
+pub mod snapshot;
 pub mod sources;
+pub mod wire;

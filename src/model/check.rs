@@ -145,7 +145,13 @@ impl Policy {
     /// The time from the first failed outcome to the last that removes, when each fails at once:
     /// D2 of the TTL rule.
     pub fn confirmation(&self) -> Duration {
-        self.fast_interval * self.failures_before_critical.saturating_sub(1)
+        self.fast_interval.saturating_mul(self.failures_before_critical.saturating_sub(1))
+    }
+
+    /// The longest from a death to its removal: a whole interval, then every failure a timeout.
+    pub fn detection(&self) -> Duration {
+        let timeouts = self.timeout.saturating_mul(self.failures_before_critical);
+        self.interval.saturating_add(timeouts).saturating_add(self.confirmation())
     }
 }
 

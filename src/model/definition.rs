@@ -48,7 +48,8 @@ pub struct ServiceDefinition {
     pub name: Placed<Label>,
     /// Keys that the service has once, whichever file says them first.
     pub port: Option<Placed<u16>>,
-    /// Carried by every instance of this definition.
+    /// Carried by every instance of the service, like every key above and below: the first file
+    /// that writes one says it for all.
     pub tags: Vec<Tag>,
     /// TXT.
     pub meta: Option<Placed<BTreeMap<String, String>>>,
@@ -60,7 +61,7 @@ pub struct ServiceDefinition {
     pub when_unhealthy: Option<Placed<WhenUnhealthy>>,
     /// 0 is no limit.
     pub max_answers: Option<Placed<usize>>,
-    /// Run against every instance of this definition.
+    /// Run against every instance of the service.
     pub checks: Vec<CheckDefinition>,
     /// In the order written.
     pub instances: Vec<InstanceDefinition>,

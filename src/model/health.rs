@@ -65,10 +65,10 @@ pub enum Condition {
     Unchecked,
     /// Served.
     Passing,
-    /// Served, with failures not yet cleared.
-    Suspect,
     /// Served unless `only_passing`.
     Warning,
+    /// Served, with failures not yet cleared.
+    Suspect,
     /// No outcome yet: not served.
     Unknown,
     /// Not served, with successes since it was critical.
@@ -82,8 +82,8 @@ impl Condition {
     pub const ALL: [Self; 7] = [
         Self::Unchecked,
         Self::Passing,
-        Self::Suspect,
         Self::Warning,
+        Self::Suspect,
         Self::Unknown,
         Self::Recovering,
         Self::Critical,

@@ -96,6 +96,14 @@ pub struct Service {
     pub instances: Vec<Instance>,
 }
 
+impl Service {
+    /// The longest that a death takes to be seen: an interval, and every failure a timeout.
+    pub fn detection(&self) -> Duration {
+        let policies = self.instances.iter().flat_map(|i| &i.checks).map(|c| &*c.policy);
+        policies.map(Policy::detection).max().unwrap_or_default()
+    }
+}
+
 /// An instance of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {

@@ -1,0 +1,305 @@
+//! The records of what was found, by type.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::answer::Answer;
+use crate::model::dns::{ExtendedError, Owner, Rdata, Record, Rtype};
+use crate::model::health::Condition;
+use crate::model::name::{Name, NameError};
+use crate::model::service::Instance;
+use crate::snapshot::service::{Fitness, Selection, ServiceView, Target};
+use crate::snapshot::zone::{STATIC_TTL, Zone};
+
+/// RFC 8482 section 4.1 lets ANY be answered with one `RRset`: the first of these that there is.
+const ANY_ORDER: [Rtype; 4] = [Rtype::A, Rtype::AAAA, Rtype::SRV, Rtype::TXT];
+
+fn found(records: Vec<Record<'_>>) -> Answer<'_> {
+    Answer::Found { records, additional: Vec::new(), note: None }
+}
+
+fn at_question(ttl: u32, data: Rdata<'_>) -> Record<'_> {
+    Record { owner: Owner::Question, ttl, data }
+}
+
+/// The apex: SOA and NS.
+pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
+    match rtype {
+        Rtype::SOA | Rtype::ANY => {
+            found(vec![at_question(zone.soa.minimum, Rdata::Soa(&zone.soa))])
+        }
+        Rtype::NS => {
+            let servers = &zone.facts.nameservers;
+            let records =
+                servers.iter().map(|name| at_question(STATIC_TTL, Rdata::Ns(name))).collect();
+            let additional = servers
+                .iter()
+                .filter_map(|name| Some((name, zone.facts.statics.get(name)?)))
+                .flat_map(|(name, addresses)| {
+                    addresses.iter().map(|&address| Record {
+                        owner: Owner::Name(Cow::Borrowed(name)),
+                        ttl: STATIC_TTL,
+                        data: Rdata::address(address),
+                    })
+                })
+                .collect();
+            Answer::Found { records, additional, note: None }
+        }
+        _ => Answer::NoData { zone, reason: None },
+    }
+}
+
+/// A static name's addresses.
+pub fn addresses<'s>(zone: &'s Zone, rtype: Rtype, addresses: &[IpAddr]) -> Answer<'s> {
+    let of = |rtype: Rtype| -> Vec<Record<'s>> {
+        let data = addresses.iter().map(|&address| Rdata::address(address));
+        data.filter(|d| d.rtype() == rtype).map(|d| at_question(STATIC_TTL, d)).collect()
+    };
+    or_nodata(zone, one_rrset(rtype, of))
+}
+
+/// An `addr` name's one address.
+pub fn address(zone: &Zone, rtype: Rtype, address: IpAddr, ttl: u32) -> Answer<'_> {
+    let data = Rdata::address(address);
+    if rtype == data.rtype() || rtype == Rtype::ANY {
+        found(vec![at_question(ttl, data)])
+    } else {
+        Answer::NoData { zone, reason: None }
+    }
+}
+
+/// One instance, whatever its state: its fit addresses, or all when none is.
+pub fn instance<'s>(
+    zone: &'s Zone,
+    view: &'s ServiceView,
+    place: usize,
+    rtype: Rtype,
+) -> Answer<'s> {
+    let Some(instance) = view.service.instances.get(place) else {
+        return Answer::NoData { zone, reason: None };
+    };
+    let targets = view.targets_of(place);
+    let suspect = |t: &Target| matches!(t.standing.fitness, Fitness::Fit { suspect: true, .. });
+    let service = &view.service;
+    let ttl = if targets.iter().any(suspect) { service.min_ttl } else { service.ttl };
+    let of = |rtype: Rtype| -> Vec<Record<'s>> {
+        match rtype {
+            Rtype::A | Rtype::AAAA => addresses_of(view, place)
+                .map(Rdata::address)
+                .filter(|data| data.rtype() == rtype)
+                .map(|data| at_question(ttl, data))
+                .collect(),
+            Rtype::SRV => {
+                srv(zone, view, place).map(|data| at_question(ttl, data)).into_iter().collect()
+            }
+            Rtype::TXT => txt(&instance.meta, service.ttl),
+            _ => Vec::new(),
+        }
+    };
+    let records = one_rrset(rtype, of);
+    let additional = additional(view, &records, &[place], ttl);
+    if records.is_empty() {
+        return Answer::NoData { zone, reason: None };
+    }
+    Answer::Found { records, additional, note: None }
+}
+
+fn or_nodata<'s>(zone: &'s Zone, records: Vec<Record<'s>>) -> Answer<'s> {
+    if records.is_empty() { Answer::NoData { zone, reason: None } } else { found(records) }
+}
+
+/// The records of `rtype`; for ANY the first `RRset` there is.
+fn one_rrset<'s>(rtype: Rtype, mut of: impl FnMut(Rtype) -> Vec<Record<'s>>) -> Vec<Record<'s>> {
+    if rtype != Rtype::ANY {
+        return of(rtype);
+    }
+    ANY_ORDER.into_iter().map(of).find(|records| !records.is_empty()).unwrap_or_default()
+}
+
+fn txt<'s>(meta: &'s BTreeMap<String, String>, ttl: u32) -> Vec<Record<'s>> {
+    let pair = |(key, value): (&'s String, &'s String)| Cow::Owned(format!("{key}={value}"));
+    meta.iter().map(pair).map(|text| at_question(ttl, Rdata::Txt(text))).collect()
+}
+
+/// The addresses of an instance that its name answers: the fit ones, or all when none is.
+fn addresses_of(view: &ServiceView, place: usize) -> impl Iterator<Item = IpAddr> {
+    let targets = view.targets_of(place);
+    let any = targets.iter().any(|t| view.is_eligible(t));
+    targets.iter().filter(move |t| !any || view.is_eligible(t)).map(|t| t.address)
+}
+
+/// Whether a tag of the same text takes the instance's name.
+fn is_hidden(view: &ServiceView, instance: &Instance) -> bool {
+    view.tags.contains_key(instance.id.as_str())
+}
+
+/// The SRV record of an instance that has a port. Its target is the instance's name, or the
+/// `addr` name of its first address where a tag hides that.
+fn srv<'s>(zone: &Zone, view: &ServiceView, place: usize) -> Option<Rdata<'s>> {
+    let instance = view.service.instances.get(place)?;
+    let apex = &zone.facts.apex;
+    let target = if is_hidden(view, instance) {
+        addr_name(apex, addresses_of(view, place).next()?)
+    } else {
+        apex.child(view.service.key.name.as_str())
+            .and_then(|service| service.child(instance.id.as_str()))
+    };
+    Some(Rdata::Srv {
+        priority: instance.priority,
+        weight: weight(view, place, instance),
+        port: instance.port?,
+        // A name over 255 octets cannot be registered: `sources` measures it.
+        target: Cow::Owned(target.ok()?),
+    })
+}
+
+fn addr_name(apex: &Name, address: IpAddr) -> Result<Name, NameError> {
+    let hex = match address {
+        IpAddr::V4(v4) => format!("{:08x}", v4.to_bits()),
+        IpAddr::V6(v6) => format!("{:032x}", v6.to_bits()),
+    };
+    apex.child("addr")?.child(&hex)
+}
+
+/// The weight for the instance's state: warning when each of its fit addresses is.
+fn weight(view: &ServiceView, place: usize, instance: &Instance) -> u16 {
+    let mut fit = view.targets_of(place).iter().filter(|t| view.is_eligible(t)).peekable();
+    let any = fit.peek().is_some();
+    let warning =
+        any && fit.all(|t| matches!(t.standing.fitness, Fitness::Fit { warning: true, .. }));
+    if warning { instance.weights.warning } else { instance.weights.passing }
+}
+
+/// The addresses of the SRV records' targets, in the same order.
+fn additional<'s>(
+    view: &'s ServiceView,
+    records: &[Record<'s>],
+    places: &[usize],
+    ttl: u32,
+) -> Vec<Record<'s>> {
+    let mut additional = Vec::new();
+    for (index, (record, &place)) in records.iter().zip(places).enumerate() {
+        if record.data.rtype() != Rtype::SRV {
+            continue;
+        }
+        let hidden = view.service.instances.get(place).is_some_and(|i| is_hidden(view, i));
+        // An `addr` name has the one address that it spells.
+        let count = if hidden { 1 } else { usize::MAX };
+        for address in addresses_of(view, place).take(count) {
+            let data = Rdata::address(address);
+            additional.push(Record { owner: Owner::Target(index), ttl, data });
+        }
+    }
+    additional
+}
+
+/// A service's name with the tags asked for, and what they select.
+#[derive(Debug)]
+pub struct Selected<'s> {
+    /// The service's zone.
+    pub zone: &'s Zone,
+    /// The service.
+    pub view: &'s ServiceView,
+    /// Folded; empty for the service itself.
+    pub tags: Vec<String>,
+    /// What is answered.
+    pub selection: Cow<'s, Selection>,
+}
+
+impl<'s> Selected<'s> {
+    /// The answer for one type.
+    pub fn answer(&self, rtype: Rtype, rng: &mut fastrand::Rng) -> Answer<'s> {
+        let mut places = Vec::new();
+        let records = one_rrset(rtype, |rtype| self.records(rtype, rng, &mut places));
+        if records.is_empty() {
+            return Answer::NoData { zone: self.zone, reason: self.why_empty(rtype) };
+        }
+        let additional = additional(self.view, &records, &places, self.selection.ttl);
+        Answer::Found { records, additional, note: self.note(rtype) }
+    }
+
+    fn records(
+        &self,
+        rtype: Rtype,
+        rng: &mut fastrand::Rng,
+        places: &mut Vec<usize>,
+    ) -> Vec<Record<'s>> {
+        let selection = &self.selection;
+        let limit = self.view.service.max_answers;
+        let ttl = selection.ttl;
+        match rtype {
+            Rtype::A => {
+                let drawn = selection.a.draw(rng, limit);
+                drawn.into_iter().map(|&a| at_question(ttl, Rdata::A(a))).collect()
+            }
+            Rtype::AAAA => {
+                let drawn = selection.aaaa.draw(rng, limit);
+                drawn.into_iter().map(|&a| at_question(ttl, Rdata::Aaaa(a))).collect()
+            }
+            Rtype::SRV => {
+                let mut records = Vec::new();
+                for &place in selection.srv.draw(rng, limit) {
+                    if let Some(data) = srv(self.zone, self.view, place) {
+                        records.push(at_question(ttl, data));
+                        places.push(place);
+                    }
+                }
+                records
+            }
+            Rtype::TXT => txt(&self.view.service.meta, self.view.service.ttl),
+            _ => Vec::new(),
+        }
+    }
+
+    /// RFC 8914: answered although nothing is healthy.
+    fn note(&self, rtype: Rtype) -> Option<ExtendedError> {
+        let of_health = rtype != Rtype::TXT;
+        (self.selection.stale && of_health)
+            .then(|| ExtendedError::new(ExtendedError::STALE_ANSWER, self.health_in_words(rtype)))
+    }
+
+    /// RFC 8914: why there is nothing, when instances are registered that would have answered.
+    fn why_empty(&self, rtype: Rtype) -> Option<ExtendedError> {
+        let registered = self.members(rtype).next().is_some();
+        registered.then(|| ExtendedError::new(ExtendedError::OTHER, self.health_in_words(rtype)))
+    }
+
+    /// `web: 0 of 3 healthy: connection refused`.
+    fn health_in_words(&self, rtype: Rtype) -> String {
+        let mut instances: Vec<usize> = self.members(rtype).map(|t| t.instance).collect();
+        instances.dedup();
+        let name: String = self
+            .tags
+            .iter()
+            .flat_map(|tag| [tag.as_str(), "."])
+            .chain([self.view.service.key.name.as_str()])
+            .collect();
+        let mut text = format!("{name}: 0 of {} healthy", instances.len());
+        let reason = self.members(rtype).find_map(|t| match &t.standing.reason {
+            Some(reason) => Some(&**reason),
+            None => (t.standing.condition == Condition::Unknown).then_some("no outcome yet"),
+        });
+        if let Some(reason) = reason {
+            text.push_str(": ");
+            text.push_str(reason);
+        }
+        text
+    }
+
+    /// The targets that would answer a question of this type if they were healthy.
+    fn members(&self, rtype: Rtype) -> impl Iterator<Item = &'s Target> {
+        let view = self.view;
+        view.targets.iter().filter(move |target| {
+            let Some(instance) = view.service.instances.get(target.instance) else { return false };
+            let answers = match rtype {
+                Rtype::A => target.address.is_ipv4(),
+                Rtype::AAAA => target.address.is_ipv6(),
+                Rtype::SRV => instance.port.is_some(),
+                Rtype::ANY => true,
+                _ => false,
+            };
+            answers && self.tags.iter().all(|tag| instance.has_tag(tag))
+        })
+    }
+}

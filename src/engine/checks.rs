@@ -1,0 +1,156 @@
+//! What the world knows of each check, and what an outcome does to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::turn::{Start, Turn};
+use crate::engine::world::World;
+use crate::health::scheduler::{CheckId, Class};
+use crate::health::state::{Next, State};
+use crate::model::check::{Check, Probe};
+use crate::model::health::{Finding, Outcome};
+use crate::model::service::ServiceKey;
+use crate::model::time::{Instant, Now};
+
+/// A settled check starts within this part of its interval, before or after: rounds never fall
+/// into step.
+const JITTER: f64 = 0.1;
+
+/// One check of one target.
+#[derive(Clone, Debug)]
+pub(super) struct CheckState {
+    pub(super) service: ServiceKey,
+    pub(super) check: Check,
+    pub(super) probe: Probe,
+    pub(super) state: State,
+    pub(super) voice: Voice,
+    /// What the last outcome said.
+    pub(super) reason: Option<Arc<str>>,
+    /// When the last run started.
+    pub(super) started: Option<Instant>,
+    /// Whether its rounds have been spread over the interval yet.
+    pub(super) spread: bool,
+}
+
+/// Whether a check has had an outcome, and what it means until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// None yet: the target waits for it.
+    Awaited,
+    /// None yet, and the target is served meanwhile: the check is new, the target is not.
+    Provisional,
+    /// At least one.
+    Heard,
+}
+
+impl CheckState {
+    /// Whether it has a say in what its target is worth.
+    pub(super) fn counts(&self) -> bool {
+        self.voice != Voice::Provisional
+    }
+
+    /// Whether it has had an outcome.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.voice == Voice::Heard
+    }
+
+    fn class(&self) -> Class {
+        match self.state {
+            State::Unknown | State::Passing { .. } => Class::Settled,
+            State::Suspect { .. } | State::Critical { .. } | State::Recovering { .. } => {
+                Class::Troubled
+            }
+        }
+    }
+}
+
+impl World {
+    /// Registers a new check of a target; its first run is due at once.
+    pub(super) fn add_check(&mut self, state: CheckState, now: Now) -> CheckId {
+        self.last_check = CheckId(self.last_check.0 + 1);
+        let id = self.last_check;
+        self.scheduler.plan(id, state.class(), now.mono);
+        self.checks.insert(id, state);
+        id
+    }
+
+    /// Forgets a check; a run of it is ended.
+    pub(super) fn remove_check(&mut self, id: CheckId, turn: &mut Turn) {
+        self.checks.remove(&id);
+        if self.scheduler.remove(id) {
+            turn.effects.stop.push(id);
+        }
+    }
+
+    /// Gives a check that asks the same as before its new thresholds and times; every verdict
+    /// stays.
+    pub(super) fn retime(&mut self, id: CheckId, check: &Check, probe: Probe, now: Now) {
+        let Some(state) = self.checks.get_mut(&id) else { return };
+        let same = state.check.policy == check.policy;
+        state.check = check.clone();
+        state.probe = probe;
+        if !same {
+            self.plan(id, now);
+        }
+    }
+
+    /// Takes one outcome in.
+    pub(super) fn outcome(&mut self, id: CheckId, outcome: Outcome, turn: &mut Turn) {
+        if !self.scheduler.finish(id) {
+            return;
+        }
+        let Some(check) = self.checks.get_mut(&id) else { return };
+        check.state = check.state.step(outcome.finding, &check.check.policy);
+        check.reason = Some(outcome.reason);
+        if outcome.finding != Finding::Nothing {
+            check.voice = Voice::Heard;
+        }
+        let service = check.service.clone();
+        self.plan(id, turn.now);
+        self.assess(&service, turn);
+        self.hear(&service, turn);
+    }
+
+    /// A service waits until each of its checks has had one outcome.
+    pub(super) fn hear(&mut self, key: &ServiceKey, turn: &mut Turn) {
+        let Some(state) = self.services.get_mut(key).filter(|state| state.waiting) else { return };
+        let mut checks = state.targets.iter().flat_map(|target| &target.checks);
+        if checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken)) {
+            state.waiting = false;
+            turn.dirty.insert(key.clone());
+        }
+    }
+
+    /// Sets the next start of a check that is not running. The second round is spread evenly over
+    /// the interval; later ones keep their place but for the jitter.
+    fn plan(&mut self, id: CheckId, now: Now) {
+        let Some(check) = self.checks.get_mut(&id) else { return };
+        let due = match check.state.next(&check.check.policy) {
+            Next::AfterEnd(wait) => now.mono + wait,
+            Next::AfterStart(interval) => {
+                let factor = if check.spread {
+                    1.0 + JITTER * (2.0 * self.rng.f64() - 1.0)
+                } else {
+                    1.0 - self.rng.f64()
+                };
+                check.spread = true;
+                check.started.unwrap_or(now.mono) + scale(interval, factor)
+            }
+        };
+        self.scheduler.plan(id, check.class(), due.max(now.mono));
+    }
+
+    /// Starts what is due, as far as there are slots.
+    pub(super) fn start_due(&mut self, turn: &mut Turn) {
+        while let Some((id, due)) = self.scheduler.start(turn.now.mono) {
+            let Some(check) = self.checks.get_mut(&id) else { continue };
+            check.started = Some(turn.now.mono);
+            let lag = turn.now.mono.since(due);
+            turn.effects.start.push(Start { id, probe: check.probe.clone(), lag });
+        }
+    }
+}
+
+fn scale(interval: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(interval.as_secs_f64() * factor).unwrap_or(interval)
+}

@@ -1,0 +1,12 @@
+//! Where the left half meets: one world, one pure turn, one task that feeds and obeys it.
+//!
+//! Events go in: a source's changed files, outcomes of checks, a timer. Effects come out: checks
+//! to start and to stop, a snapshot to publish, lines to log. Scenario tests drive [`turn::turn`]
+//! with no clock, no socket and no task.
+
+pub mod checks;
+pub mod files;
+pub mod report;
+
+pub mod turn;
+pub mod world;

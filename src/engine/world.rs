@@ -1,0 +1,327 @@
+//! The world: everything known left of the snapshot, owned by one task.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::engine::checks::CheckState;
+use crate::engine::files::FileState;
+use crate::engine::turn::{Transition, Turn};
+use crate::health::scheduler::{CheckId, Scheduler};
+use crate::model::check::Policy;
+use crate::model::health::Condition;
+use crate::model::name::Name;
+use crate::model::service::{Service, ServiceKey};
+use crate::model::time::{Instant, Now};
+use crate::model::zone::ZoneSettings;
+use crate::snapshot::service::{Fitness, Standing, Target, build};
+use crate::snapshot::zone::Zone;
+use crate::snapshot::{Rules, Snapshot};
+
+/// What the configuration says to the world.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The defaults of every check.
+    pub policy: Policy,
+    /// How long a start waits for first outcomes.
+    pub first_round: Duration,
+    /// How many checks may run at once.
+    pub max_in_flight: usize,
+    /// Addresses to check from, at most one a family.
+    pub source: Vec<IpAddr>,
+    /// What the configuration says of answering.
+    pub rules: Rules,
+}
+
+impl Settings {
+    /// The address to ask `target` from.
+    pub(super) fn source_for(&self, target: IpAddr) -> Option<IpAddr> {
+        self.source.iter().copied().find(|source| source.is_ipv4() == target.is_ipv4())
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct World {
+    pub(super) settings: Settings,
+    pub(super) zones: BTreeMap<Name, ZoneState>,
+    pub(super) files: BTreeMap<Arc<Path>, FileState>,
+    /// The files that define each service, in order of precedence.
+    pub(super) contributors: HashMap<ServiceKey, BTreeSet<Arc<Path>>>,
+    pub(super) services: BTreeMap<ServiceKey, ServiceState>,
+    pub(super) checks: HashMap<CheckId, CheckState>,
+    pub(super) last_check: CheckId,
+    pub(super) scheduler: Scheduler,
+    /// Draws jitter; seeded by whoever makes the world.
+    pub(super) rng: fastrand::Rng,
+    /// What is served, and the base of what is served next.
+    snapshot: Snapshot,
+    /// The largest serial used: a zone that comes back goes on from here.
+    last_serial: u32,
+    pub(super) first_round_ends: Option<Instant>,
+    conditions: BTreeMap<Condition, usize>,
+}
+
+/// A zone and its settings.
+#[derive(Debug)]
+pub(super) struct ZoneState {
+    pub(super) settings: ZoneSettings,
+    pub(super) defaults: ZoneSettings,
+    pub(super) file: ZoneFile,
+}
+
+/// What has become of a zone's zone.toml.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ZoneFile {
+    /// There is none: the defaults hold.
+    Absent,
+    /// There is one that has never parsed: defaults are not what its owner wrote.
+    NeverParsed,
+    /// It parsed at least once.
+    Parsed,
+}
+
+/// A service with what is known of its targets.
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    pub(super) service: Arc<Service>,
+    /// What lost to what among its files.
+    pub(super) conflicts: Vec<Diagnostic>,
+    /// One an instance, in the same order.
+    pub(super) instances: Vec<InstanceState>,
+    /// One an address of each instance, in the order of the instances.
+    pub(super) targets: Vec<TargetState>,
+    /// First outcomes are awaited.
+    pub(super) waiting: bool,
+}
+
+/// What status shows of an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InstanceState {
+    pub(super) condition: Condition,
+    pub(super) since: Now,
+}
+
+/// One address of one instance.
+#[derive(Clone, Debug)]
+pub(super) struct TargetState {
+    pub(super) instance: usize,
+    pub(super) address: IpAddr,
+    /// In the order of the instance's checks.
+    pub(super) checks: Vec<CheckId>,
+    pub(super) standing: Standing,
+}
+
+impl World {
+    /// An empty world. `first_serial` is the serial that every zone starts from, `seed` is what
+    /// jitter is drawn from.
+    pub fn new(settings: Settings, first_serial: u32, seed: u64) -> Self {
+        Self {
+            scheduler: Scheduler::new(settings.max_in_flight),
+            snapshot: Snapshot::empty(settings.rules.clone()),
+            settings,
+            zones: BTreeMap::new(),
+            files: BTreeMap::new(),
+            contributors: HashMap::new(),
+            services: BTreeMap::new(),
+            checks: HashMap::new(),
+            last_check: CheckId(0),
+            rng: fastrand::Rng::with_seed(seed),
+            last_serial: first_serial,
+            first_round_ends: None,
+            conditions: BTreeMap::new(),
+        }
+    }
+
+    /// Whether no service waits for its first outcomes.
+    pub fn is_ready(&self) -> bool {
+        self.first_round_ends.is_some() && self.waiting().next().is_none()
+    }
+
+    /// The services that still wait for first outcomes.
+    pub fn waiting(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.services.iter().filter(|(_, state)| state.waiting).map(|(key, _)| key)
+    }
+
+    /// How many instances are in `condition`.
+    pub fn count(&self, condition: Condition) -> usize {
+        self.conditions.get(&condition).copied().unwrap_or(0)
+    }
+
+    /// How many services are registered.
+    pub fn service_count(&self) -> usize {
+        self.services.len()
+    }
+
+    /// How many checks there are.
+    pub fn check_count(&self) -> usize {
+        self.checks.len()
+    }
+
+    /// How many checks run now.
+    pub fn running(&self) -> usize {
+        self.scheduler.running()
+    }
+
+    /// The largest serial in use.
+    pub fn serial(&self) -> u32 {
+        self.last_serial
+    }
+
+    /// Every service of the first load that has a check not heard yet waits.
+    pub(super) fn await_first_outcomes(&mut self) {
+        for state in self.services.values_mut() {
+            let mut checks = state.targets.iter().flat_map(|target| &target.checks);
+            state.waiting = checks.any(|id| self.checks.get(id).is_some_and(|c| !c.has_spoken()));
+        }
+    }
+
+    /// When the first round's time is up, what has no outcome is unknown and nobody waits for it.
+    pub(super) fn end_first_round(&mut self, turn: &mut Turn) {
+        if self.first_round_ends.is_none_or(|ends| turn.now.mono < ends) {
+            return;
+        }
+        for (key, state) in self.services.iter_mut().filter(|(_, state)| state.waiting) {
+            state.waiting = false;
+            turn.dirty.insert(key.clone());
+        }
+    }
+
+    /// Works out anew how a service's targets stand, and what of it has changed.
+    pub(super) fn assess(&mut self, key: &ServiceKey, turn: &mut Turn) {
+        let Some(state) = self.services.get_mut(key) else { return };
+        let mut best: Vec<Option<(Condition, Option<Arc<str>>)>> =
+            vec![None; state.instances.len()];
+        let mut changed = false;
+        for target in &mut state.targets {
+            let checks = target.checks.iter().filter_map(|id| self.checks.get(id));
+            let standing = stand(checks, target.standing.fitness, turn.now);
+            if let Some(best) = best.get_mut(target.instance)
+                && best.as_ref().is_none_or(|(condition, _)| standing.condition < *condition)
+            {
+                *best = Some((standing.condition, standing.reason.clone()));
+            }
+            changed |= standing != target.standing;
+            target.standing = standing;
+        }
+        for ((instance, best), registered) in
+            state.instances.iter_mut().zip(best).zip(&state.service.instances)
+        {
+            let Some((to, reason)) = best.filter(|(to, _)| *to != instance.condition) else {
+                continue;
+            };
+            let from = instance.condition;
+            *instance = InstanceState { condition: to, since: turn.now };
+            recount(&mut self.conditions, Some(from), Some(to));
+            let (service, instance) = (key.clone(), registered.id.clone());
+            turn.effects.transitions.push(Transition { service, instance, from, to, reason });
+        }
+        if changed {
+            turn.dirty.insert(key.clone());
+        }
+    }
+
+    /// Counts instances that come and go.
+    pub(super) fn recount(&mut self, from: Option<Condition>, to: Option<Condition>) {
+        recount(&mut self.conditions, from, to);
+    }
+
+    /// Makes the next snapshot, when anything that is answered has changed.
+    pub(super) fn publish(&mut self, turn: &mut Turn) {
+        if turn.dirty.is_empty() && !turn.zones_changed {
+            return;
+        }
+        let mut zones = Arc::clone(&self.snapshot.zones);
+        let table = Arc::make_mut(&mut zones);
+        let mut touched: BTreeSet<&Name> = turn.dirty.iter().map(|key| &key.zone).collect();
+        if turn.zones_changed {
+            table.retain(|apex, _| self.zones.contains_key(apex));
+            touched.extend(self.zones.keys());
+            for (apex, state) in &self.zones {
+                let zone = table
+                    .entry(apex.clone())
+                    .or_insert_with(|| Arc::new(Zone::new(&state.settings, self.last_serial)));
+                let zone = Arc::make_mut(zone);
+                zone.reconfigure(&state.settings);
+                zone.usable = state.file != ZoneFile::NeverParsed;
+            }
+        }
+        for apex in touched {
+            if let Some(zone) = table.get_mut(apex) {
+                let zone = Arc::make_mut(zone);
+                zone.soa.serial = zone.soa.serial.wrapping_add(1);
+                self.last_serial = self.last_serial.max(zone.soa.serial);
+            }
+        }
+        for key in &turn.dirty {
+            let Some(zone) = table.get_mut(&key.zone) else { continue };
+            let view = self.services.get(key).map(|state| Arc::new(state.freeze()));
+            Arc::make_mut(zone).replace(&key.name, view);
+        }
+        self.snapshot.zones = zones;
+        self.snapshot.rules = Arc::new(self.settings.rules.clone());
+        self.snapshot.generation += 1;
+        turn.effects.snapshot = Some(Arc::new(self.snapshot.clone()));
+    }
+}
+
+impl ServiceState {
+    pub(super) fn freeze(&self) -> crate::snapshot::service::ServiceView {
+        let target = |t: &TargetState| Target {
+            instance: t.instance,
+            address: t.address,
+            standing: t.standing.clone(),
+        };
+        let targets = self.targets.iter().map(target).collect();
+        build(Arc::clone(&self.service), targets, self.waiting)
+    }
+}
+
+fn recount(
+    counts: &mut BTreeMap<Condition, usize>,
+    from: Option<Condition>,
+    to: Option<Condition>,
+) {
+    if let Some(count) = from.and_then(|from| counts.get_mut(&from)) {
+        *count = count.saturating_sub(1);
+    }
+    if let Some(to) = to {
+        *counts.entry(to).or_default() += 1;
+    }
+}
+
+/// How a target stands by its checks together: the worst counts.
+fn stand<'a>(checks: impl Iterator<Item = &'a CheckState>, before: Fitness, now: Now) -> Standing {
+    let (mut all, mut heard) = (0, 0);
+    let (mut fit, mut suspect, mut warning) = (true, false, false);
+    let mut worst: Option<&CheckState> = None;
+    for check in checks {
+        all += 1;
+        if !check.counts() {
+            continue;
+        }
+        heard += 1;
+        fit &= check.state.is_fit();
+        suspect |= check.state.is_suspect();
+        warning |= check.state.is_warning(&check.check.policy);
+        if worst.is_none_or(|w| check.state.condition() > w.state.condition()) {
+            worst = Some(check);
+        }
+    }
+    let condition = match worst {
+        Some(check) => check.state.condition(),
+        None if all > heard => Condition::Unknown,
+        None => Condition::Unchecked,
+    };
+    let fitness = match (fit, before) {
+        (true, _) => Fitness::Fit { suspect, warning },
+        (false, Fitness::Fit { .. }) => Fitness::Unfit { left: Some(now.mono) },
+        (false, Fitness::Unfit { left }) => Fitness::Unfit { left },
+    };
+    let reason =
+        worst.filter(|_| !fit || suspect || warning).and_then(|check| check.reason.clone());
+    Standing { condition, fitness, reason }
+}

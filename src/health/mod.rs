@@ -1,0 +1,4 @@
+//! Who is fit to serve: what checks find, and when they are run.
+
+pub mod scheduler;
+pub mod state;

@@ -1,0 +1,224 @@
+//! Decides which checks run now: the longest overdue first, within a bound, and at most half of the
+//! slots for targets already suspect or critical, so that a big outage never blinds us to the rest.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::time::Instant;
+
+/// Names one check of one target for as long as it is the same check; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckId(pub u64);
+
+/// Whether a target is in trouble: which half of the slots its checks may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Unknown or passing: may use every slot.
+    Settled,
+    /// Suspect, critical or recovering: may use half of the slots.
+    Troubled,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Waiting(Instant),
+    Running,
+}
+
+/// Every check with its due time. One check never runs twice at once.
+#[derive(Debug)]
+pub struct Scheduler {
+    slots: usize,
+    checks: HashMap<CheckId, (Class, Phase)>,
+    settled: Queue,
+    troubled: Queue,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    due: BTreeSet<(Instant, CheckId)>,
+    running: usize,
+}
+
+impl Scheduler {
+    /// At most `slots` checks run at once; at least two, one of them for the settled.
+    pub fn new(slots: usize) -> Self {
+        Self {
+            slots: slots.max(2),
+            checks: HashMap::new(),
+            settled: Queue::default(),
+            troubled: Queue::default(),
+        }
+    }
+
+    /// Takes a new bound; what runs already goes on.
+    pub fn resize(&mut self, slots: usize) {
+        self.slots = slots.max(2);
+    }
+
+    /// Sets when a check runs next. A running one keeps running; its outcome sets the next start.
+    pub fn plan(&mut self, id: CheckId, class: Class, due: Instant) {
+        if matches!(self.checks.get(&id), Some((_, Phase::Running))) {
+            return;
+        }
+        self.remove(id);
+        self.queue(class).due.insert((due, id));
+        self.checks.insert(id, (class, Phase::Waiting(due)));
+    }
+
+    /// Forgets a check; true when it was running and should be stopped. Its slot is free at once.
+    pub fn remove(&mut self, id: CheckId) -> bool {
+        match self.checks.remove(&id) {
+            None => false,
+            Some((class, Phase::Waiting(due))) => {
+                self.queue(class).due.remove(&(due, id));
+                false
+            }
+            Some((class, Phase::Running)) => {
+                let queue = self.queue(class);
+                queue.running = queue.running.saturating_sub(1);
+                true
+            }
+        }
+    }
+
+    /// The check that runs next, if one is due and a slot is free, with the time it was due. It
+    /// holds its slot until [`Self::finish`] or [`Self::remove`].
+    pub fn start(&mut self, now: Instant) -> Option<(CheckId, Instant)> {
+        let (due, id) = self.head().filter(|&(due, _)| due <= now)?;
+        let (class, phase) = self.checks.get_mut(&id)?;
+        *phase = Phase::Running;
+        let class = *class;
+        let queue = self.queue(class);
+        queue.due.remove(&(due, id));
+        queue.running += 1;
+        Some((id, due))
+    }
+
+    /// Frees the slot of a check that ran; false when it was not running.
+    pub fn finish(&mut self, id: CheckId) -> bool {
+        matches!(self.checks.get(&id), Some((_, Phase::Running))) && self.remove(id)
+    }
+
+    /// When a check can next be started; `None` while every slot it may use is taken, since an
+    /// outcome comes first then.
+    pub fn wake(&self) -> Option<Instant> {
+        self.head().map(|(due, _)| due)
+    }
+
+    /// How many checks run.
+    pub fn running(&self) -> usize {
+        self.settled.running + self.troubled.running
+    }
+
+    /// The longest overdue among those that may take a slot.
+    fn head(&self) -> Option<(Instant, CheckId)> {
+        if self.running() >= self.slots {
+            return None;
+        }
+        let settled = self.settled.due.first().copied();
+        if self.troubled.running >= self.slots / 2 {
+            return settled;
+        }
+        let troubled = self.troubled.due.first().copied();
+        match (settled, troubled) {
+            (Some(settled), Some(troubled)) => Some(settled.min(troubled)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn queue(&mut self, class: Class) -> &mut Queue {
+        match class {
+            Class::Settled => &mut self.settled,
+            Class::Troubled => &mut self.troubled,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_longest_overdue_starts_first_and_never_twice() {
+        let mut scheduler = Scheduler::new(8);
+        scheduler.plan(CheckId(1), Class::Settled, at(2));
+        scheduler.plan(CheckId(2), Class::Troubled, at(1));
+        assert_eq!(scheduler.start(at(0)), None);
+        assert_eq!(scheduler.start(at(3)), Some((CheckId(2), at(1))));
+        scheduler.plan(CheckId(2), Class::Troubled, at(0));
+        assert_eq!(scheduler.start(at(3)), Some((CheckId(1), at(2))));
+        assert_eq!(scheduler.start(at(9)), None);
+    }
+
+    #[test]
+    fn an_outage_takes_half_of_the_slots_at_most() {
+        let mut scheduler = Scheduler::new(4);
+        for id in 0..10 {
+            scheduler.plan(CheckId(id), Class::Troubled, at(0));
+        }
+        scheduler.plan(CheckId(99), Class::Settled, at(5));
+        let started: Vec<_> = std::iter::from_fn(|| scheduler.start(at(5))).map(|s| s.0).collect();
+        assert_eq!(started, [CheckId(0), CheckId(1), CheckId(99)]);
+        assert_eq!(scheduler.wake(), None);
+        assert!(scheduler.finish(CheckId(0)));
+        assert_eq!(scheduler.start(at(5)), Some((CheckId(2), at(0))));
+    }
+
+    #[test]
+    fn a_check_removed_while_running_gives_its_slot_back() {
+        let mut scheduler = Scheduler::new(2);
+        scheduler.plan(CheckId(1), Class::Settled, at(0));
+        scheduler.plan(CheckId(2), Class::Settled, at(0));
+        scheduler.plan(CheckId(3), Class::Settled, at(0));
+        while scheduler.start(at(0)).is_some() {}
+        assert_eq!(scheduler.running(), 2);
+        assert!(scheduler.remove(CheckId(1)));
+        assert!(!scheduler.finish(CheckId(1)), "its outcome comes too late");
+        assert_eq!(scheduler.start(at(0)), Some((CheckId(3), at(0))));
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_hold_and_nothing_due_is_forgotten(
+            slots in 2usize..8,
+            steps in proptest::collection::vec((0u8..4, 0u64..12, any::<bool>(), 0u64..20), 1..200),
+        ) {
+            let mut scheduler = Scheduler::new(slots);
+            let mut known = std::collections::BTreeMap::new();
+            for (what, id, troubled, time) in steps {
+                let id = CheckId(id);
+                let class = if troubled { Class::Troubled } else { Class::Settled };
+                match what {
+                    0 => {
+                        scheduler.plan(id, class, at(time));
+                        known.entry(id).or_insert(false);
+                    }
+                    1 => {
+                        let running = known.remove(&id).unwrap_or(false);
+                        prop_assert_eq!(scheduler.remove(id), running);
+                    }
+                    2 => if let Some((id, due)) = scheduler.start(at(time)) {
+                        prop_assert!(due <= at(time));
+                        prop_assert_eq!(known.insert(id, true), Some(false));
+                    },
+                    _ => {
+                        let running = known.get(&id) == Some(&true);
+                        prop_assert_eq!(scheduler.finish(id), running);
+                        if running { known.remove(&id); }
+                    }
+                }
+                prop_assert!(scheduler.running() <= slots);
+                prop_assert!(scheduler.troubled.running <= slots / 2);
+                prop_assert_eq!(scheduler.running(), known.values().filter(|&&r| r).count());
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Merges what several files say of one service, applies the defaults, and tells what lost to what.
+//!
+//! Instances are added up. A key that the service has once is taken from the first definition that
+//! writes it, in byte order of path and then as written; so is an instance's id.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::check::{Check, Policy};
+use crate::model::definition::{
+    CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
+};
+use crate::model::name::Label;
+use crate::model::service::{Instance, Service, ServiceKey, Tag, settled_ttl, ttl_seconds};
+use crate::model::zone::{TtlSetting, ZoneSettings};
+
+/// One file's definition of the service that is merged.
+#[derive(Clone, Debug)]
+pub struct Contribution {
+    /// Where it stands.
+    pub document: Arc<Document>,
+    /// What it says.
+    pub definition: Arc<ServiceDefinition>,
+}
+
+/// The service, and the complaints about definitions that lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// Every default applied.
+    pub service: Service,
+    /// An error for each instance that is left out, a warning for each key that is.
+    pub conflicts: Vec<Diagnostic>,
+}
+
+/// Merges `contributions`, which stand in order of precedence, under the zone's settings and the
+/// defaults of `[health]`.
+pub fn merge(
+    key: &ServiceKey,
+    contributions: &[Contribution],
+    zone: &ZoneSettings,
+    defaults: &Policy,
+) -> Merged {
+    let mut conflicts = Vec::new();
+    let mut keys = Keys { contributions, conflicts: &mut conflicts };
+    let port = keys.first("port", |d| d.port.as_ref().map(by_value));
+    let meta = keys.first("meta", |d| d.meta.as_ref().map(by_value));
+    let ttl = keys.first("ttl", |d| d.ttl.as_ref().map(by_value));
+    let min_ttl = keys.first("min_ttl", |d| d.min_ttl.as_ref().map(by_value));
+    let when_unhealthy = keys.first("when_unhealthy", |d| d.when_unhealthy.as_ref().map(by_value));
+    let max_answers = keys.first("max_answers", |d| d.max_answers.as_ref().map(by_value));
+    let at_name = |d: &ServiceDefinition| d.name.span.clone();
+    let tags = keys.first("tags", |d| (!d.tags.is_empty()).then(|| (&d.tags, at_name(d))));
+    let checks = keys.first("check", |d| (!d.checks.is_empty()).then(|| (&d.checks, at_name(d))));
+
+    let shared = Shared {
+        port: port.copied(),
+        tags: tags.map_or(&[], Vec::as_slice),
+        checks: resolve_checks(checks.map_or(&[], Vec::as_slice), defaults),
+        defaults,
+    };
+    let instances = instances(key, contributions, &shared, &mut conflicts);
+    let ttl = ttl.copied().unwrap_or(zone.ttl);
+    let min_ttl = min_ttl.copied().unwrap_or(zone.min_ttl);
+    let policies = instances.iter().flat_map(|i| &i.checks).map(|c| &*c.policy);
+    let settled = settled_ttl(ttl, inherited_min(ttl, min_ttl), policies);
+    let service = Service {
+        key: key.clone(),
+        meta: meta.cloned().unwrap_or_default(),
+        ttl: settled,
+        // An inherited min_ttl gives way to a shorter ttl that was written.
+        min_ttl: ttl_seconds(min_ttl).min(settled),
+        when_unhealthy: when_unhealthy.copied().unwrap_or(zone.when_unhealthy),
+        only_passing: zone.only_passing,
+        max_answers: max_answers.copied().unwrap_or(0),
+        instances,
+    };
+    Merged { service, conflicts }
+}
+
+fn inherited_min(ttl: TtlSetting, min_ttl: Duration) -> Duration {
+    match ttl {
+        TtlSetting::Auto => min_ttl,
+        TtlSetting::Fixed(ttl) => min_ttl.min(ttl),
+    }
+}
+
+fn by_value<T>(placed: &Placed<T>) -> (&T, Range<usize>) {
+    (&placed.value, placed.span.clone())
+}
+
+/// What every instance of the service inherits.
+struct Shared<'a> {
+    port: Option<u16>,
+    tags: &'a [Tag],
+    checks: Vec<Check>,
+    defaults: &'a Policy,
+}
+
+struct Keys<'a, 'c> {
+    contributions: &'a [Contribution],
+    conflicts: &'c mut Vec<Diagnostic>,
+}
+
+impl<'a> Keys<'a, '_> {
+    /// The value of the first definition that writes the key; a warning at each other that writes
+    /// something else.
+    fn first<T: PartialEq>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&'a ServiceDefinition) -> Option<(&'a T, Range<usize>)>,
+    ) -> Option<&'a T> {
+        let mut winner: Option<(&'a T, &'a Contribution)> = None;
+        for contribution in self.contributions {
+            let Some((value, span)) = read(&contribution.definition) else { continue };
+            match winner {
+                None => winner = Some((value, contribution)),
+                Some((first, from)) if first != value => {
+                    let service = &contribution.definition.name.value;
+                    self.conflicts.push(complaint(
+                        Severity::Warning,
+                        &contribution.document,
+                        span,
+                        format!("`{name}` of service \"{service}\" is written twice and differs"),
+                        format!(
+                            "the one in {} counts: keep one of them",
+                            from.document.path.display()
+                        ),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        winner.map(|(value, _)| value)
+    }
+}
+
+fn complaint(
+    severity: Severity,
+    document: &Document,
+    span: Range<usize>,
+    message: String,
+    label: String,
+) -> Diagnostic {
+    Diagnostic {
+        severity,
+        path: Arc::clone(&document.path),
+        text: Arc::clone(&document.text),
+        span: Some(span),
+        message,
+        label,
+    }
+}
+
+fn instances(
+    key: &ServiceKey,
+    contributions: &[Contribution],
+    shared: &Shared<'_>,
+    conflicts: &mut Vec<Diagnostic>,
+) -> Vec<Instance> {
+    let mut owners: HashMap<&Label, &Document> = HashMap::new();
+    let mut instances = Vec::new();
+    for Contribution { document, definition } in contributions {
+        for instance in &definition.instances {
+            if let Some(owner) = owners.get(&instance.id.value) {
+                conflicts.push(complaint(
+                    Severity::Error,
+                    document,
+                    instance.id.span.clone(),
+                    format!(
+                        "instance \"{}\" of service \"{}\" is registered twice",
+                        instance.id.value, key.name
+                    ),
+                    format!(
+                        "the one in {} is served: give this one another id",
+                        owner.path.display()
+                    ),
+                ));
+                continue;
+            }
+            owners.insert(&instance.id.value, document);
+            instances.push(resolve(instance, document, shared));
+        }
+    }
+    instances
+}
+
+fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'_>) -> Instance {
+    let mut tags: Vec<Tag> = shared.tags.iter().chain(&instance.tags).cloned().collect();
+    tags.sort_unstable();
+    tags.dedup();
+    let own = resolve_checks(&instance.checks, shared.defaults);
+    // A check of the instance's own stands in for the service's of the same id.
+    let inherited = shared.checks.iter().filter(|c| own.iter().all(|o| o.id != c.id));
+    let checks = inherited.cloned().chain(own.iter().cloned()).collect();
+    let mut addresses: Vec<IpAddr> = Vec::with_capacity(instance.addresses.len());
+    for &address in &instance.addresses {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Instance {
+        id: instance.id.value.clone(),
+        addresses,
+        port: instance.port.or(shared.port),
+        tags,
+        weights: instance.weights,
+        priority: instance.priority,
+        meta: instance.meta.clone(),
+        checks,
+        source: Arc::clone(&document.path),
+    }
+}
+
+fn resolve_checks(definitions: &[CheckDefinition], defaults: &Policy) -> Vec<Check> {
+    let check = |definition: &CheckDefinition| Check {
+        id: Arc::clone(&definition.id),
+        kind: Arc::clone(&definition.kind),
+        policy: Arc::new(resolve_policy(&definition.policy, defaults)),
+        initial: definition.initial,
+    };
+    definitions.iter().map(check).collect()
+}
+
+/// A check's times and thresholds: what it writes, else what `[health]` says, fitted to each other.
+fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
+    let inherited = written.interval.unwrap_or(defaults.interval);
+    let timeout = written.timeout.unwrap_or(defaults.timeout.min(inherited));
+    // A timeout that was written may be longer than the inherited interval, which then gives way.
+    let interval = inherited.max(timeout);
+    let fast_interval = written.fast_interval.unwrap_or(defaults.fast_interval).min(interval);
+    let failures_before_critical =
+        written.failures_before_critical.unwrap_or(defaults.failures_before_critical);
+    Policy {
+        interval,
+        timeout,
+        fast_interval,
+        failures_before_critical,
+        failures_before_warning: written
+            .failures_before_warning
+            .unwrap_or(failures_before_critical),
+        success_before_passing: written
+            .success_before_passing
+            .unwrap_or(defaults.success_before_passing),
+        immediate_status: written
+            .immediate_status
+            .clone()
+            .unwrap_or_else(|| defaults.immediate_status.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::check::{Kind, TcpCheck};
+    use crate::model::name::Name;
+    use crate::model::service::Weights;
+
+    fn key() -> ServiceKey {
+        ServiceKey {
+            zone: Name::parse("service.internal").unwrap(),
+            name: Label::parse("web").unwrap(),
+        }
+    }
+
+    fn instance(id: &str, at: usize) -> InstanceDefinition {
+        InstanceDefinition {
+            id: Placed::new(Label::parse(id).unwrap(), at..at + 1),
+            addresses: vec!["10.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()],
+            port: None,
+            tags: Vec::new(),
+            weights: Weights::default(),
+            priority: 0,
+            meta: std::collections::BTreeMap::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    fn from_file(path: &str, build: impl FnOnce(&mut ServiceDefinition)) -> Contribution {
+        let mut definition = ServiceDefinition {
+            name: Placed::new(key().name, 0..1),
+            port: None,
+            tags: Vec::new(),
+            meta: None,
+            ttl: None,
+            min_ttl: None,
+            when_unhealthy: None,
+            max_answers: None,
+            checks: Vec::new(),
+            instances: Vec::new(),
+        };
+        build(&mut definition);
+        let definition = Arc::new(definition);
+        let document = Arc::new(Document {
+            path: Arc::from(std::path::Path::new(path)),
+            text: Arc::from("0123456789"),
+            services: vec![Arc::clone(&definition)],
+        });
+        Contribution { document, definition }
+    }
+
+    fn merged(contributions: &[Contribution]) -> Merged {
+        merge(&key(), contributions, &ZoneSettings::new(key().zone), &Policy::default())
+    }
+
+    #[test]
+    fn instances_of_several_files_are_added_up_and_a_second_id_is_an_error_at_its_place() {
+        let first = from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)]);
+        let second =
+            from_file("b.toml", |d| d.instances = vec![instance("web-1", 4), instance("web-2", 6)]);
+        let merged = merged(&[first, second]);
+        let ids: Vec<_> = merged.service.instances.iter().map(|i| i.id.as_str()).collect();
+        assert_eq!(ids, ["web-1", "web-2"]);
+        let [conflict] = &merged.conflicts[..] else { panic!("{:?}", merged.conflicts) };
+        assert_eq!((conflict.severity, conflict.span.clone()), (Severity::Error, Some(4..5)));
+        assert_eq!(&*conflict.path, std::path::Path::new("b.toml"));
+    }
+
+    #[test]
+    fn a_key_that_differs_is_the_first_files_and_a_warning_at_the_other() {
+        let first = from_file("a.toml", |d| d.port = Some(Placed::new(80, 1..2)));
+        let second = from_file("b.toml", |d| {
+            d.port = Some(Placed::new(81, 3..4));
+            d.instances = vec![instance("web-1", 5)];
+        });
+        let merged = merged(&[first, second]);
+        assert_eq!(merged.service.instances[0].port, Some(80));
+        assert_eq!(merged.conflicts.len(), 1);
+        assert_eq!(merged.conflicts[0].severity, Severity::Warning);
+    }
+
+    #[test]
+    fn an_address_written_twice_counts_once() {
+        let merged = merged(&[from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)])]);
+        assert_eq!(merged.service.instances[0].addresses.len(), 1);
+    }
+
+    #[test]
+    fn a_check_takes_what_it_leaves_out_from_the_defaults_fitted_to_what_it_says() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        let short = PolicyDefinition { interval: seconds(1), ..PolicyDefinition::default() };
+        let policy = resolve_policy(&short, &Policy::default());
+        assert_eq!(
+            (policy.interval, policy.timeout),
+            (Duration::from_secs(1), Duration::from_secs(1))
+        );
+        let patient = PolicyDefinition { timeout: seconds(30), ..PolicyDefinition::default() };
+        assert_eq!(resolve_policy(&patient, &Policy::default()).interval, Duration::from_secs(30));
+        let tiny = PolicyDefinition { interval: Some(Duration::from_millis(100)), ..short };
+        assert_eq!(
+            resolve_policy(&tiny, &Policy::default()).fast_interval,
+            Duration::from_millis(100)
+        );
+    }
+
+    #[test]
+    fn an_instances_check_stands_in_for_the_services_of_the_same_id() {
+        let check = |port| CheckDefinition {
+            id: "tcp".into(),
+            kind: Arc::new(Kind::Tcp(TcpCheck { port, tls: None })),
+            policy: PolicyDefinition::default(),
+            initial: None,
+        };
+        let merged = merged(&[from_file("a.toml", |d| {
+            d.checks = vec![check(Some(1))];
+            d.instances =
+                vec![InstanceDefinition { checks: vec![check(Some(2))], ..instance("web-1", 1) }];
+        })]);
+        let [only] = &merged.service.instances[0].checks[..] else { panic!("one check") };
+        assert_eq!(*only.kind, Kind::Tcp(TcpCheck { port: Some(2), tls: None }));
+    }
+}

@@ -1,0 +1,3 @@
+//! One catalogue of what all sources register.
+
+pub mod merge;

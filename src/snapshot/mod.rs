@@ -1,0 +1,57 @@
+//! The truth, frozen: what may be answered now. A query reads one snapshot from its first octet to
+//! its last; a change makes a new one that shares all but the changed service with the old.
+
+pub mod choice;
+pub mod service;
+pub mod shards;
+pub mod zone;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::Access;
+use crate::model::name::Name;
+use crate::snapshot::zone::Zone;
+
+/// Everything that answers are made from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts published snapshots.
+    pub generation: u64,
+    /// By apex.
+    pub zones: Arc<HashMap<Name, Arc<Zone>>>,
+    /// What `[dns]` says of answering.
+    pub rules: Arc<Rules>,
+}
+
+/// What the configuration says of answering.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Who may ask.
+    pub access: Access,
+    /// The largest answer over UDP, in octets.
+    pub udp_max_size: u16,
+}
+
+impl Snapshot {
+    /// No zones.
+    pub fn empty(rules: Rules) -> Self {
+        Self { generation: 0, zones: Arc::default(), rules: Arc::new(rules) }
+    }
+
+    /// The zone with the longest apex at or above `name`.
+    pub fn zone_of(&self, name: &Name) -> Option<&Arc<Zone>> {
+        let mut labels = name.labels();
+        loop {
+            if let Some(zone) = self.zones.get(labels.rest()) {
+                return Some(zone);
+            }
+            labels.next()?;
+        }
+    }
+
+    /// How many services are registered in all zones.
+    pub fn services(&self) -> usize {
+        self.zones.values().map(|zone| zone.services.len()).sum()
+    }
+}

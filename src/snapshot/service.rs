@@ -1,0 +1,273 @@
+//! Decides which instances of a service may appear in an answer, once for each change.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::model::health::Condition;
+use crate::model::service::{Instance, Service, Tag};
+use crate::model::time::Instant;
+use crate::model::zone::WhenUnhealthy;
+use crate::snapshot::choice::Choice;
+
+/// How one address of one instance stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The word for it.
+    pub condition: Condition,
+    /// What it may be used for.
+    pub fitness: Fitness,
+    /// Why it is not fit, in a few words.
+    pub reason: Option<Arc<str>>,
+}
+
+/// Whether an address may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitness {
+    /// Its checks find it fit to serve.
+    Fit {
+        /// Failures are counted that have not decided yet.
+        suspect: bool,
+        /// A complaint stands.
+        warning: bool,
+    },
+    /// They do not, or have not yet.
+    Unfit {
+        /// When it was last fit; `None` when it never was.
+        left: Option<Instant>,
+    },
+}
+
+impl Fitness {
+    /// Fit, and nothing to be said against it.
+    pub const WELL: Self = Self::Fit { suspect: false, warning: false };
+
+    fn is_suspect(self) -> bool {
+        matches!(self, Self::Fit { suspect: true, .. })
+    }
+
+    fn is_warning(self) -> bool {
+        matches!(self, Self::Fit { warning: true, .. })
+    }
+
+    fn left(self) -> Option<Instant> {
+        match self {
+            Self::Fit { .. } => None,
+            Self::Unfit { left } => left,
+        }
+    }
+}
+
+/// One address of one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The place of the instance in the service.
+    pub instance: usize,
+    /// One of its addresses.
+    pub address: IpAddr,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// A service as it is answered.
+#[derive(Clone, Debug)]
+pub struct ServiceView {
+    /// What is registered.
+    pub service: Arc<Service>,
+    /// In the order of the instances and their addresses.
+    pub targets: Box<[Target]>,
+    /// First outcomes are awaited: nothing can be said yet.
+    pub waiting: bool,
+    /// What the service name answers.
+    pub all: Selection,
+    /// What each tag answers; a tag is here when any registered instance carries it.
+    pub tags: HashMap<Tag, Selection>,
+    /// Names above dotted tags, as their labels joined by dots.
+    pub above_tags: HashSet<Box<str>>,
+    /// Places of the instances, sorted by id.
+    by_id: Box<[usize]>,
+}
+
+/// What is answered at one name of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Eligible IPv4 addresses, each once.
+    pub a: Choice<Ipv4Addr>,
+    /// Eligible IPv6 addresses, each once.
+    pub aaaa: Choice<Ipv6Addr>,
+    /// Places of the eligible instances that have a port.
+    pub srv: Choice<usize>,
+    /// In seconds.
+    pub ttl: u32,
+    /// Nothing was eligible: what is answered is what `when_unhealthy` says.
+    pub stale: bool,
+}
+
+/// Freezes a service with its targets' standings.
+pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> ServiceView {
+    let carried: BTreeSet<&Tag> = service.instances.iter().flat_map(|i| &i.tags).collect();
+    let above_tags = carried.iter().flat_map(|tag| names_above(tag.as_str())).collect();
+    let tags = carried
+        .iter()
+        .map(|&tag| (tag.clone(), select(&service, &targets, |i| i.tags.contains(tag))))
+        .collect();
+    let mut by_id: Vec<usize> = (0..service.instances.len()).collect();
+    by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
+    ServiceView {
+        all: select(&service, &targets, |_| true),
+        tags,
+        above_tags,
+        by_id: by_id.into(),
+        targets: targets.into(),
+        waiting,
+        service,
+    }
+}
+
+/// `b.c` and `c` for `a.b.c`.
+fn names_above(tag: &str) -> impl Iterator<Item = Box<str>> {
+    tag.match_indices('.').filter_map(|(dot, _)| tag.get(dot + 1..).map(Box::from))
+}
+
+impl ServiceView {
+    /// The instance called `id` (folded) with its place.
+    pub fn instance(&self, id: &str) -> Option<(usize, &Instance)> {
+        let found = self
+            .by_id
+            .binary_search_by(|&place| {
+                self.service.instances.get(place).map(|i| i.id.as_str()).cmp(&Some(id))
+            })
+            .ok()?;
+        let place = *self.by_id.get(found)?;
+        Some((place, self.service.instances.get(place)?))
+    }
+
+    /// The selection of the instances that carry all of `tags` (folded); `None` when there is none.
+    pub fn select_all(&self, tags: &[&str]) -> Option<Selection> {
+        let carries = |i: &Instance| tags.iter().all(|tag| i.has_tag(tag));
+        let any = self.service.instances.iter().any(carries);
+        any.then(|| select(&self.service, &self.targets, carries))
+    }
+
+    /// The targets of the instance at `place`.
+    pub fn targets_of(&self, place: usize) -> &[Target] {
+        // Targets stand in the order of their instances.
+        let start = self.targets.partition_point(|t| t.instance < place);
+        let end = self.targets.partition_point(|t| t.instance <= place);
+        self.targets.get(start..end).unwrap_or(&[])
+    }
+
+    /// Whether the service's name answers with `target`'s address now.
+    pub fn serves(&self, target: &Target) -> bool {
+        !self.waiting
+            && match target.address {
+                IpAddr::V4(address) => self.all.a.items.contains(&address),
+                IpAddr::V6(address) => self.all.aaaa.items.contains(&address),
+            }
+    }
+
+    /// Whether health keeps `target` out of ordinary answers.
+    pub fn is_eligible(&self, target: &Target) -> bool {
+        is_eligible(&self.service, target)
+    }
+}
+
+fn is_eligible(service: &Service, target: &Target) -> bool {
+    match target.standing.fitness {
+        Fitness::Fit { warning, .. } => !(service.only_passing && warning),
+        Fitness::Unfit { .. } => false,
+    }
+}
+
+fn select(service: &Service, targets: &[Target], member: impl Fn(&Instance) -> bool) -> Selection {
+    let members: Vec<(&Instance, &Target)> = targets
+        .iter()
+        .filter_map(|target| Some((service.instances.get(target.instance)?, target)))
+        .filter(|(instance, _)| member(instance))
+        .collect();
+    let eligible: Vec<_> =
+        members.iter().copied().filter(|(_, target)| is_eligible(service, target)).collect();
+    if !eligible.is_empty() {
+        return fill(service, &eligible);
+    }
+    let fallback: Vec<_> = match service.when_unhealthy {
+        WhenUnhealthy::Empty => Vec::new(),
+        WhenUnhealthy::LastHealthy => last_healthy(service, members),
+        WhenUnhealthy::All => members,
+    };
+    let stale = !fallback.is_empty();
+    Selection { ttl: service.min_ttl, stale, ..fill(service, &fallback) }
+}
+
+/// Those that left within one detection time of the last of them to leave: what died together is
+/// kept together.
+fn last_healthy<'a>(
+    service: &Service,
+    mut members: Vec<(&'a Instance, &'a Target)>,
+) -> Vec<(&'a Instance, &'a Target)> {
+    let left = |target: &Target| target.standing.fitness.left();
+    let Some(last) = members.iter().filter_map(|(_, target)| left(target)).max() else {
+        return Vec::new();
+    };
+    let window = service.detection();
+    members.retain(|(_, target)| left(target).is_some_and(|left| last.since(left) <= window));
+    members
+}
+
+fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
+    let (mut a, mut aaaa, mut srv) = (Weighed::default(), Weighed::default(), Weighed::default());
+    for (instance, target) in members {
+        let weights = instance.weights;
+        let weight =
+            if target.standing.fitness.is_warning() { weights.warning } else { weights.passing };
+        match target.address {
+            IpAddr::V4(address) => a.add(address, weight),
+            IpAddr::V6(address) => aaaa.add(address, weight),
+        }
+        if instance.port.is_some() {
+            srv.raise(target.instance, weight);
+        }
+    }
+    let suspect = members.iter().any(|(_, target)| target.standing.fitness.is_suspect());
+    Selection {
+        a: Choice::new(a.items),
+        aaaa: Choice::new(aaaa.items),
+        srv: Choice::new(srv.items),
+        ttl: if suspect { service.min_ttl } else { service.ttl },
+        stale: false,
+    }
+}
+
+/// Items, each once, in the order first seen.
+struct Weighed<T> {
+    items: Vec<(T, u32)>,
+    places: HashMap<T, usize>,
+}
+
+impl<T> Default for Weighed<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), places: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + std::hash::Hash> Weighed<T> {
+    /// An address that several instances share carries all their weight.
+    fn add(&mut self, item: T, weight: u16) {
+        let entry = self.entry(item);
+        *entry = entry.saturating_add(u32::from(weight));
+    }
+
+    /// An instance is as good as its best address.
+    fn raise(&mut self, item: T, weight: u16) {
+        let entry = self.entry(item);
+        *entry = (*entry).max(u32::from(weight));
+    }
+
+    fn entry(&mut self, item: T) -> &mut u32 {
+        let place = *self.places.entry(item).or_insert_with(|| {
+            self.items.push((item, 0));
+            self.items.len() - 1
+        });
+        &mut self.items[place].1
+    }
+}
