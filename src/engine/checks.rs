@@ -113,10 +113,12 @@ impl World {
 
     /// A service waits until each of its checks has had one outcome.
     pub(super) fn hear(&mut self, key: &ServiceKey, turn: &mut Turn) {
-        let Some(state) = self.services.get_mut(key).filter(|state| state.waiting) else { return };
+        let Some(state) = self.services.get(key).filter(|_| self.waiting.contains(key)) else {
+            return;
+        };
         let mut checks = state.targets.iter().flat_map(|target| &target.checks);
         if checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken)) {
-            state.waiting = false;
+            self.waiting.remove(key);
             turn.dirty.insert(key.clone());
         }
     }

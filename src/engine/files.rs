@@ -214,6 +214,7 @@ impl World {
 
     fn remove_service(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let Some(state) = self.services.remove(key) else { return };
+        self.waiting.remove(key);
         for instance in &state.instances {
             self.recount(Some(instance.condition), None);
         }
@@ -230,7 +231,6 @@ impl World {
         old: Option<ServiceState>,
         turn: &mut Turn,
     ) -> ServiceState {
-        let waiting = old.as_ref().is_some_and(|old| old.waiting);
         let mut old = old.map(Predecessor::new).unwrap_or_default();
         let (mut instances, mut targets) = (Vec::new(), Vec::new());
         for (place, instance) in service.instances.iter().enumerate() {
@@ -251,7 +251,7 @@ impl World {
         for id in old.targets.into_values().flat_map(|target| target.checks) {
             self.remove_check(id, turn);
         }
-        ServiceState { service, conflicts: Vec::new(), instances, targets, waiting }
+        ServiceState { service, conflicts: Vec::new(), instances, targets }
     }
 
     fn succeed_target(

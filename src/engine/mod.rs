@@ -7,6 +7,6 @@
 pub mod checks;
 pub mod files;
 pub mod report;
-
+pub mod task;
 pub mod turn;
 pub mod world;

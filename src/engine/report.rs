@@ -104,7 +104,7 @@ impl World {
 
     /// Whether the first round is over, and what stands in its way.
     pub fn readiness(&self) -> (bool, Vec<SourceReport>, ChecksReport) {
-        let waiting = self.waiting().take(WAITING_SHOWN).map(ToString::to_string).collect();
+        let waiting = self.waiting.iter().take(WAITING_SHOWN).map(ToString::to_string).collect();
         let checks = ChecksReport { total: self.check_count(), in_flight: self.running(), waiting };
         (self.is_ready(), self.report_sources(), checks)
     }
@@ -132,7 +132,7 @@ impl World {
 
     fn report_service(&self, state: &ServiceState) -> ServiceReport {
         let service = &state.service;
-        let view = state.freeze();
+        let view = state.freeze(self.waiting.contains(&service.key));
         let instances = service.instances.iter().zip(&state.instances).enumerate();
         ServiceReport {
             name: service.key.name.to_string(),

@@ -17,7 +17,7 @@ use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
-use crate::snapshot::service::{Fitness, Standing, Target, build};
+use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
 use crate::snapshot::zone::Zone;
 use crate::snapshot::{Rules, Snapshot};
 
@@ -52,6 +52,8 @@ pub struct World {
     /// The files that define each service, in order of precedence.
     pub(super) contributors: HashMap<ServiceKey, BTreeSet<Arc<Path>>>,
     pub(super) services: BTreeMap<ServiceKey, ServiceState>,
+    /// The services that wait for their first outcomes.
+    pub(super) waiting: BTreeSet<ServiceKey>,
     pub(super) checks: HashMap<CheckId, CheckState>,
     pub(super) last_check: CheckId,
     pub(super) scheduler: Scheduler,
@@ -94,8 +96,6 @@ pub(super) struct ServiceState {
     pub(super) instances: Vec<InstanceState>,
     /// One an address of each instance, in the order of the instances.
     pub(super) targets: Vec<TargetState>,
-    /// First outcomes are awaited.
-    pub(super) waiting: bool,
 }
 
 /// What status shows of an instance.
@@ -127,6 +127,7 @@ impl World {
             files: BTreeMap::new(),
             contributors: HashMap::new(),
             services: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             checks: HashMap::new(),
             last_check: CheckId(0),
             rng: fastrand::Rng::with_seed(seed),
@@ -138,12 +139,7 @@ impl World {
 
     /// Whether no service waits for its first outcomes.
     pub fn is_ready(&self) -> bool {
-        self.first_round_ends.is_some() && self.waiting().next().is_none()
-    }
-
-    /// The services that still wait for first outcomes.
-    pub fn waiting(&self) -> impl Iterator<Item = &ServiceKey> {
-        self.services.iter().filter(|(_, state)| state.waiting).map(|(key, _)| key)
+        self.first_round_ends.is_some() && self.waiting.is_empty()
     }
 
     /// How many instances are in `condition`.
@@ -173,20 +169,18 @@ impl World {
 
     /// Every service of the first load that has a check not heard yet waits.
     pub(super) fn await_first_outcomes(&mut self) {
-        for state in self.services.values_mut() {
+        let unheard = |state: &ServiceState| {
             let mut checks = state.targets.iter().flat_map(|target| &target.checks);
-            state.waiting = checks.any(|id| self.checks.get(id).is_some_and(|c| !c.has_spoken()));
-        }
+            checks.any(|id| self.checks.get(id).is_some_and(|check| !check.has_spoken()))
+        };
+        let waiting = self.services.iter().filter(|(_, state)| unheard(state));
+        self.waiting = waiting.map(|(key, _)| key.clone()).collect();
     }
 
     /// When the first round's time is up, what has no outcome is unknown and nobody waits for it.
     pub(super) fn end_first_round(&mut self, turn: &mut Turn) {
-        if self.first_round_ends.is_none_or(|ends| turn.now.mono < ends) {
-            return;
-        }
-        for (key, state) in self.services.iter_mut().filter(|(_, state)| state.waiting) {
-            state.waiting = false;
-            turn.dirty.insert(key.clone());
+        if self.first_round_ends.is_some_and(|ends| ends <= turn.now.mono) {
+            turn.dirty.append(&mut self.waiting);
         }
     }
 
@@ -258,7 +252,8 @@ impl World {
         }
         for key in &turn.dirty {
             let Some(zone) = table.get_mut(&key.zone) else { continue };
-            let view = self.services.get(key).map(|state| Arc::new(state.freeze()));
+            let waiting = self.waiting.contains(key);
+            let view = self.services.get(key).map(|state| Arc::new(state.freeze(waiting)));
             Arc::make_mut(zone).replace(&key.name, view);
         }
         self.snapshot.zones = zones;
@@ -269,14 +264,14 @@ impl World {
 }
 
 impl ServiceState {
-    pub(super) fn freeze(&self) -> crate::snapshot::service::ServiceView {
+    pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
         let target = |t: &TargetState| Target {
             instance: t.instance,
             address: t.address,
             standing: t.standing.clone(),
         };
         let targets = self.targets.iter().map(target).collect();
-        build(Arc::clone(&self.service), targets, self.waiting)
+        build(Arc::clone(&self.service), targets, waiting)
     }
 }
 

@@ -52,3 +52,6 @@ impl Default for Now {
         Self { mono: Instant::default(), wall: SystemTime::UNIX_EPOCH }
     }
 }
+
+/// Reads both clocks. Handed to whatever waits at the rim, so that tests hold the clock.
+pub type Clock = std::sync::Arc<dyn Fn() -> Now + Send + Sync>;
