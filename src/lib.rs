@@ -13,3 +13,4 @@
 pub mod diagnostic;
 pub mod model;
 pub mod sources;
+pub mod wire;
