@@ -10,7 +10,14 @@
 //! synchronous and total. Between stages there are only values. The modules stand here in the
 //! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
 
-pub mod diagnostic;
 pub mod model;
-pub mod sources;
+
+pub mod diagnostic;
+
 pub mod wire;
+
+pub mod metrics;
+
+pub mod sources;
+
+pub mod transport;

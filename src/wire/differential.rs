@@ -135,7 +135,14 @@ fn oracle(packet: &[u8], question: &Name, reply: &Reply<'_>) -> Vec<u8> {
 }
 
 /// What two encodings of one message share: everything but places, order and case.
-fn meaning(octets: &[u8]) -> (String, [Vec<String>; 3], Option<(u16, bool, u8)>) {
+#[derive(Debug, PartialEq)]
+struct Meaning {
+    head: String,
+    sections: [Vec<String>; 3],
+    edns: Option<(u16, bool, u8)>,
+}
+
+fn meaning(octets: &[u8]) -> Meaning {
     let message = Message::from_vec(octets).unwrap();
     let sorted = |records: &[TheirRecord]| {
         let mut shown: Vec<_> =
@@ -146,7 +153,7 @@ fn meaning(octets: &[u8]) -> (String, [Vec<String>; 3], Option<(u16, bool, u8)>)
     let sections = [&message.answers, &message.authorities, &message.additionals];
     let edns = message.edns.as_ref().map(|e| (e.max_payload(), e.flags().dnssec_ok, e.version()));
     let head = format!("{:?} {:?}", message.metadata, message.queries);
-    (head, sections.map(|section| sorted(section)), edns)
+    Meaning { head, sections: sections.map(|section| sorted(section)), edns }
 }
 
 proptest! {

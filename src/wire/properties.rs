@@ -30,7 +30,7 @@ proptest! {
         prop_assert!(out.len() <= limits.size());
         let message = Message::from_vec(&out).unwrap();
         prop_assert_eq!(message.id, id);
-        prop_assert!(message.metadata.response_code == u16::from(parts.rcode.code()).into());
+        prop_assert_eq!(u16::from(message.metadata.response_code), parts.rcode.code());
         prop_assert_eq!(&out[HEADER..HEADER + query.asked.octets.len()], query.asked.octets);
         prop_assert_eq!(message.edns.is_some(), edns.is_some());
         prop_assert_eq!(message.answers.len(), encoded.answers);
