@@ -15,7 +15,7 @@ use crate::answer::lookup::{Node, lookup};
 use crate::model::dns::{ExtendedError, Owner, Question, Rcode, Rdata, Record};
 use crate::snapshot::Snapshot;
 use crate::snapshot::zone::Zone;
-use crate::wire::Reply;
+use crate::wire::reply::Reply;
 
 /// What is said to a question.
 #[derive(Clone, Debug)]

@@ -212,7 +212,9 @@ impl Engine {
                 run.abort();
             }
         }
-        start.into_iter().for_each(|start| self.spawn(start));
+        for start in start {
+            self.spawn(start);
+        }
         for transition in &transitions {
             self.metrics.transition(transition.to);
             log_transition(transition);

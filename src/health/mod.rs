@@ -1,4 +1,5 @@
 //! Who is fit to serve: what checks find, and when they are run.
 
+pub mod checks;
 pub mod scheduler;
 pub mod state;

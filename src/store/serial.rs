@@ -21,7 +21,7 @@ impl SerialFile {
     /// (the Unix time) and the last one plus 1. A file that holds no number counts as none.
     pub fn open(directory: &Path, clock: u32) -> io::Result<(Self, u32)> {
         let path = directory.join("serial");
-        let last = match fs::read_to_string(&path) {
+        let last: u32 = match fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().unwrap_or(0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),

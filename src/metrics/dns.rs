@@ -1,0 +1,270 @@
+//! The counters of the query path: each worker writes its own, a scrape adds them up.
+
+use std::array;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+
+use crate::model::dns::{Rcode, Rtype};
+use crate::wire::request::Ignored;
+
+/// Upper bounds in microseconds; what is longer is in the last, unbounded bucket.
+const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 100_000, 1_000_000];
+const RCODES: usize = Rcode::ALL.len();
+/// The known types and `other`.
+const QTYPES: usize = Rtype::KNOWN.len().saturating_add(1);
+const COMBINATIONS: usize = RCODES.saturating_mul(QTYPES);
+
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A datagram.
+    Udp,
+    /// A length-prefixed message of a connection.
+    Tcp,
+}
+
+impl Transport {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Udp, Self::Tcp];
+
+    /// The label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// Why a message got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dropped {
+    /// Shorter than a header.
+    Short,
+    /// A response.
+    Response,
+    /// From port 0 or from an address that no asker has.
+    Source,
+    /// There was an answer, and the system did not take it.
+    Send,
+}
+
+impl Dropped {
+    /// All of them, in the order of the enum.
+    pub const ALL: [Self; 4] = [Self::Short, Self::Response, Self::Source, Self::Send];
+
+    /// The label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Response => "response",
+            Self::Source => "source",
+            Self::Send => "send",
+        }
+    }
+}
+
+impl From<Ignored> for Dropped {
+    fn from(ignored: Ignored) -> Self {
+        match ignored {
+            Ignored::Short => Self::Short,
+            Ignored::Response => Self::Response,
+        }
+    }
+}
+
+/// A counter with one writer at a time: a plain load and store, no locked instruction.
+#[derive(Debug, Default)]
+struct Cell(AtomicU64);
+
+impl Cell {
+    fn add(&self, more: u64) {
+        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker counts. No two threads may write at the same time: counts would be lost.
+/// Aligned so that no two workers' cells share a cache line, or a pair of them.
+#[repr(align(128))]
+pub struct WorkerCells {
+    transport: Transport,
+    /// By type, then by rcode.
+    queries: [Cell; COMBINATIONS],
+    dropped: [Cell; Dropped::ALL.len()],
+    /// One more than there are bounds.
+    buckets: [Cell; BOUNDS.len().saturating_add(1)],
+    nanoseconds: Cell,
+}
+
+impl WorkerCells {
+    fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            queries: array::from_fn(|_| Cell::default()),
+            dropped: array::from_fn(|_| Cell::default()),
+            buckets: array::from_fn(|_| Cell::default()),
+            nanoseconds: Cell::default(),
+        }
+    }
+
+    /// A query was answered so.
+    pub fn answered(&self, qtype: Rtype, rcode: Rcode) {
+        let row = Rtype::KNOWN.iter().position(|&known| known == qtype);
+        let row = row.unwrap_or(Rtype::KNOWN.len());
+        if let Some(cell) = self.queries.get(row * RCODES + column(rcode)) {
+            cell.add(1);
+        }
+    }
+
+    /// An answer took so long, from its query's reception to its sending.
+    pub fn observe(&self, took: Duration) {
+        let micros = took.as_micros();
+        let bucket = BOUNDS.iter().position(|&bound| micros <= u128::from(bound));
+        if let Some(cell) = self.buckets.get(bucket.unwrap_or(BOUNDS.len())) {
+            cell.add(1);
+        }
+        self.nanoseconds.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A message got no answer.
+    pub fn dropped(&self, why: Dropped) {
+        let place = match why {
+            Dropped::Short => 0,
+            Dropped::Response => 1,
+            Dropped::Source => 2,
+            Dropped::Send => 3,
+        };
+        if let Some(cell) = self.dropped.get(place) {
+            cell.add(1);
+        }
+    }
+}
+
+impl fmt::Debug for WorkerCells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerCells").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+/// The place in `Rcode::ALL`.
+fn column(rcode: Rcode) -> usize {
+    match rcode {
+        Rcode::NoError => 0,
+        Rcode::FormErr => 1,
+        Rcode::ServFail => 2,
+        Rcode::NxDomain => 3,
+        Rcode::NotImp => 4,
+        Rcode::Refused => 5,
+        Rcode::NotAuth => 6,
+        Rcode::BadVers => 7,
+    }
+}
+
+/// The cells of all workers.
+#[derive(Debug, Default)]
+pub(super) struct DnsCells(Mutex<Vec<Arc<WorkerCells>>>);
+
+impl DnsCells {
+    pub(super) fn worker(&self, transport: Transport) -> Arc<WorkerCells> {
+        let cells = Arc::new(WorkerCells::new(transport));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
+        cells
+    }
+
+    fn workers(&self) -> Vec<Arc<WorkerCells>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Collector for DnsCells {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let workers = self.workers();
+        encode_queries(&workers, &mut encoder)?;
+        encode_seconds(&workers, &mut encoder)?;
+        encode_dropped(&workers, &mut encoder)
+    }
+}
+
+/// Combinations that were seen, and the commonest one always: the family is never empty.
+fn encode_queries(
+    workers: &[Arc<WorkerCells>],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let help = "DNS queries answered, by transport, type and rcode.";
+    let mut family = encoder.encode_descriptor("dns_queries", help, None, MetricType::Counter)?;
+    let qtypes = Rtype::KNOWN.iter().map(|t| t.mnemonic().unwrap_or("other")).chain(["other"]);
+    let combinations: Vec<_> =
+        qtypes.flat_map(|qtype| Rcode::ALL.map(|rcode| (qtype, rcode.mnemonic()))).collect();
+    for transport in Transport::ALL {
+        let of_transport = || workers.iter().filter(|worker| worker.transport == transport);
+        for (place, &(qtype, rcode)) in combinations.iter().enumerate() {
+            let count = sum(of_transport().filter_map(|worker| worker.queries.get(place)));
+            if count == 0 && (qtype, rcode) != ("A", "NOERROR") {
+                continue;
+            }
+            let labels = [("transport", transport.word()), ("qtype", qtype), ("rcode", rcode)];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_seconds(
+    workers: &[Arc<WorkerCells>],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let help = "Time from a query's reception to its answer's sending.";
+    let mut family =
+        encoder.encode_descriptor("dns_response_seconds", help, None, MetricType::Histogram)?;
+    for transport in Transport::ALL {
+        let of_transport = || workers.iter().filter(|worker| worker.transport == transport);
+        let bounds = BOUNDS.map(|micros| Duration::from_micros(micros).as_secs_f64());
+        let buckets: Vec<(f64, u64)> = bounds
+            .into_iter()
+            .chain([f64::INFINITY])
+            .enumerate()
+            .map(|(place, bound)| {
+                (bound, sum(of_transport().filter_map(|worker| worker.buckets.get(place))))
+            })
+            .collect();
+        let count = buckets.iter().map(|&(_, count)| count).sum();
+        let nanoseconds = sum(of_transport().map(|worker| &worker.nanoseconds));
+        let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+        family.encode_family(&[("transport", transport.word())])?.encode_histogram::<NoLabelSet>(
+            seconds,
+            count,
+            &buckets,
+            None::<&HashMap<_, _>>,
+        )?;
+    }
+    Ok(())
+}
+
+fn encode_dropped(
+    workers: &[Arc<WorkerCells>],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let help = "DNS messages that got no answer, by reason.";
+    let mut family = encoder.encode_descriptor("dns_dropped", help, None, MetricType::Counter)?;
+    for (place, why) in Dropped::ALL.into_iter().enumerate() {
+        let count = sum(workers.iter().filter_map(|worker| worker.dropped.get(place)));
+        ConstCounter::new(count).encode(family.encode_family(&[("reason", why.word())])?)?;
+    }
+    Ok(())
+}
+
+fn sum<'c>(cells: impl Iterator<Item = &'c Cell>) -> u64 {
+    cells.map(Cell::get).fold(0, u64::wrapping_add)
+}

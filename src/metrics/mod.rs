@@ -1,0 +1,323 @@
+//! Every metric by name, in one place; each family is shown from the start.
+
+pub mod dns;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::metrics::dns::{DnsCells, Transport, WorkerCells};
+use crate::model::check::Kind;
+use crate::model::health::{Condition, Finding};
+
+/// A check's length: the default timeout is 2 s.
+const CHECK_SECONDS: [f64; 11] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0];
+/// Lateness of a start and the way from a verdict to being served: microseconds when all is well.
+const SHORT_SECONDS: [f64; 11] =
+    [0.000_01, 0.000_05, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+/// The two forms that a scraper may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposition {
+    /// Prometheus' own text, version 0.0.4.
+    Text,
+    /// The `OpenMetrics` text, version 1.0.0.
+    OpenMetrics,
+}
+
+impl Exposition {
+    /// The `Content-Type` of this form.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+type Words<const N: usize> = [(&'static str, &'static str); N];
+
+/// The handle that every stage counts with; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    dns: Arc<DnsCells>,
+    services: Gauge,
+    instances: Family<Words<1>, Gauge>,
+    checks: Family<Words<2>, Counter>,
+    check_seconds: Family<Words<1>, Histogram, fn() -> Histogram>,
+    check_lag: Histogram,
+    transitions: Family<Words<1>, Counter>,
+    generation: Gauge<u64, AtomicU64>,
+    propagation: Histogram,
+    source_errors: Family<[(&'static str, String); 1], Gauge>,
+}
+
+impl Metrics {
+    /// Every family at zero; `version` is the program's.
+    pub fn new(version: &str) -> Self {
+        let mut inner = Inner {
+            registry: Registry::with_prefix("livezone"),
+            dns: Arc::default(),
+            services: Gauge::default(),
+            instances: Family::default(),
+            checks: Family::default(),
+            check_seconds: Family::new_with_constructor(|| Histogram::new(CHECK_SECONDS)),
+            check_lag: Histogram::new(SHORT_SECONDS),
+            transitions: Family::default(),
+            generation: Gauge::default(),
+            propagation: Histogram::new(SHORT_SECONDS),
+            source_errors: Family::default(),
+        };
+        inner.start_at_zero();
+        inner.register(version);
+        Self(Arc::new(inner))
+    }
+
+    /// The cells of one DNS worker, which alone writes them.
+    pub fn worker(&self, transport: Transport) -> Arc<WorkerCells> {
+        self.0.dns.worker(transport)
+    }
+
+    /// How many services the catalogue holds.
+    pub fn set_services(&self, count: usize) {
+        self.0.services.set(signed(count));
+    }
+
+    /// How many instances are in this condition.
+    pub fn set_instances(&self, condition: Condition, count: usize) {
+        self.0.instances.get_or_create(&[("state", condition.word())]).set(signed(count));
+    }
+
+    /// One run of a check has ended.
+    pub fn check_finished(&self, kind: &Kind, finding: Finding, took: Duration) {
+        let kind = kind.word();
+        self.0.checks.get_or_create(&[("kind", kind), ("outcome", finding.word())]).inc();
+        self.0.check_seconds.get_or_create(&[("kind", kind)]).observe(took.as_secs_f64());
+    }
+
+    /// A check was started `late` after it was due.
+    pub fn check_started(&self, late: Duration) {
+        self.0.check_lag.observe(late.as_secs_f64());
+    }
+
+    /// An instance came into this condition.
+    pub fn transition(&self, to: Condition) {
+        self.0.transitions.get_or_create(&[("to", to.word())]).inc();
+    }
+
+    /// A snapshot was published.
+    pub fn set_generation(&self, generation: u64) {
+        self.0.generation.set(generation);
+    }
+
+    /// A verdict or a registration is served, `after` it was known.
+    pub fn propagated(&self, after: Duration) {
+        self.0.propagation.observe(after.as_secs_f64());
+    }
+
+    /// How many files of `source` are in error now.
+    pub fn set_source_errors(&self, source: &str, count: usize) {
+        let labels = [("source", source.to_owned())];
+        self.0.source_errors.get_or_create(&labels).set(signed(count));
+    }
+
+    /// All families in the form asked for.
+    pub fn render(&self, exposition: Exposition) -> String {
+        let mut out = String::new();
+        // Writing to a `String` does not fail, and neither does anything registered here.
+        let written = encode_registry(&mut out, &self.0.registry);
+        debug_assert!(written.is_ok(), "a metric cannot be encoded");
+        match exposition {
+            Exposition::Text => classic(&out),
+            Exposition::OpenMetrics => {
+                let ended = encode_eof(&mut out);
+                debug_assert!(ended.is_ok(), "the end cannot be encoded");
+                out
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// A family without samples is not shown: each gets those that are known beforehand.
+    fn start_at_zero(&mut self) {
+        for kind in Kind::WORDS {
+            for outcome in Finding::WORDS {
+                drop(self.checks.get_or_create(&[("kind", kind), ("outcome", outcome)]));
+            }
+            drop(self.check_seconds.get_or_create(&[("kind", kind)]));
+        }
+        for condition in Condition::ALL {
+            drop(self.instances.get_or_create(&[("state", condition.word())]));
+            drop(self.transitions.get_or_create(&[("to", condition.word())]));
+        }
+        drop(self.source_errors.get_or_create(&[("source", "files".to_owned())]));
+    }
+
+    fn register(&mut self, version: &str) {
+        let to = &mut self.registry;
+        to.register("services", "Services registered", self.services.clone());
+        to.register("instances", "Instances by state", self.instances.clone());
+        to.register("checks", "Runs of checks by kind and outcome", self.checks.clone());
+        to.register("check_seconds", "Length of checks", self.check_seconds.clone());
+        to.register("check_lag_seconds", "How late checks were started", self.check_lag.clone());
+        to.register("transitions", "Instances that came into a state", self.transitions.clone());
+        to.register(
+            "snapshot_generation",
+            "Number of the snapshot that is served",
+            self.generation.clone(),
+        );
+        to.register(
+            "propagation_seconds",
+            "From a verdict or registration to its being served",
+            self.propagation.clone(),
+        );
+        to.register(
+            "source_errors",
+            "Files of a source that are in error now",
+            self.source_errors.clone(),
+        );
+        // A gauge, not an OpenMetrics info: the classic text has no such type.
+        let build = Family::<[(&'static str, String); 1], Gauge>::default();
+        build.get_or_create(&[("version", version.to_owned())]).set(1);
+        to.register("build_info", "The program's version", build);
+        to.register_collector(Box::new(Arc::clone(&self.dns)));
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The classic text: a counter's family has the name of its samples, and nothing marks the end.
+fn classic(open_metrics: &str) -> String {
+    let mut out = String::with_capacity(open_metrics.len());
+    let mut help: Option<(&str, &str)> = None;
+    for line in open_metrics.lines() {
+        if let Some(described) = line.strip_prefix("# HELP ") {
+            help = described.split_once(' ');
+            continue;
+        }
+        let typed = line.strip_prefix("# TYPE ").and_then(|typed| typed.split_once(' '));
+        if let Some((name, kind)) = typed {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, help)) = help.take() {
+                out.extend(["# HELP ", name, suffix, " ", help, "\n"]);
+            }
+            out.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
+            continue;
+        }
+        out.extend([line, "\n"]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::dns::Dropped;
+    use crate::model::check::TcpCheck;
+    use crate::model::dns::{Rcode, Rtype};
+
+    /// The table of the contract: name, type, and the labels of a sample.
+    const FAMILIES: [(&str, &str, &str); 13] = [
+        ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
+        ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
+        ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
+        ("services", "gauge", " 0"),
+        ("instances", "gauge", "{state=\"suspect\"} 0"),
+        ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),
+        ("check_seconds", "histogram", "_count{kind=\"tcp\"} 0"),
+        ("check_lag_seconds", "histogram", "_count 0"),
+        ("transitions_total", "counter", "{to=\"recovering\"} 0"),
+        ("snapshot_generation", "gauge", " 0"),
+        ("propagation_seconds", "histogram", "_count 0"),
+        ("source_errors", "gauge", "{source=\"files\"} 0"),
+        ("build_info", "gauge", "{version=\"1.2.3\"} 1"),
+    ];
+
+    #[test]
+    fn every_family_is_present_from_the_start_in_both_forms() {
+        let metrics = Metrics::new("1.2.3");
+        let text = metrics.render(Exposition::Text);
+        let open = metrics.render(Exposition::OpenMetrics);
+        for (name, kind, sample) in FAMILIES {
+            let sample = format!("\nlivezone_{name}{sample}\n");
+            assert!(text.contains(&sample), "{sample} in {text}");
+            assert!(open.contains(&sample), "{sample} in {open}");
+            assert!(text.contains(&format!("# TYPE livezone_{name} {kind}\n")), "{name}: {text}");
+            assert!(text.contains(&format!("# HELP livezone_{name} ")), "{name}: {text}");
+            let family = name.trim_end_matches("_total");
+            assert!(open.contains(&format!("# TYPE livezone_{family} {kind}\n")), "{name}");
+        }
+        assert_eq!(text.matches("# TYPE").count(), FAMILIES.len());
+        assert!(open.ends_with("# EOF\n") && !text.contains("# EOF"));
+    }
+
+    #[test]
+    fn what_is_counted_is_shown() {
+        let metrics = Metrics::new("0");
+        metrics.set_services(3);
+        metrics.set_instances(Condition::Passing, 7);
+        let kind = Kind::Tcp(TcpCheck { port: None, tls: None });
+        metrics.check_finished(&kind, Finding::Pass, Duration::from_millis(3));
+        metrics.check_started(Duration::ZERO);
+        metrics.transition(Condition::Critical);
+        metrics.set_generation(12);
+        metrics.propagated(Duration::from_micros(20));
+        metrics.set_source_errors("files", 2);
+        let text = metrics.render(Exposition::Text);
+        for sample in [
+            "services 3",
+            "instances{state=\"passing\"} 7",
+            "checks_total{kind=\"tcp\",outcome=\"passing\"} 1",
+            "check_seconds_bucket{le=\"0.0025\",kind=\"tcp\"} 0",
+            "check_seconds_bucket{le=\"0.005\",kind=\"tcp\"} 1",
+            "check_lag_seconds_count 1",
+            "transitions_total{to=\"critical\"} 1",
+            "snapshot_generation 12",
+            "propagation_seconds_count 1",
+            "source_errors{source=\"files\"} 2",
+        ] {
+            assert!(text.contains(&format!("\nlivezone_{sample}\n")), "{sample} in {text}");
+        }
+    }
+
+    #[test]
+    fn workers_are_summed_by_transport() {
+        let metrics = Metrics::new("0");
+        let (one, two) = (metrics.worker(Transport::Udp), metrics.worker(Transport::Udp));
+        let three = metrics.worker(Transport::Tcp);
+        one.answered(Rtype::SRV, Rcode::NxDomain);
+        two.answered(Rtype::SRV, Rcode::NxDomain);
+        three.answered(Rtype(65280), Rcode::NoError);
+        one.observe(Duration::from_micros(40));
+        two.observe(Duration::from_secs(9));
+        two.dropped(Dropped::Source);
+        let text = metrics.render(Exposition::Text);
+        for sample in [
+            "queries_total{transport=\"udp\",qtype=\"SRV\",rcode=\"NXDOMAIN\"} 2",
+            "queries_total{transport=\"tcp\",qtype=\"other\",rcode=\"NOERROR\"} 1",
+            "response_seconds_bucket{le=\"0.00005\",transport=\"udp\"} 1",
+            "response_seconds_bucket{le=\"1.0\",transport=\"udp\"} 1",
+            "response_seconds_bucket{le=\"+Inf\",transport=\"udp\"} 2",
+            "response_seconds_count{transport=\"udp\"} 2",
+            "dropped_total{reason=\"source\"} 1",
+        ] {
+            assert!(text.contains(&format!("\nlivezone_dns_{sample}\n")), "{sample} in {text}");
+        }
+        assert!(!text.contains("qtype=\"AAAA\""));
+    }
+}

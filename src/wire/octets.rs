@@ -1,0 +1,249 @@
+//! Replies octet by octet.
+
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
+use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Soa};
+use crate::model::name::Name;
+use crate::wire::reply::{Encoded, Limits, Reply, encode, encode_rejection};
+use crate::wire::request::{Incoming, parse};
+
+const QUESTION: &[u8] = b"\x04aPp1\x03svc\x04test\x00\x00\x01\x00\x01";
+
+fn ask(question: &[u8], opt: &[u8]) -> Vec<u8> {
+    let count = u8::from(!opt.is_empty());
+    [&[0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, count], question, opt].concat()
+}
+
+fn opt(payload: u16) -> Vec<u8> {
+    [&[0, 0, 41], &payload.to_be_bytes()[..], &[0, 0, 0, 0, 0, 0]].concat()
+}
+
+fn answer(packet: &[u8], reply: &Reply<'_>) -> (Vec<u8>, Encoded) {
+    let Incoming::Query(query) = parse(packet) else { panic!("no query") };
+    let mut out = b"left from before".to_vec();
+    let encoded = encode(&query, reply, Limits::udp(query.edns, 1232), &mut out);
+    (out, encoded)
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn found(answers: Vec<Record<'_>>) -> Reply<'_> {
+    Reply { authoritative: true, answers, ..Reply::empty(Rcode::NoError) }
+}
+
+fn a(owner: Owner<'_>, last: u8) -> Record<'_> {
+    Record { owner, ttl: 1, data: Rdata::A(Ipv4Addr::new(10, 0, 0, last)) }
+}
+
+fn srv(target: &Name) -> Record<'_> {
+    let data = Rdata::Srv { priority: 1, weight: 2, port: 3, target: Cow::Borrowed(target) };
+    Record { owner: Owner::Question, ttl: 1, data }
+}
+
+fn flags(message: &[u8]) -> u16 {
+    u16::from_be_bytes([message[2], message[3]])
+}
+
+fn counts(message: &[u8]) -> [u8; 4] {
+    [message[5], message[7], message[9], message[11]]
+}
+
+#[test]
+fn owners_point_to_the_question_and_keep_its_case() {
+    let reply = found((1..=3).map(|last| a(Owner::Question, last)).collect());
+    let (out, encoded) = answer(&ask(QUESTION, &opt(4096)), &reply);
+    let mut expected = b"\xab\xcd\x85\x00\x00\x01\x00\x03\x00\x00\x00\x01".to_vec();
+    expected.extend(QUESTION);
+    for last in 1..=3 {
+        expected.extend(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04\x0a\x00\x00");
+        expected.push(last);
+    }
+    expected.extend(b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00");
+    assert_eq!(out, expected);
+    // 13 fewer than with the owner spelled once more.
+    assert_eq!(out.len(), 90);
+    assert_eq!(encoded, Encoded { truncated: false, answers: 3 });
+}
+
+#[test]
+fn a_soa_points_into_the_question() {
+    let soa = Soa {
+        mname: name("ns1.svc.test"),
+        rname: name("hostmaster.svc.test"),
+        serial: 1,
+        refresh: 2,
+        retry: 3,
+        expire: 4,
+        minimum: 5,
+    };
+    let owner = Owner::Name(Cow::Owned(name("svc.test")));
+    let authority = vec![Record { owner, ttl: 3, data: Rdata::Soa(&soa) }];
+    let reply = Reply { authoritative: true, authority, ..Reply::empty(Rcode::NxDomain) };
+    let (out, _) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!(flags(&out), 0x8503);
+    assert_eq!(counts(&out), [1, 0, 1, 0]);
+    let mut expected = b"\xc0\x11\x00\x06\x00\x01\x00\x00\x00\x03\x00\x27\x03ns1\xc0\x11".to_vec();
+    expected.extend(b"\x0ahostmaster\xc0\x11");
+    expected.extend([1u32, 2, 3, 4, 5].iter().flat_map(|number| number.to_be_bytes()));
+    assert_eq!(&out[12 + QUESTION.len()..], expected);
+}
+
+#[test]
+fn a_target_is_spelled_in_srv_and_pointed_to_from_its_addresses() {
+    let target = name("i1.app1.svc.test");
+    let additional = vec![a(Owner::Target(0), 1), a(Owner::Target(0), 2)];
+    let reply = Reply { additional, ..found(vec![srv(&target)]) };
+    let (out, _) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!(counts(&out), [1, 1, 0, 2]);
+    let records = &out[12 + QUESTION.len()..];
+    let rdata = b"\x00\x01\x00\x02\x00\x03\x02i1\x04app1\x03svc\x04test\x00";
+    assert_eq!(&records[12..12 + rdata.len()], rdata);
+    let place = u8::try_from(12 + QUESTION.len() + 12 + 6).unwrap();
+    let addresses = &records[12 + rdata.len()..];
+    assert_eq!(addresses.len(), 32);
+    assert_eq!(addresses[..2], [0xc0, place]);
+    assert_eq!(addresses[16..18], [0xc0, place]);
+}
+
+#[test]
+fn a_target_that_is_none_is_left_out() {
+    let reply =
+        Reply { additional: vec![a(Owner::Target(0), 1)], ..found(vec![a(Owner::Question, 1)]) };
+    let (out, encoded) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!((counts(&out), encoded.truncated), ([1, 1, 0, 0], false));
+}
+
+#[test]
+fn a_text_is_cut_into_strings_of_255_octets() {
+    for (len, lengths) in [(0, &[0][..]), (255, &[255]), (256, &[255, 1])] {
+        let data = Rdata::Txt(Cow::Owned("x".repeat(len)));
+        let reply = found(vec![Record { owner: Owner::Question, ttl: 1, data }]);
+        let (out, _) = answer(&ask(QUESTION, b""), &reply);
+        let mut strings = &out[12 + QUESTION.len() + 12..];
+        for &expected in lengths {
+            assert_eq!(strings[0], expected);
+            strings = &strings[1 + usize::from(expected)..];
+        }
+        assert!(strings.is_empty());
+    }
+}
+
+#[test]
+fn additional_sets_go_whole_and_before_any_answer() {
+    let targets: Vec<Name> = (0..10).map(|i| name(&format!("i{i}.app1.svc.test"))).collect();
+    let additional: Vec<_> =
+        (0..10).flat_map(|i| [a(Owner::Target(i), 1), a(Owner::Target(i), 2)]).collect();
+    let reply = Reply { additional, ..found(targets.iter().map(srv).collect()) };
+    let (out, encoded) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!(encoded, Encoded { truncated: false, answers: 10 });
+    let [_, answers, _, additional] = counts(&out);
+    assert_eq!(answers, 10);
+    assert!(additional > 0 && additional % 2 == 0, "{additional}");
+    assert!(out.len() <= 512 && out.len() + 32 > 512, "{}", out.len());
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_with_tc_and_without_additional() {
+    let targets: Vec<Name> = (0..50).map(|i| name(&format!("i{i}.app1.svc.test"))).collect();
+    let additional = vec![a(Owner::Target(0), 1)];
+    let reply = Reply { additional, ..found(targets.iter().map(srv).collect()) };
+    let (out, encoded) = answer(&ask(QUESTION, &opt(600)), &reply);
+    assert!(encoded.truncated && encoded.answers > 5);
+    assert_eq!(flags(&out) & 0x0200, 0x0200);
+    assert_eq!(usize::from(counts(&out)[1]), encoded.answers);
+    assert_eq!(counts(&out)[3], 1);
+    assert!(out.len() <= 600 && out.ends_with(b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"));
+}
+
+#[test]
+fn an_extended_error_yields_to_answers_and_is_cut_between_characters() {
+    // 512 - 12 - 19 - 11 = 470 octets; 29 answers of 16 leave 6, 28 leave 22, 27 leave 38.
+    let whole = "xääää€€ä€€€ä";
+    for (answers, expected) in [(29, ""), (28, "xääää€€"), (27, whole)] {
+        let records = vec![a(Owner::Question, 1); answers];
+        let error = ExtendedError::new(0, whole);
+        let reply = Reply { extended_error: Some(error), ..found(records) };
+        let (out, encoded) = answer(&ask(QUESTION, &opt(512)), &reply);
+        assert_eq!(encoded, Encoded { truncated: false, answers });
+        let opt = &out[12 + QUESTION.len() + 16 * answers..];
+        assert_eq!(std::str::from_utf8(&opt[17..]), Ok(expected));
+        assert!(out.len() <= 512);
+    }
+    let error = ExtendedError::new(0, "no room");
+    let reply = Reply { extended_error: Some(error), ..found(vec![a(Owner::Question, 1); 30]) };
+    let (out, encoded) = answer(&ask(QUESTION, &opt(512)), &reply);
+    assert_eq!(encoded, Encoded { truncated: true, answers: 29 });
+    assert!(out.len() <= 512);
+}
+
+#[test]
+fn without_edns_no_extended_error_is_said() {
+    let reply =
+        Reply { extended_error: Some(ExtendedError::new(20, "")), ..Reply::empty(Rcode::Refused) };
+    let (out, _) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!(out.len(), 12 + QUESTION.len());
+    let (out, _) = answer(&ask(QUESTION, &opt(4096)), &reply);
+    assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x06\x00\x0f\x00\x02\x00\x14"));
+}
+
+#[test]
+fn do_is_copied_and_every_other_flag_is_zero() {
+    let mut packet = ask(QUESTION, b"\x00\x00\x29\x10\x00\x00\x00\xff\xff\x00\x00");
+    (packet[2], packet[3]) = (0x07, 0xf0);
+    let (out, _) = answer(&packet, &Reply::empty(Rcode::NoError));
+    assert_eq!(flags(&out), 0x8110);
+    assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00"));
+}
+
+#[test]
+fn bad_version_is_said_in_both_halves_of_the_rcode() {
+    let packet = ask(QUESTION, b"\x00\x00\x29\x10\x00\x00\x01\x80\x00\x00\x00");
+    let Incoming::Reject(rejected) = parse(&packet) else { panic!() };
+    let mut out = Vec::new();
+    encode_rejection(&rejected, Limits::udp(rejected.edns, 1232), &mut out);
+    assert_eq!((flags(&out), counts(&out)), (0x8100, [1, 0, 0, 1]));
+    assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x01\x00\x80\x00\x00\x00"));
+}
+
+#[test]
+fn a_format_error_is_twelve_octets() {
+    let mut packet = ask(QUESTION, b"");
+    packet[5] = 2;
+    let Incoming::Reject(rejected) = parse(&packet) else { panic!() };
+    let mut out = Vec::new();
+    encode_rejection(&rejected, Limits::tcp(1232), &mut out);
+    assert_eq!(out, b"\xab\xcd\x81\x01\x00\x00\x00\x00\x00\x00\x00\x00");
+}
+
+#[test]
+fn a_datagram_is_as_large_as_both_sides_take() {
+    let size = |asked: Option<u16>, ours| {
+        let edns = asked.map(|payload| crate::wire::request::Edns { payload, dnssec_ok: false });
+        Limits::udp(edns, ours).size()
+    };
+    assert_eq!(size(None, 1232), 512);
+    assert_eq!(size(Some(0), 1232), 512);
+    assert_eq!(size(Some(900), 1232), 900);
+    assert_eq!(size(Some(65535), 1232), 1232);
+    assert_eq!(size(Some(65535), 100), 512);
+}
+
+#[test]
+fn thousands_of_records_on_a_stream_point_to_targets_near_and_far() {
+    let targets: Vec<Name> = (0..3000).map(|i| name(&format!("i{i}.app1.svc.test"))).collect();
+    let additional: Vec<_> = (0..200).chain(900..1000).map(|i| a(Owner::Target(i), 1)).collect();
+    let reply = Reply { additional, ..found(targets[..1000].iter().map(srv).collect()) };
+    let packet = ask(QUESTION, b"");
+    let Incoming::Query(query) = parse(&packet) else { panic!() };
+    let mut out = Vec::new();
+    assert!(!encode(&query, &reply, Limits::tcp(1232), &mut out).truncated);
+    let message = hickory_server::proto::op::Message::from_vec(&out).unwrap();
+    assert_eq!((message.answers.len(), message.additionals.len()), (1000, 300));
+    assert_eq!(message.additionals[250].name.to_string().to_lowercase(), "i950.app1.svc.test.");
+    let reply = found(targets.iter().map(srv).collect());
+    assert!(encode(&query, &reply, Limits::tcp(1232), &mut out).truncated);
+    assert!(out.len() <= 65535);
+}
