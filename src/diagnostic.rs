@@ -29,9 +29,3 @@ pub struct Diagnostic {
     /// What to write instead, said at the caret: `did you mean "port"?`; may be empty.
     pub label: String,
 }
-impl Diagnostic {
-    /// x
-    pub fn short(&self) -> String {
-        String::new()
-    }
-}
