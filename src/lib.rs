@@ -10,6 +10,8 @@
 //! synchronous and total. Between stages there are only values. The modules stand here in the
 //! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
 
-pub mod diagnostic;
 pub mod model;
+
+pub mod diagnostic;
+
 pub mod sources;
