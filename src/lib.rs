@@ -14,4 +14,6 @@ pub mod model;
 
 pub mod diagnostic;
 
+pub mod syntax;
+
 pub mod sources;
