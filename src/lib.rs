@@ -16,4 +16,6 @@ pub mod diagnostic;
 
 pub mod syntax;
 
+pub mod config;
+
 pub mod sources;
