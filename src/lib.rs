@@ -10,16 +10,30 @@
 //! synchronous and total. Between stages there are only values. The modules stand here in the
 //! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
 
-pub mod answer;
-pub mod config;
-pub mod diagnostic;
-pub mod engine;
-pub mod health;
-pub mod metrics;
 pub mod model;
-pub mod registry;
-pub mod snapshot;
-pub mod sources;
-pub mod store;
-pub mod transport;
+
+pub mod diagnostic;
+
+pub mod syntax;
+
 pub mod wire;
+
+pub mod config;
+
+pub mod metrics;
+
+pub mod sources;
+
+pub mod registry;
+
+pub mod health;
+
+pub mod snapshot;
+
+pub mod store;
+
+pub mod engine;
+
+pub mod answer;
+
+pub mod transport;

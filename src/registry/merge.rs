@@ -241,7 +241,7 @@ fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
         failures_before_critical,
         failures_before_warning: written
             .failures_before_warning
-            .unwrap_or(failures_before_critical),
+            .map_or(failures_before_critical, |n| n.min(failures_before_critical)),
         success_before_passing: written
             .success_before_passing
             .unwrap_or(defaults.success_before_passing),

@@ -1,0 +1,100 @@
+//! Addresses in files: those that can be answered with, and those to listen on.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::model::definition::Placed;
+use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
+
+/// An address that a client or a check can connect to.
+pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
+    let error = |message: String, label: String| report.error(text.span.clone(), message, label);
+    let written = text.value;
+    let Ok(address) = written.parse::<IpAddr>() else {
+        error(format!("{written:?} is no address"), no_address(written));
+        return None;
+    };
+    let wanted = "write the address that clients connect to".to_owned();
+    let canonical = address.to_canonical();
+    let kind = if canonical.is_unspecified() {
+        "the unspecified address"
+    } else if canonical.is_multicast() {
+        "a multicast address"
+    } else if canonical == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        "the broadcast address"
+    } else if canonical != address {
+        error(format!("{written} is an IPv4 address in IPv6"), format!("write \"{canonical}\""));
+        return None;
+    } else {
+        return Some(address);
+    };
+    error(format!("{written} is {kind}: nothing can be reached there"), wanted);
+    None
+}
+
+/// What to write for a text that is no address.
+fn no_address(text: &str) -> String {
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return format!("write \"{}\", and the port as `port`", socket.ip());
+    }
+    if let Ok(net) = text.parse::<IpNet>() {
+        return format!("write one address, such as \"{}\"", net.addr());
+    }
+    "an IPv4 or IPv6 address or a list of them is needed".to_owned()
+}
+
+/// Several of these, each once.
+pub fn hosts(report: &Report, texts: &[Placed<&str>]) -> Vec<IpAddr> {
+    let mut addresses = Vec::with_capacity(texts.len());
+    for text in texts {
+        let Some(address) = host(report, text) else { continue };
+        if addresses.contains(&address) {
+            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
+        } else {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// An address and port to listen on.
+pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketAddr> {
+    if let Ok(socket) = text.value.parse() {
+        return Some(socket);
+    }
+    let label = match text.value.parse::<IpAddr>() {
+        Ok(address) => format!("add the port: \"{}\"", SocketAddr::new(address, port)),
+        Err(_) => format!("write an address and a port: \"127.0.0.1:{port}\""),
+    };
+    report.error(text.span.clone(), format!("{:?} is no address with a port", text.value), label);
+    None
+}
+
+/// A list of networks; a bare address is a network of one.
+pub fn networks(reader: &mut Reader<'_>, key: &'static str) -> Vec<IpNet> {
+    let texts = reader.strings(key).unwrap_or_default();
+    texts.iter().filter_map(|text| network(reader.report, text)).collect()
+}
+
+fn network(report: &Report, text: &Placed<&str>) -> Option<IpNet> {
+    let alone = || text.value.parse::<IpAddr>().ok().map(IpNet::from);
+    let Some(network) = text.value.parse().ok().or_else(alone) else {
+        report.error(
+            text.span.clone(),
+            format!("{:?} is no network", text.value),
+            "write an address and a length: \"10.0.0.0/8\", \"2001:db8::/32\"",
+        );
+        return None;
+    };
+    if network.trunc() != network {
+        report.error(
+            text.span.clone(),
+            format!("{network} has bits set beyond its length"),
+            format!("did you mean \"{}\"?", network.trunc()),
+        );
+        return None;
+    }
+    Some(network)
+}

@@ -1,0 +1,251 @@
+//! livezone.toml → [`Config`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{
+    Access, Config, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel, address,
+    policy,
+};
+use crate::diagnostic::Diagnostic;
+use crate::model::check::Policy;
+use crate::model::definition::PolicyDefinition;
+use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
+use crate::syntax::toml;
+
+/// Far more threads than any machine has cores.
+const MAX_WORKERS: i64 = 1024;
+
+/// `None` when an error is among the diagnostics.
+pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Config>, Vec<Diagnostic>) {
+    let report = Report::new(path, text);
+    let tree = toml::parse(&report);
+    let config = config(Reader::document(&report, &tree, "livezone.toml"));
+    report.finish(Some(config))
+}
+
+fn config(mut reader: Reader<'_>) -> Config {
+    let default = Config::default();
+    let state_dir = folder(&mut reader, "state_dir").unwrap_or(default.state_dir);
+    let zones_dir = folder(&mut reader, "zones_dir").unwrap_or(default.zones_dir);
+    let grace = reader.duration("shutdown_grace", Duration::ZERO);
+    let config = Config {
+        state_dir,
+        zones_dir,
+        shutdown_grace: grace.map_or(default.shutdown_grace, |grace| grace.value),
+        dns: reader.table("dns", "[dns]").map_or(default.dns.clone(), |r| dns(r, default.dns)),
+        http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
+        health: reader
+            .table("health", "[health]")
+            .map_or(default.health.clone(), |r| health(r, default.health)),
+        log: reader.table("log", "[log]").map_or(default.log, |r| log(r, default.log)),
+    };
+    reader.finish();
+    config
+}
+
+fn folder(reader: &mut Reader<'_>, key: &'static str) -> Option<PathBuf> {
+    let text = reader.string(key)?;
+    if text.value.is_empty() {
+        reader.report.error(text.span, format!("{key:?} is empty"), "write \".\" for this folder");
+        return None;
+    }
+    Some(PathBuf::from(text.value))
+}
+
+fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
+    let dns = Dns {
+        listen: listen(&mut reader).unwrap_or(default.listen),
+        workers: reader.integer("workers", 0..=MAX_WORKERS).map_or(default.workers, |p| p.value),
+        // RFC 1035 section 4.2.1 asks for 512; above 4096 every path fragments.
+        udp_max_size: reader
+            .integer("udp_max_size", 512..=4096)
+            .map_or(default.udp_max_size, |p| p.value),
+        access: Access {
+            allow: address::networks(&mut reader, "allow"),
+            deny: address::networks(&mut reader, "deny"),
+        },
+    };
+    reader.finish();
+    dns
+}
+
+fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
+    let texts = reader.strings("listen")?;
+    let mut sockets = Vec::with_capacity(texts.len());
+    for text in &texts {
+        let Some(socket) = address::socket(reader.report, text, DNS_PORT) else { continue };
+        if sockets.contains(&socket) && socket.port() != 0 {
+            let message = format!("{socket} stands here twice");
+            reader.report.error(text.span.clone(), message, "take it out");
+        }
+        sockets.push(socket);
+    }
+    if texts.is_empty() {
+        let label = format!("write [\"127.0.0.1:{DNS_PORT}\"]");
+        reader.report.error(reader.place_of("listen"), "\"listen\" has no address", label);
+    }
+    Some(sockets)
+}
+
+fn http(mut reader: Reader<'_>, default: Http) -> Http {
+    let http = Http {
+        listen: optional_socket(&mut reader, "listen", default.listen),
+        insecure: reader.boolean("insecure").map_or(default.insecure, |placed| placed.value),
+        observe: optional_socket(&mut reader, "observe", default.observe),
+    };
+    reader.finish();
+    http
+}
+
+/// The empty string is no address; a key left out is `default`.
+fn optional_socket(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    default: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    match reader.string(key) {
+        None => default,
+        Some(text) if text.value.is_empty() => None,
+        Some(text) => address::socket(reader.report, &text, HTTP_PORT),
+    }
+}
+
+fn health(mut reader: Reader<'_>, default: Health) -> Health {
+    let written = policy::read(&mut reader, Some(default.policy.interval));
+    let first_round = reader.duration("first_round", Duration::ZERO);
+    let health = Health {
+        policy: inherit(written, default.policy),
+        first_round: first_round.map_or(default.first_round, |placed| placed.value),
+        max_in_flight: reader
+            .integer("max_in_flight", 1..=1_000_000)
+            .map_or(default.max_in_flight, |placed| placed.value),
+        source: sources(&mut reader),
+    };
+    reader.finish();
+    health
+}
+
+/// An interval shorter than a default time lowers that time with it.
+fn inherit(written: PolicyDefinition, default: Policy) -> Policy {
+    let interval = written.interval.unwrap_or(default.interval);
+    let failures = written.failures_before_critical.unwrap_or(default.failures_before_critical);
+    Policy {
+        interval,
+        timeout: written.timeout.unwrap_or(default.timeout).min(interval),
+        fast_interval: written.fast_interval.unwrap_or(default.fast_interval).min(interval),
+        failures_before_critical: failures,
+        failures_before_warning: failures,
+        success_before_passing: written
+            .success_before_passing
+            .unwrap_or(default.success_before_passing),
+        immediate_status: written.immediate_status.unwrap_or(default.immediate_status),
+    }
+}
+
+fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
+    let texts = reader.strings("source").unwrap_or_default();
+    let mut sources: Vec<IpAddr> = Vec::with_capacity(2);
+    for text in &texts {
+        let Some(address) = address::host(reader.report, text) else { continue };
+        if sources.iter().any(|source| source.is_ipv4() == address.is_ipv4()) {
+            let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+            reader.report.error(
+                text.span.clone(),
+                format!("{address} is the second {family} address to check from"),
+                "write one a family",
+            );
+        }
+        sources.push(address);
+    }
+    sources
+}
+
+fn log(mut reader: Reader<'_>, default: Log) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let levels =
+        [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+            .map(|level| (level.word(), level));
+    let log = Log {
+        format: reader.choice("format", &formats).map_or(default.format, |placed| placed.value),
+        level: reader.choice("level", &levels).map_or(default.level, |placed| placed.value),
+    };
+    reader.finish();
+    log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good(text: &str) -> Config {
+        let (config, diagnostics) = parse(Path::new("livezone.toml").into(), text.into());
+        assert_eq!(diagnostics, []);
+        config.unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(good(""), Config::default());
+        assert_eq!(good("[dns]\n[http]\n[health]\n[log]\n"), Config::default());
+    }
+
+    #[test]
+    fn each_key_is_read() {
+        let config = good(
+            r#"
+state_dir = "/var/lib/livezone"
+zones_dir = "/etc/zones"
+shutdown_grace = "1m30s"
+[dns]
+listen = ["0.0.0.0:53", "[::]:53"]
+workers = 4
+udp_max_size = 1400
+allow = ["10.0.0.0/8", "2001:db8::1"]
+deny = ["10.9.0.0/16"]
+[http]
+listen = ""
+insecure = true
+observe = "0.0.0.0:9090"
+[health]
+interval = "1s"
+fast_interval = "100ms"
+failures_before_critical = 2
+success_before_passing = 1
+immediate_status = [503]
+first_round = "2s"
+max_in_flight = 64
+source = ["192.0.2.1", "2001:db8::1"]
+[log]
+format = "json"
+level = "debug"
+"#,
+        );
+        assert_eq!(config.state_dir, PathBuf::from("/var/lib/livezone"));
+        assert_eq!(config.shutdown_grace, Duration::from_secs(90));
+        assert_eq!(config.dns.access.allow[1].to_string(), "2001:db8::1/128");
+        assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert_eq!((config.http.listen, config.http.insecure), (None, true));
+        assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
+        let policy = &config.health.policy;
+        assert_eq!(policy.timeout, Duration::from_secs(1), "lowered to the interval");
+        assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));
+        assert_eq!(policy.immediate_status, [503]);
+        assert_eq!(config.health.source.len(), 2);
+        assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
+    }
+
+    #[test]
+    fn all_the_errors_of_a_file_are_told() {
+        let text = "zone_dir = 1\n[dns]\nworkers = -1\nlisten = [\n[health]\ninterval = \"0s\"\n";
+        let (config, diagnostics) = parse(Path::new("a").into(), text.into());
+        assert_eq!(config, None);
+        let lines: Vec<_> = diagnostics.iter().map(|d| d.line_column().unwrap().0).collect();
+        for line in [1, 3, 6] {
+            assert!(lines.contains(&line), "{diagnostics:#?}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The configuration, checked, with every default of livezone.toml; and how both it and zone.toml
+//! are read.
+
+pub mod address;
+pub mod livezone_toml;
+pub mod policy;
+pub mod zone_toml;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::model::check::Policy;
+
+/// What livezone.toml says, defaults applied. Flags and the environment are written over it, then
+/// [`Config::check`] is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What survives a restart; relative to the working directory.
+    pub state_dir: PathBuf,
+    /// The zones' folders; relative to the working directory.
+    pub zones_dir: PathBuf,
+    /// How long DNS goes on answering after SIGTERM.
+    pub shutdown_grace: Duration,
+    /// `[dns]`
+    pub dns: Dns,
+    /// `[http]`
+    pub http: Http,
+    /// `[health]`
+    pub health: Health,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[dns]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dns {
+    /// UDP and TCP on each; at least one, each once.
+    pub listen: Vec<SocketAddr>,
+    /// UDP workers; 0 is one a core.
+    pub workers: usize,
+    /// No UDP answer is larger.
+    pub udp_max_size: u16,
+    /// Who may ask.
+    pub access: Access,
+}
+
+/// Networks that may ask and that may not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Empty is everybody.
+    pub allow: Vec<IpNet>,
+    /// Beats `allow`.
+    pub deny: Vec<IpNet>,
+}
+
+impl Access {
+    /// Whether `client` may ask. An IPv4 client of an IPv6 socket is an IPv4 client.
+    pub fn permits(&self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&client));
+        !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
+    }
+}
+
+/// `[http]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The whole API; `None` turns it off.
+    pub listen: Option<SocketAddr>,
+    /// Lets `listen` be beyond loopback, without TLS and tokens.
+    pub insecure: bool,
+    /// A second address with `/health/*`, `/metrics` and `/` alone.
+    pub observe: Option<SocketAddr>,
+}
+
+/// `[health]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What a check inherits.
+    pub policy: Policy,
+    /// How long a start waits for first outcomes.
+    pub first_round: Duration,
+    /// Runs of checks at one time.
+    pub max_in_flight: usize,
+    /// Addresses to check from, at most one a family.
+    pub source: Vec<IpAddr>,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// The least important lines that are written.
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the file")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How important a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words of the file")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// As files and filters spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The ports of a Consul agent.
+const DNS_PORT: u16 = 8600;
+const HTTP_PORT: u16 = 8500;
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: PathBuf::from("state"),
+            zones_dir: PathBuf::from("zones"),
+            shutdown_grace: Duration::from_secs(5),
+            dns: Dns {
+                listen: vec![loopback(DNS_PORT)],
+                workers: 0,
+                udp_max_size: 1232,
+                access: Access::default(),
+            },
+            http: Http { listen: Some(loopback(HTTP_PORT)), insecure: false, observe: None },
+            health: Health {
+                policy: Policy::default(),
+                first_round: Duration::from_secs(5),
+                max_in_flight: 4096,
+                source: Vec::new(),
+            },
+            log: Log { format: LogFormat::Text, level: LogLevel::Info },
+        }
+    }
+}
+
+/// Why values that are each good cannot be used together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Anybody who reaches the address could register services.
+    #[error(
+        "http.listen = \"{0}\" offers the whole API beyond loopback without TLS and tokens: set \
+         http.insecure = true (--insecure) to allow it, or listen on 127.0.0.1 and give \
+         http.observe the other address for metrics and health"
+    )]
+    Insecure(SocketAddr),
+    /// One of the two could not be bound.
+    #[error("http.observe and http.listen are both \"{0}\": give them different ports")]
+    SameAddress(SocketAddr),
+    /// Flags left nothing.
+    #[error("dns.listen has no address: give it one, such as \"127.0.0.1:8600\"")]
+    NoDns,
+}
+
+impl Config {
+    /// What no single value shows; asked once flags and the environment have had their say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.dns.listen.is_empty() {
+            return Err(ConfigError::NoDns);
+        }
+        let Some(listen) = self.http.listen else { return Ok(()) };
+        if !listen.ip().to_canonical().is_loopback() && !self.http.insecure {
+            return Err(ConfigError::Insecure(listen));
+        }
+        if self.http.observe == Some(listen) && listen.port() != 0 {
+            return Err(ConfigError::SameAddress(listen));
+        }
+        Ok(())
+    }
+}
+
+/// The addresses of a zone's name servers when zone.toml names none: where DNS listens, but for
+/// wildcards.
+pub fn default_ns_addresses(listen: &[SocketAddr]) -> Vec<IpAddr> {
+    let mut addresses = Vec::with_capacity(listen.len());
+    for address in listen.iter().map(|socket| socket.ip().to_canonical()) {
+        if !address.is_unspecified() && !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deny_beats_allow_and_an_empty_allow_is_everybody() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let open = Access { allow: Vec::new(), deny: vec![net("10.0.0.0/8")] };
+        assert!(open.permits(ip("192.0.2.1")) && open.permits(ip("2001:db8::1")));
+        assert!(!open.permits(ip("10.1.2.3")) && !open.permits(ip("::ffff:10.1.2.3")));
+        let closed = Access { allow: vec![net("10.0.0.0/8")], deny: vec![net("10.9.0.0/16")] };
+        assert!(closed.permits(ip("::ffff:10.1.2.3")) && !closed.permits(ip("10.9.0.1")));
+        assert!(!closed.permits(ip("2001:db8::1")));
+    }
+
+    #[test]
+    fn the_api_beyond_loopback_needs_to_be_wanted() {
+        let mut config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        let wide: SocketAddr = "0.0.0.0:8500".parse().unwrap();
+        config.http.listen = Some(wide);
+        assert_eq!(config.check(), Err(ConfigError::Insecure(wide)));
+        config.http.insecure = true;
+        assert_eq!(config.check(), Ok(()));
+        config.http.observe = Some(wide);
+        assert_eq!(config.check(), Err(ConfigError::SameAddress(wide)));
+        config.http.listen = None;
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn name_servers_have_the_listeners_addresses_but_for_wildcards() {
+        let listen =
+            ["0.0.0.0:53", "[::]:53", "192.0.2.1:53", "192.0.2.1:5353", "[2001:db8::1]:53"];
+        let listen: Vec<SocketAddr> = listen.iter().map(|text| text.parse().unwrap()).collect();
+        let wanted = ["192.0.2.1", "2001:db8::1"].map(|text| text.parse::<IpAddr>().unwrap());
+        assert_eq!(default_ns_addresses(&listen), wanted);
+    }
+}

@@ -1,0 +1,192 @@
+//! `[[service.check]]` and `[[service.instance.check]]`: the keys that all kinds share.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::config::policy;
+use crate::model::check::Kind;
+use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
+use crate::model::health::Verdict;
+use crate::sources::files::native::{http, tcp};
+use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
+
+/// The keys that only one of the kinds has.
+pub(super) const HTTP_KEYS: [&str; 7] =
+    ["method", "header", "body", "expect_status", "expect_body", "connect", "immediate_status"];
+pub(super) const TCP_KEYS: [&str; 1] = ["tcp_use_tls"];
+pub(super) const TLS_KEYS: [&str; 5] =
+    ["tls_skip_verify", "tls_server_name", "tls_ca_file", "tls_cert_file", "tls_key_file"];
+
+/// What a kind's own keys say.
+pub(super) struct Asked {
+    /// How it asks.
+    pub(super) kind: Kind,
+    /// An address that the value names and that is not loopback: it must be the instance's.
+    pub(super) literal: Option<IpAddr>,
+    /// Whether the port is the instance's.
+    pub(super) needs_port: bool,
+    /// What the id is made of when none is given.
+    pub(super) summary: String,
+}
+
+/// A check and what an instance must have to be asked it.
+pub(super) struct Written {
+    pub(super) definition: CheckDefinition,
+    literal: Option<IpAddr>,
+    needs_port: bool,
+    /// Where the file says what is asked.
+    place: Range<usize>,
+}
+
+impl Written {
+    /// Complains when the instance cannot be asked, and says whether it can. Where lines could not
+    /// be read, what is missing may stand there.
+    pub(super) fn fits(
+        &self,
+        report: &Report,
+        instance: &InstanceDefinition,
+        service_port: Option<u16>,
+    ) -> bool {
+        if report.is_broken() {
+            return true;
+        }
+        let (id, addresses) = (&instance.id.value, &instance.addresses);
+        if let Some(literal) = self.literal.filter(|literal| !addresses.contains(literal)) {
+            let connect = match &*self.definition.kind {
+                Kind::Http(_) => "write \"localhost\" for the instance, or add connect = \"url\"",
+                Kind::Tcp(_) => "write \"localhost\" for the instance",
+            };
+            let message = format!("{literal} is not an address of instance \"{id}\"");
+            report.error(self.place.clone(), message, connect);
+            return false;
+        }
+        if self.needs_port && instance.port.or(service_port).is_none() {
+            report.error(
+                self.place.clone(),
+                format!("this check has no port to connect to at instance \"{id}\""),
+                "write the port here, or `port` at the instance or the service",
+            );
+            return false;
+        }
+        true
+    }
+}
+
+/// Reads the key `check` of a service or an instance.
+pub(super) fn read_all(reader: &mut Reader<'_>, header: &str) -> Vec<Written> {
+    let mut ids: HashSet<Arc<str>> = HashSet::new();
+    let report = reader.report;
+    let tables = reader.tables("check", "a check", header);
+    let mut checks: Vec<(Written, Option<Range<usize>>)> =
+        tables.into_iter().filter_map(read).collect();
+    for (check, place) in &checks {
+        let Some(place) = place else { continue };
+        let id = &check.definition.id;
+        if !ids.insert(Arc::clone(id)) {
+            let message = format!("another check here has the id {id:?}");
+            report.error(place.clone(), message, "give each check its own id");
+        }
+    }
+    for (check, place) in &mut checks {
+        if place.is_none() {
+            check.definition.id = unused(&ids, &check.definition.id);
+            ids.insert(Arc::clone(&check.definition.id));
+        }
+    }
+    checks.into_iter().map(|(check, _)| check).collect()
+}
+
+/// `id`, else `id#2` and so on.
+fn unused(ids: &HashSet<Arc<str>>, id: &Arc<str>) -> Arc<str> {
+    let mut candidate = Arc::clone(id);
+    let mut number = 2;
+    while ids.contains(&candidate) {
+        candidate = Arc::from(format!("{id}#{number}"));
+        number += 1;
+    }
+    candidate
+}
+
+/// One check, and the place of its id if it was given one.
+fn read(mut reader: Reader<'_>) -> Option<(Written, Option<Range<usize>>)> {
+    let (http, tcp) = (reader.entry("http"), reader.entry("tcp"));
+    let id = id(&mut reader);
+    reader.string("name");
+    reader.string("notes");
+    let mut policy = policy::read(&mut reader, None);
+    policy::read_warning(&mut reader, &mut policy);
+    let initial = status(&mut reader);
+    let place = http.or(tcp).map_or(reader.place.clone(), |(_, value)| value.span.clone());
+    let asked = match (http.is_some(), tcp.is_some()) {
+        (true, false) => http::read(&mut reader),
+        (false, true) => tcp::read(&mut reader),
+        (true, true) => {
+            let message = "a check asks one thing, this one has \"http\" and \"tcp\"";
+            reader.report.error(reader.place_of("tcp"), message, "write two checks");
+            pass_over(&mut reader);
+            None
+        }
+        (false, false) => {
+            pass_over(&mut reader);
+            nothing_asked(&reader);
+            None
+        }
+    };
+    reader.finish();
+    let asked = asked?;
+    let (given, span) = id.map_or((None, None), |id| (Some(id.value), Some(id.span)));
+    let definition = CheckDefinition {
+        id: given.unwrap_or(&asked.summary).into(),
+        kind: Arc::new(asked.kind),
+        policy,
+        initial,
+    };
+    let (literal, needs_port) = (asked.literal, asked.needs_port);
+    Some((Written { definition, literal, needs_port, place }, span))
+}
+
+fn id<'a>(reader: &mut Reader<'a>) -> Option<Placed<&'a str>> {
+    let id = reader.string("id")?;
+    if id.value.is_empty() {
+        reader.report.error(id.span.clone(), "the id is empty", "write a text, or leave it out");
+    }
+    Some(id)
+}
+
+/// Critical is what nobody has an outcome of yet: it is not served either way.
+fn status(reader: &mut Reader<'_>) -> Option<Verdict> {
+    let words = [
+        ("passing", Some(Verdict::Passing)),
+        ("warning", Some(Verdict::Warning)),
+        ("critical", None),
+    ];
+    reader.choice("status", &words)?.value
+}
+
+/// An unknown key may well have been the kind: then that is the complaint.
+fn nothing_asked(reader: &Reader<'_>) {
+    if reader.unknown().next().is_none() && !reader.report.is_broken() {
+        let label = "write http = \"/health\" or tcp = true";
+        reader.report.error(reader.place.clone(), "this check asks nothing", label);
+    }
+}
+
+/// Where the kind is not known, neither is which keys are too many.
+fn pass_over(reader: &mut Reader<'_>) {
+    for key in HTTP_KEYS.into_iter().chain(TCP_KEYS).chain(TLS_KEYS) {
+        reader.entry(key);
+    }
+}
+
+/// Complains of `keys`, which go with something that this check is not.
+pub(super) fn misplaced(reader: &mut Reader<'_>, keys: &[&'static str], wanted: &str) {
+    for &key in keys {
+        if let Some((written, _)) = reader.entry(key) {
+            let message = format!("{key:?} does nothing in this check");
+            reader.report.error(written.span.clone(), message, format!("it goes with {wanted}"));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The keys of a check over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::header::{HeaderName, HeaderValue};
+use regex::bytes::RegexBuilder;
+
+use crate::model::check::{HttpCheck, Kind, Pattern, StatusSet};
+use crate::model::definition::Placed;
+use crate::sources::files::native::check::{Asked, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::tls;
+use crate::sources::files::native::url::{self, Target, Url};
+use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
+
+/// A compiled `expect_body` may take this much memory.
+const MAX_PATTERN: usize = 1 << 20;
+
+/// The request's frame is ours: a second one would let an instance read two requests.
+const OUR_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
+
+/// Reads the value of `http` and the keys that go with it.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+    let target = reader.string("http").and_then(|text| {
+        let target = url::parse(text.value)
+            .map_err(|advice| {
+                // Without the value: it may hold credentials, and this goes to the log.
+                reader.report.error(text.span.clone(), "this is no path or URL", advice);
+            })
+            .ok()?;
+        Some((text, target))
+    });
+    let method = method(reader).unwrap_or_else(|| "GET".to_owned());
+    let headers = headers(reader);
+    let body = reader.string("body").map_or_else(String::new, |body| body.value.to_owned());
+    let expect_status = expect_status(reader);
+    let expect_body = expect_body(reader);
+    let connect = reader.choice("connect", &[("url", ())]);
+    reader.entry("immediate_status");
+    misplaced(reader, &TCP_KEYS, "`tcp`");
+    let https = match &target {
+        None => None,
+        Some((_, Target::Path(_))) => Some(false),
+        Some((_, Target::Url(url))) => Some(url.https),
+    };
+    let tls = match https {
+        Some(false) => {
+            misplaced(reader, &TLS_KEYS, "a URL of https: \"https://localhost:8443/health\"");
+            None
+        }
+        Some(true) | None => Some(tls::read(reader)),
+    };
+    let (text, target) = target?;
+    let summary = format!("http:{}", text.value);
+    let elsewhere = connect.map(|connect| to_url(reader.report, &connect, &target));
+    let (url, path) = match target {
+        Target::Path(path) => (None, path),
+        Target::Url(url) => (Some((url.authority, url.address, url.port)), url.path),
+    };
+    let (host, address, port) = url.map_or((None, None, None), |(h, a, p)| (Some(h), a, Some(p)));
+    let literal = address.filter(|_| elsewhere.is_none());
+    let literal = literal.filter(|address| !url::is_loopback("", Some(*address)));
+    let check = HttpCheck {
+        tls: tls.map(Arc::new),
+        host,
+        port,
+        path,
+        method,
+        headers,
+        body,
+        expect_status,
+        expect_body,
+        connect: elsewhere.flatten(),
+    };
+    Some(Asked { kind: Kind::Http(Box::new(check)), literal, needs_port: port.is_none(), summary })
+}
+
+/// `connect = "url"`: the address is taken as it is, no name is looked up.
+fn to_url(report: &Report, connect: &Placed<()>, target: &Target) -> Option<SocketAddr> {
+    if let Target::Url(Url { address: Some(address), port, .. }) = target {
+        return Some(SocketAddr::new(*address, *port));
+    }
+    let message = "connect = \"url\" needs a URL whose host is an address";
+    let label = "write http = \"http://10.0.1.50:8080/health\", or take this out";
+    report.error(connect.span.clone(), message, label);
+    None
+}
+
+fn method(reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.string("method")?;
+    let method = text.value.to_ascii_uppercase();
+    if method == "CONNECT" || Method::from_bytes(method.as_bytes()).is_err() {
+        let message = format!("{:?} is no method of a check", text.value);
+        reader.report.error(text.span, message, "write \"GET\", \"HEAD\" or \"POST\"");
+        return None;
+    }
+    Some(method)
+}
+
+fn headers(reader: &mut Reader<'_>) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    let report = reader.report;
+    for (key, values) in reader.strings_table("header").unwrap_or_default() {
+        let name = key.text.as_str();
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            let message = format!("{name:?} is no header name");
+            report.error(key.span.clone(), message, "letters, digits and '-' make one");
+        } else if OUR_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            let message = format!("header {name:?} is set by livezone");
+            report.error(key.span.clone(), message, "take it out");
+        }
+        for value in values {
+            if HeaderValue::from_str(value.value).is_err() {
+                let message = format!("the value of header {name:?} cannot be sent");
+                report.error(value.span, message, "one line of visible ASCII characters can");
+            } else {
+                headers.push((name.to_owned(), value.value.to_owned()));
+            }
+        }
+    }
+    headers
+}
+
+fn expect_status(reader: &mut Reader<'_>) -> Option<StatusSet> {
+    let text = reader.string("expect_status")?;
+    let ranges: Option<Vec<(u16, u16)>> = text.value.split(',').map(range).collect();
+    if ranges.is_none() {
+        let message = format!("{:?} is no set of HTTP statuses", text.value);
+        let label = "write codes from 100 to 599 and ranges: \"200-299,304\"";
+        reader.report.error(text.span, message, label);
+    }
+    ranges.map(StatusSet)
+}
+
+/// `200-299` or `304`.
+fn range(text: &str) -> Option<(u16, u16)> {
+    let code = |text: &str| {
+        let text = text.trim();
+        let digits = text.len() == 3 && text.bytes().all(|octet| octet.is_ascii_digit());
+        text.parse().ok().filter(|code| digits && (100..=599).contains(code))
+    };
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    let (low, high) = (code(low)?, code(high)?);
+    (low <= high).then_some((low, high))
+}
+
+fn expect_body(reader: &mut Reader<'_>) -> Option<Pattern> {
+    let text = reader.string("expect_body")?;
+    match RegexBuilder::new(text.value).size_limit(MAX_PATTERN).build() {
+        Ok(regex) => Some(Pattern(regex)),
+        Err(error) => {
+            // The last line is the reason; those above draw a caret of their own.
+            let error = error.to_string();
+            let reason = error.lines().last().unwrap_or_default();
+            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+            let message = "this is no regular expression that can be used";
+            reader.report.error(text.span, message, reason);
+            None
+        }
+    }
+}

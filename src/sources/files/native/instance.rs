@@ -1,0 +1,105 @@
+//! `[[service.instance]]` → [`InstanceDefinition`].
+
+use std::net::IpAddr;
+
+use crate::config::address;
+use crate::model::definition::{InstanceDefinition, Placed};
+use crate::model::name::{Label, LabelError};
+use crate::model::service::Weights;
+use crate::sources::files::native::check;
+use crate::sources::files::native::service::{label, meta, port, tags};
+use crate::syntax::reader::Reader;
+
+/// What an instance has of its service.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// `None` when the service has no good name.
+    pub(super) service: Option<&'a Label>,
+    /// The service's port.
+    pub(super) port: Option<u16>,
+}
+
+/// Reads an instance.
+pub(super) fn read(mut reader: Reader<'_>, context: &Context<'_>) -> Option<InstanceDefinition> {
+    let report = reader.report;
+    let id = reader.string("id");
+    let texts = reader.string_or_strings("address");
+    let addresses = texts.as_deref().map_or_else(Vec::new, |t| address::hosts(reader.report, t));
+    if texts.is_some_and(|texts| texts.is_empty()) {
+        let place = reader.place_of("address");
+        reader.report.error(place, "\"address\" has no address", "write \"10.0.1.50\"");
+    }
+    let own_port = port(&mut reader).map(|port| port.value);
+    let tags = tags(&mut reader);
+    let weights = weights(&mut reader);
+    let priority = reader.integer("priority", 0..=65_535).map_or(0, |placed| placed.value);
+    let meta = meta(&mut reader).map(|placed| placed.value).unwrap_or_default();
+    let checks = check::read_all(&mut reader, "[[service.instance.check]]");
+    reader.require("address", "write address = \"10.0.1.50\"");
+    let port = own_port.or(context.port);
+    let id = match id {
+        Some(text) => {
+            label(reader.report, &text, "instance id").map(|id| Placed::new(id, text.span))
+        }
+        None => derived(&mut reader, context, &addresses, port),
+    };
+    let port_is_written = reader.has("port") || reader.misspelt("port");
+    reader.finish();
+    let instance = InstanceDefinition {
+        id: id?,
+        addresses,
+        port: own_port,
+        tags,
+        weights,
+        priority,
+        meta,
+        checks: checks.iter().map(|check| check.definition.clone()).collect(),
+    };
+    if instance.addresses.is_empty() || (port_is_written && own_port.is_none()) {
+        return None;
+    }
+    for check in &checks {
+        check.fits(report, &instance, context.port);
+    }
+    Some(instance)
+}
+
+/// `<service>-<address with dashes>[-<port>]`, of the first address.
+fn derived(
+    reader: &mut Reader<'_>,
+    context: &Context<'_>,
+    addresses: &[IpAddr],
+    port: Option<u16>,
+) -> Option<Placed<Label>> {
+    let (service, address) = (context.service?, addresses.first()?);
+    if reader.has("id") || reader.misspelt("id") {
+        return None;
+    }
+    let port = port.map(|port| format!("-{port}")).unwrap_or_default();
+    let text = format!("{service}-{}{port}", address.to_string().replace(['.', ':'], "-"));
+    match Label::parse(&text) {
+        Ok(id) => Some(Placed::new(id, reader.place.clone())),
+        Err(error) => {
+            let why = match error {
+                LabelError::Long(octets) => format!("it would have {octets} characters"),
+                LabelError::Empty | LabelError::Character(_) | LabelError::Edge => {
+                    format!("it would be {text:?}")
+                }
+            };
+            let label = format!("{why}: write id = \"…\"");
+            reader.report.error(reader.place.clone(), "no id can be made for this instance", label);
+            None
+        }
+    }
+}
+
+fn weights(reader: &mut Reader<'_>) -> Weights {
+    let default = Weights::default();
+    let Some(mut table) = reader.table("weights", "\"weights\"") else { return default };
+    let weights = Weights {
+        passing: table.integer("passing", 1..=65_535).map_or(default.passing, |p| p.value),
+        warning: table.integer("warning", 0..=65_535).map_or(default.warning, |p| p.value),
+    };
+    table.finish();
+    weights
+}

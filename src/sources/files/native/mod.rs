@@ -1,0 +1,56 @@
+//! Registrations in livezone's own TOML → [`Document`].
+
+mod check;
+mod http;
+mod instance;
+mod service;
+mod tcp;
+mod tls;
+mod url;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::definition::{Document, ServiceDefinition};
+use crate::model::name::Label;
+use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
+use crate::syntax::toml;
+
+/// `None` when an error is among the diagnostics. Reads the PEM files that checks name, too.
+pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnostic>) {
+    let report = Report::new(Arc::clone(&path), Arc::clone(&text));
+    let tree = toml::parse(&report);
+    let mut reader = Reader::document(&report, &tree, "a file of registrations");
+    let services = reader.tables("service", "a service", "[[service]]");
+    let services: Vec<_> = services.into_iter().filter_map(service::read).map(Arc::new).collect();
+    reader.finish();
+    if !report.is_broken() {
+        each_id_once(&report, &services);
+    }
+    report.finish(Some(Document { path, text, services }))
+}
+
+/// An id is one instance of a service, in however many blocks the service is written.
+fn each_id_once(report: &Report, services: &[Arc<ServiceDefinition>]) {
+    let mut seen: HashMap<(&Label, &Label), &Range<usize>> = HashMap::new();
+    for service in services {
+        for instance in &service.instances {
+            let (name, id) = (&service.name.value, &instance.id.value);
+            let Some(first) = seen.insert((name, id), &instance.id.span) else { continue };
+            let line = report.line_number(first.start);
+            report.error(
+                instance.id.span.clone(),
+                format!("service \"{name}\" has an instance \"{id}\" already"),
+                format!("the first is in line {line}; give this one another id"),
+            );
+            seen.insert((name, id), first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The keys of a check that connects and no more.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::model::check::{Kind, TcpCheck};
+use crate::model::name::Name;
+use crate::sources::files::native::check::{Asked, HTTP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::{tls, url};
+use crate::syntax::reader::Reader;
+use crate::syntax::tree::Value;
+
+/// What the value of `tcp` says.
+enum Target {
+    /// `true`: the instance's own port.
+    Own,
+    /// `"host:port"`, with the address that the host may be.
+    At { host: String, address: Option<IpAddr>, port: u16 },
+}
+
+/// Reads the value of `tcp` and the keys that go with it.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+    let target = value(reader);
+    misplaced(reader, &HTTP_KEYS, "`http`");
+    let use_tls = reader.boolean("tcp_use_tls").is_some_and(|placed| placed.value);
+    let tls = if use_tls {
+        Some(tls::read(reader))
+    } else {
+        misplaced(reader, &TLS_KEYS, "tcp_use_tls = true");
+        None
+    };
+    let (host, address, port) = match target? {
+        Target::Own => (None, None, None),
+        Target::At { host, address, port } => (Some(host), address, Some(port)),
+    };
+    let tls = tls.map(|mut options| {
+        let name = host.filter(|host| address.is_none() && !url::is_loopback(host, None));
+        options.server_name = options.server_name.or(name);
+        Arc::new(options)
+    });
+    Some(Asked {
+        kind: Kind::Tcp(TcpCheck { port, tls }),
+        literal: address.filter(|address| !url::is_loopback("", Some(*address))),
+        needs_port: port.is_none(),
+        summary: port.map_or_else(|| "tcp".to_owned(), |port| format!("tcp:{port}")),
+    })
+}
+
+fn value(reader: &mut Reader<'_>) -> Option<Target> {
+    const ADVICE: &str = "write true for the instance's own port, or \"localhost:5432\"";
+    let (_, tree) = reader.entry("tcp")?;
+    match &tree.value {
+        Value::Boolean(true) => Some(Target::Own),
+        Value::Boolean(false) => {
+            let message = "tcp = false asks nothing";
+            reader.report.error(tree.span.clone(), message, "write true, or take the check out");
+            None
+        }
+        Value::String(text) => {
+            let written = host_port(text);
+            if written.is_none() {
+                let message = format!("{text:?} is no host and port");
+                reader.report.error(tree.span.clone(), message, ADVICE);
+            }
+            written
+        }
+        Value::Integer(port) => {
+            let advice = format!("write \"localhost:{port}\"");
+            reader.wrong_type("tcp", tree, "true or a string", advice);
+            None
+        }
+        Value::Float(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => {
+            reader.wrong_type("tcp", tree, "true or a string", ADVICE);
+            None
+        }
+    }
+}
+
+fn host_port(text: &str) -> Option<Target> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = url::number(port).ok()?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let address = match bare {
+        Some(bare) => Some(IpAddr::V6(bare.parse().ok()?)),
+        None => host.parse().ok().map(IpAddr::V4),
+    };
+    if address.is_none() && (host.is_empty() || Name::parse(host).is_err()) {
+        return None;
+    }
+    Some(Target::At { host: host.to_owned(), address, port })
+}

@@ -1,0 +1,51 @@
+//! What every format is read into: values, each with the octets that say it.
+
+use std::ops::Range;
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    /// The octets that say it; of a table under a header, the header.
+    pub span: Range<usize>,
+    /// What they say.
+    pub value: Value,
+}
+
+/// A key and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Without quotes and escapes.
+    pub text: String,
+    /// Where it stands.
+    pub span: Range<usize>,
+}
+
+/// A value of the kinds that all formats share.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the formats' own words")]
+pub enum Value {
+    String(String),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    List(Vec<Tree>),
+    /// In the order written.
+    Table(Vec<(Key, Tree)>),
+    /// What no key of ours takes, in words: a date.
+    Other(&'static str),
+}
+
+impl Value {
+    /// Its kind, in words that follow "not".
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "a string",
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a decimal number",
+            Self::Boolean(_) => "true or false",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+            Self::Other(kind) => kind,
+        }
+    }
+}
