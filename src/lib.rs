@@ -11,5 +11,6 @@
 //! order data flows; each imports only modules above it (`tests/layering.rs` proves it).
 
 pub mod diagnostic;
+pub mod health;
 pub mod model;
 pub mod sources;
