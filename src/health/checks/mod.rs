@@ -1,0 +1,134 @@
+//! Asks one instance once, and says what that is evidence of.
+//!
+//! Nothing is kept of an instance between two runs: no client, no pool, no task. What is shared is
+//! the TLS configurations, which belong to options and not to instances.
+
+mod ask_first;
+mod connect;
+mod fault;
+mod http;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::model::check::{Kind, Probe};
+use crate::model::health::{Finding, Outcome};
+
+/// Runs checks. A clone shares the TLS configurations.
+#[derive(Clone, Debug, Default)]
+pub struct Runner {
+    tls: Arc<tls::store::Store>,
+}
+
+impl Runner {
+    /// A runner that has read no certificate yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks once, within the policy's timeout. Dropping the future closes the connection.
+    pub async fn run(&self, probe: &Probe) -> Outcome {
+        // Certificate files are ours to read: the instance's time begins with the connection.
+        let limit = probe.policy.timeout;
+        let tls = match timeout(limit, self.tls_client(probe)).await {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(outcome)) => return outcome,
+            Err(_) => return unread(limit),
+        };
+        let start = Instant::now();
+        let outcome = match timeout(limit, ask(probe, tls)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::new(Finding::Fail, format!("timed out after {}", text(limit))),
+        };
+        evidence(outcome, start.elapsed(), limit)
+    }
+
+    /// What the handshake needs; `None` for a check in the clear.
+    async fn tls_client(&self, probe: &Probe) -> Result<Option<tls::Client>, Outcome> {
+        let (options, host) = match &*probe.kind {
+            Kind::Http(check) => (&check.tls, check.host.as_deref()),
+            Kind::Tcp(check) => (&check.tls, None),
+        };
+        let Some(options) = options else { return Ok(None) };
+        let name = tls::server_name(options, host, probe.target.ip())?;
+        let config = self.tls.config(options).await?;
+        Ok(Some(tls::Client { config, name }))
+    }
+}
+
+async fn ask(probe: &Probe, tls: Option<tls::Client>) -> Outcome {
+    match &*probe.kind {
+        Kind::Http(check) => http::run(check, probe, tls).await,
+        Kind::Tcp(_) => tcp::run(probe, tls).await,
+    }
+    .unwrap_or_else(|outcome| outcome)
+}
+
+fn unread(limit: Duration) -> Outcome {
+    let reason = format!("certificate files were not read within {} (this machine)", text(limit));
+    Outcome::new(Finding::Nothing, reason)
+}
+
+/// What is left of an outcome when the time is known at which it was noticed. A process that was
+/// stopped or starved past its own timer has not given the instance its time, so a failure that
+/// comes that late says nothing; a success says the same at any time.
+fn evidence(outcome: Outcome, elapsed: Duration, limit: Duration) -> Outcome {
+    let on_time = limit.saturating_add(LATENESS.max(limit / 4));
+    match outcome.finding {
+        Finding::Fail | Finding::FailAtOnce if elapsed > on_time => {
+            Outcome::new(Finding::Nothing, "livezone itself was not running on time")
+        }
+        Finding::Fail | Finding::FailAtOnce => outcome,
+        Finding::Pass | Finding::Warn | Finding::Nothing => outcome,
+    }
+}
+
+/// A busy machine's timers are late by some milliseconds: that alone is no reason to doubt.
+const LATENESS: Duration = Duration::from_millis(100);
+
+fn text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod judgement {
+    use super::*;
+
+    fn after(finding: Finding, elapsed: u64, limit: u64) -> Finding {
+        let (elapsed, limit) = (Duration::from_millis(elapsed), Duration::from_millis(limit));
+        evidence(Outcome::new(finding, "as found"), elapsed, limit).finding
+    }
+
+    #[test]
+    fn a_failure_noticed_much_too_late_is_no_evidence() {
+        assert_eq!(after(Finding::Fail, 2501, 2000), Finding::Nothing);
+        assert_eq!(after(Finding::FailAtOnce, 2501, 2000), Finding::Nothing);
+        assert_eq!(after(Finding::Fail, 201, 100), Finding::Nothing);
+    }
+
+    #[test]
+    fn a_failure_a_little_late_counts() {
+        assert_eq!(after(Finding::Fail, 2500, 2000), Finding::Fail);
+        assert_eq!(after(Finding::Fail, 200, 100), Finding::Fail);
+        assert_eq!(after(Finding::FailAtOnce, 1, 2000), Finding::FailAtOnce);
+    }
+
+    #[test]
+    fn a_success_counts_however_late() {
+        assert_eq!(after(Finding::Pass, 60_000, 2000), Finding::Pass);
+        assert_eq!(after(Finding::Warn, 60_000, 2000), Finding::Warn);
+        assert_eq!(after(Finding::Nothing, 60_000, 2000), Finding::Nothing);
+    }
+
+    #[test]
+    fn the_longest_timeout_does_not_overflow() {
+        let outcome = Outcome::new(Finding::Fail, "as found");
+        assert_eq!(evidence(outcome.clone(), Duration::MAX, Duration::MAX), outcome);
+    }
+}

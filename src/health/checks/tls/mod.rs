@@ -1,0 +1,99 @@
+//! The TLS side of a check: which name is expected, and the handshake.
+
+mod files;
+pub(super) mod store;
+mod verifier;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::health::checks::fault;
+use crate::model::check::TlsOptions;
+use crate::model::health::Outcome;
+
+/// All that a handshake needs besides the connection.
+pub(super) struct Client {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) name: ServerName<'static>,
+}
+
+impl Client {
+    pub(super) async fn handshake(
+        self,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, Outcome> {
+        let connector = TlsConnector::from(self.config);
+        connector.connect(self.name, stream).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                fault::theirs("connection closed during the TLS handshake")
+            }
+            _ => fault::of_network(&error),
+        })
+    }
+}
+
+/// The name for SNI and the certificate: `server_name`, else the URL's host without its port, else
+/// the address.
+pub(super) fn server_name(
+    options: &TlsOptions,
+    host: Option<&str>,
+    address: IpAddr,
+) -> Result<ServerName<'static>, Outcome> {
+    let Some(name) = options.server_name.as_deref().or_else(|| host.map(without_port)) else {
+        return Ok(ServerName::from(address));
+    };
+    // SNI has no final dot (RFC 6066 section 3), nor have names in certificates.
+    let bare = name.strip_suffix('.').unwrap_or(name);
+    ServerName::try_from(bare.to_owned())
+        .map_err(|_| fault::ours(format!("{name:?} is no name for a TLS server")))
+}
+
+/// `host`, `host:port`, `[::1]` and `[::1]:port` without brackets and port.
+fn without_port(host: &str) -> &str {
+    if let Some((address, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
+    }
+    host.split_once(':').map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(server_name: Option<&str>, host: Option<&str>) -> String {
+        let server_name = server_name.map(str::to_owned);
+        let options = TlsOptions { server_name, ..TlsOptions::default() };
+        let address = IpAddr::from([192, 0, 2, 1]);
+        server_name_text(&options, host, address)
+    }
+
+    fn server_name_text(options: &TlsOptions, host: Option<&str>, address: IpAddr) -> String {
+        server_name(options, host, address).expect("a good name").to_str().into_owned()
+    }
+
+    #[test]
+    fn server_name_wins_over_host_wins_over_address() {
+        assert_eq!(name(Some("a.example"), Some("b.example:8443")), "a.example");
+        assert_eq!(name(None, Some("b.example:8443")), "b.example");
+        assert_eq!(name(None, Some("b.example.")), "b.example");
+        assert_eq!(name(None, Some("[2001:db8::1]:8443")), "2001:db8::1");
+        assert_eq!(name(None, Some("[2001:db8::1]")), "2001:db8::1");
+        assert_eq!(name(None, Some("192.0.2.7:443")), "192.0.2.7");
+        assert_eq!(name(None, None), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_is_our_own_fault() {
+        let options = TlsOptions { server_name: Some("a b".to_owned()), ..TlsOptions::default() };
+        let outcome = server_name(&options, None, IpAddr::from([192, 0, 2, 1])).err();
+        let finding = outcome.map(|outcome| outcome.finding);
+        assert_eq!(finding, Some(crate::model::health::Finding::Nothing));
+    }
+}
