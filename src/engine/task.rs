@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -33,7 +33,10 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// The way to the world.
 #[derive(Clone, Debug)]
-pub struct Handle(mpsc::Sender<Message>);
+pub struct Handle {
+    messages: mpsc::Sender<Message>,
+    ready: watch::Receiver<bool>,
+}
 
 #[derive(Debug)]
 enum Message {
@@ -46,26 +49,31 @@ enum Message {
 impl Handle {
     /// Tells of changed files from a thread of its own; false when the world has ended.
     pub fn changed(&self, changes: Vec<Change>) -> bool {
-        self.0.blocking_send(Message::Changed(changes)).is_ok()
+        self.messages.blocking_send(Message::Changed(changes)).is_ok()
     }
 
     /// Tells of a new configuration.
     pub async fn configured(&self, settings: Settings) {
         // Nobody needs the settings of a world that has ended.
-        let _ = self.0.send(Message::Configured(Box::new(settings))).await;
+        let _ = self.messages.send(Message::Configured(Box::new(settings))).await;
     }
 
     /// Everything, by service; `None` when the world has ended.
     pub async fn services(&self) -> Option<ServicesReport> {
         let (reply, report) = oneshot::channel();
-        self.0.send(Message::Report(reply)).await.ok()?;
+        self.messages.send(Message::Report(reply)).await.ok()?;
         report.await.ok()
+    }
+
+    /// Waits until no service waits for its first outcomes; false when the world has ended before.
+    pub async fn ready(&mut self) -> bool {
+        self.ready.wait_for(|ready| *ready).await.is_ok()
     }
 
     /// Whether no service waits for its first outcomes; `None` when the world has ended.
     pub async fn readiness(&self) -> Option<Readiness> {
         let (reply, readiness) = oneshot::channel();
-        self.0.send(Message::Readiness(reply)).await.ok()?;
+        self.messages.send(Message::Readiness(reply)).await.ok()?;
         readiness.await.ok()
     }
 }
@@ -85,6 +93,7 @@ pub struct Engine {
     serials: SerialFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
+    ready: watch::Sender<bool>,
 }
 
 /// What a run's task gives back.
@@ -115,7 +124,8 @@ impl Engine {
     /// Takes in what the sources hold and publishes the first snapshot; nothing runs until
     /// [`Self::run`], but for the first checks.
     pub fn start(parts: Parts, loaded: Vec<Change>) -> (Self, Handle) {
-        let (sender, inbox) = mpsc::channel(INBOX);
+        let (messages, inbox) = mpsc::channel(INBOX);
+        let (ready, is_ready) = watch::channel(false);
         let Parts { world, current, runner, metrics, serials, clock } = parts;
         let mut engine = Self {
             world,
@@ -130,9 +140,10 @@ impl Engine {
             serials,
             clock,
             inbox,
+            ready,
         };
         engine.step(Event::Loaded(loaded));
-        (engine, Handle(sender))
+        (engine, Handle { messages, ready: is_ready })
     }
 
     /// Runs until `stop`; runs in flight end with it.
@@ -221,6 +232,11 @@ impl Engine {
         }
         complaints.iter().for_each(log_complaint);
         self.wake = wake;
+        self.ready.send_if_modified(|ready| {
+            let first = !*ready && self.world.is_ready();
+            *ready |= first;
+            first
+        });
         self.count();
         if of_files {
             self.metrics.set_source_errors("files", self.world.files_in_error());

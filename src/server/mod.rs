@@ -1,0 +1,358 @@
+//! The composition root: starts the stages in order, and stops them in reverse.
+
+pub mod clock;
+pub mod limits;
+pub mod log;
+pub mod reload;
+pub mod ready;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::config::{Config, default_ns_addresses, zone_toml};
+use crate::engine::task::{Engine, Handle, Parts};
+use crate::engine::world::{Settings, World};
+use crate::health::checks::Runner;
+use crate::http::{self, Face, Routes};
+use crate::metrics::Metrics;
+use crate::model::time::{Clock, Now};
+use crate::server::log::Level;
+use crate::snapshot::{Rules, Snapshot};
+use crate::sources::Content;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::native;
+use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
+use crate::store::directory::{DirectoryError, StateDirectory};
+use crate::store::serial::SerialFile;
+use crate::transport::bind::{BindError, Bound, bind};
+use crate::transport::respond::Context;
+use crate::transport::{tcp, udp};
+
+/// Reads the configuration again, flags and environment applied; the text of an error is for the
+/// log.
+pub type Reread = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Told of the addresses once they are bound.
+pub type Started = Box<dyn FnOnce(&Addresses) + Send>;
+
+/// What to run.
+pub struct Options {
+    /// Checked.
+    pub config: Config,
+    /// Written when the first round is over.
+    pub ready_file: Option<PathBuf>,
+    /// For SIGHUP.
+    pub reload: Reread,
+    /// Called once everything is bound.
+    pub started: Option<Started>,
+}
+
+/// Where the server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// UDP and TCP.
+    pub dns: Vec<SocketAddr>,
+    /// The whole API.
+    pub http: Option<SocketAddr>,
+    /// Health and metrics alone.
+    pub observe: Option<SocketAddr>,
+}
+
+/// Why the server did not run, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A DNS address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// An HTTP address.
+    #[error("cannot listen on {address} (HTTP): choose another address with --http or [http] listen")]
+    BindHttp {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] DirectoryError),
+    /// The serial in it.
+    #[error("cannot keep the serial in state directory {path}")]
+    Serial {
+        /// As configured.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The zones directory.
+    #[error(transparent)]
+    Zones(#[from] ScanError),
+    /// Threads, timers, signals.
+    #[error("cannot start")]
+    System(#[from] io::Error),
+}
+
+impl ServeError {
+    /// 1: what was asked about is bad; 3: cannot bind.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Bind(_) | Self::BindHttp { .. } | Self::State(DirectoryError::Locked { .. }) => 3,
+            Self::State(DirectoryError::Open { .. })
+            | Self::Serial { .. }
+            | Self::Zones(_)
+            | Self::System(_) => 1,
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(options: Options) -> Result<(), ServeError> {
+    let level = log::start(&options.config.log);
+    let runtime = Runtime::new()?;
+    let result = runtime.block_on(serve(options, level));
+    runtime.shutdown_background();
+    result
+}
+
+/// Everything that runs, in the order it was started.
+struct Running {
+    engine: Handle,
+    files: WatchHandle,
+    tasks: TaskTracker,
+    /// Ends the listeners and the engine.
+    stop: CancellationToken,
+    /// Turns `/health/ready` to 503.
+    draining: CancellationToken,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+async fn serve(options: Options, level: Level) -> Result<(), ServeError> {
+    let Options { config, ready_file, reload, started } = options;
+    let clock = clock::start();
+    let bound = bind(&config.dns.listen, workers(&config))?;
+    let api = listen_http(config.http.listen).await?;
+    let observe = listen_http(config.http.observe).await?;
+    let addresses = Addresses {
+        dns: bound.endpoints.iter().map(|endpoint| endpoint.address).collect(),
+        http: api.as_ref().map(|(_, address)| *address),
+        observe: observe.as_ref().map(|(_, address)| *address),
+    };
+    let state = StateDirectory::open(&config.state_dir)?;
+    let mut signals = Signals::new()?;
+
+    let running = start(&config, &state, bound, [api, observe], &clock)?;
+    announce(&addresses);
+    if let Some(started) = started {
+        started(&addresses);
+    }
+    let ready = ready::announce(running.engine.clone(), ready_file, addresses);
+    running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(ready));
+
+    let mut reloader = reload::Reloader { config, level, reread: reload };
+    let grace = loop {
+        match signals.next().await {
+            Wish::Reload => reloader.reload(&running.engine, &running.files).await,
+            Wish::Drain => break reloader.config.shutdown_grace,
+            Wish::Stop => break std::time::Duration::ZERO,
+        }
+    };
+    info!(grace = ?grace, "stopping");
+    running.draining.cancel();
+    tokio::select! {
+        () = tokio::time::sleep(grace) => {}
+        () = signals.stop() => {}
+    }
+    running.stop().await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Starts the stages from left to right: nothing answers before the first snapshot is there.
+fn start(
+    config: &Config,
+    state: &StateDirectory,
+    bound: Bound,
+    [api, observe]: [Option<(tokio::net::TcpListener, SocketAddr)>; 2],
+    clock: &Clock,
+) -> Result<Running, ServeError> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let (stop, draining, tasks) =
+        (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+    let now = clock();
+    let (source, loaded) = watch::load(file_options(config), now)?;
+    for complaint in source.complaints() {
+        warn!(place = %complaint.short(), "folder is doubtful");
+    }
+    let (serials, first_serial) = SerialFile::open(state.path(), unix_seconds(now))
+        .map_err(|source| ServeError::Serial { path: state.path().to_owned(), source })?;
+    let settings = settings(config);
+    let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
+    let parts = Parts {
+        world: World::new(settings, first_serial, fastrand::u64(..)),
+        current: Arc::clone(&current),
+        runner: Runner::new(),
+        metrics: metrics.clone(),
+        serials,
+        clock: Arc::clone(clock),
+    };
+    let (engine, handle) = Engine::start(parts, loaded);
+    tasks.spawn(engine.run(stop.clone()));
+    let files = follow(source, clock, handle.clone())?;
+
+    let context = Arc::new(Context { current, clock: Arc::clone(clock) });
+    let shared = Arc::new(tcp::Shared::new(Arc::clone(&context), tcp::Limits::default(), &metrics));
+    let mut threads = Vec::new();
+    for endpoint in bound.endpoints {
+        let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
+        tasks.spawn(tcp::serve(listener, Arc::clone(&shared), stop.clone()));
+        for socket in endpoint.udp {
+            threads.push(udp::start(socket, Arc::clone(&context), &metrics, stop.clone())?);
+        }
+    }
+    let face = Face { engine: handle.clone(), metrics, draining: draining.clone() };
+    for (listener, routes) in [(api, Routes::All), (observe, Routes::Observe)] {
+        if let Some((listener, _)) = listener {
+            tasks.spawn(http::serve(listener, http::router(face.clone(), routes), stop.clone()));
+        }
+    }
+    Ok(Running { engine: handle, files, tasks, stop, draining, threads })
+}
+
+impl Running {
+    /// From right to left: the listeners finish what they have read, then the sources end.
+    async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let Self { threads, files, .. } = self;
+        let ended = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // A worker that panicked has been logged by the panic itself.
+                let _ = thread.join();
+            }
+            files.stop();
+        });
+        let _ = ended.await;
+    }
+}
+
+fn workers(config: &Config) -> usize {
+    match config.dns.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    }
+}
+
+async fn listen_http(
+    address: Option<SocketAddr>,
+) -> Result<Option<(tokio::net::TcpListener, SocketAddr)>, ServeError> {
+    let Some(address) = address else { return Ok(None) };
+    let failed = |source| ServeError::BindHttp { address, source };
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Some((listener, address)))
+}
+
+/// What the configuration says to the world.
+fn settings(config: &Config) -> Settings {
+    Settings {
+        policy: config.health.policy.clone(),
+        first_round: config.health.first_round,
+        max_in_flight: limits::checks_in_flight(config.health.max_in_flight),
+        source: config.health.source.clone(),
+        rules: Rules {
+            access: config.dns.access.clone(),
+            udp_max_size: config.dns.udp_max_size,
+        },
+    }
+}
+
+fn file_options(config: &Config) -> watch::Options {
+    let servers: Arc<[_]> = default_ns_addresses(&config.dns.listen).into();
+    let for_defaults = Arc::clone(&servers);
+    watch::Options {
+        zones_dir: config.zones_dir.clone(),
+        parse: Arc::new(move |apex, kind, path, text| match kind {
+            Kind::ZoneToml => {
+                let (zone, diagnostics) = zone_toml::parse(path, text, apex, &servers);
+                (zone.map_or(Content::Refused, Content::Zone), diagnostics)
+            }
+            Kind::Services => {
+                let (document, diagnostics) = native::parse(path, text);
+                let content = document.map(|document| Content::Services(Arc::new(document)));
+                (content.unwrap_or(Content::Refused), diagnostics)
+            }
+        }),
+        defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults)),
+    }
+}
+
+fn follow(source: FileSource, clock: &Clock, engine: Handle) -> io::Result<WatchHandle> {
+    let clock = Arc::clone(clock);
+    source.watch(move || clock(), move |changes| drop(engine.changed(changes)))
+}
+
+fn unix_seconds(now: Now) -> u32 {
+    let since = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn announce(addresses: &Addresses) {
+    let dns = addresses.dns.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let shown = |address: Option<SocketAddr>| address.map(|a| a.to_string()).unwrap_or_default();
+    info!(
+        dns,
+        http = shown(addresses.http),
+        observe = shown(addresses.observe),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+}
+
+/// What a signal asks for.
+enum Wish {
+    Reload,
+    Drain,
+    Stop,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.terminate.recv() => Wish::Drain,
+            _ = self.interrupt.recv() => Wish::Stop,
+        }
+    }
+
+    /// A second signal while draining ends the wait.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
