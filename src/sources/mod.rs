@@ -1,5 +1,7 @@
 //! What should exist: each source tells its whole current set, file by file, as values.
 
+pub mod files;
+
 use std::path::Path;
 use std::sync::Arc;
 
