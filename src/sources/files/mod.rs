@@ -1,8 +1,16 @@
 //! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
+mod disk;
 mod file;
 pub mod kind;
+mod links;
+mod notices;
+mod scan;
 mod tracker;
 #[cfg(test)]
 mod tracker_tests;
+pub mod watch;
+#[cfg(test)]
+mod watch_tests;
+mod watches;
 mod zone;
