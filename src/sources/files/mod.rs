@@ -1,3 +1,17 @@
-//! Files below `zones_dir`: what each says, and when it has changed.
+//! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
+mod disk;
+mod file;
+pub mod kind;
+mod links;
 pub mod native;
+mod notices;
+mod scan;
+mod tracker;
+#[cfg(test)]
+mod tracker_tests;
+pub mod watch;
+#[cfg(test)]
+mod watch_tests;
+mod watches;
+mod zone;

@@ -1,0 +1,223 @@
+//! What is known of one file, and what each new fact about it means.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::model::time::{Instant, Now};
+
+/// How long a file must keep still when nobody told that it is complete, and how long a thing
+/// that vanished may stay away.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A writer that neither wrote nor closed for this long will not: `truncate(2)` never closes.
+pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Coarser than any file system's clock (FAT counts in two seconds): a file changed this recently
+/// may change again without its times showing it.
+const CLOCK_GRAIN: Duration = Duration::from_secs(2);
+
+/// Which thing a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+/// What tells a changed file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    pub(crate) identity: Identity,
+    pub(crate) size: u64,
+    pub(crate) modified: SystemTime,
+}
+
+/// What a file said when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Text(Arc<str>),
+    /// It cannot be taken; the words of the complaint.
+    Unreadable(String),
+}
+
+/// What came of an attempt to read a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Nothing there, or no regular file.
+    Absent,
+    /// It changed while it was read.
+    Torn,
+    /// The fingerprint is left out where a later attempt may have better luck.
+    Read(Option<Fingerprint>, Said),
+}
+
+/// Why a file is believed to be complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Closed after writing, renamed or linked into place.
+    Complete,
+    /// It kept still; this alone makes an empty file complete.
+    Still,
+}
+
+/// What a listing tells of a file that it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sighting {
+    /// It lies there; its writer may not have finished.
+    Lies,
+    /// It was put in place whole, behind a swapped link or in a renamed folder.
+    Swapped,
+    /// The very first scan takes what it finds.
+    First,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Read, and nothing has happened since.
+    Settled,
+    /// To be read now.
+    Due(Evidence),
+    /// Somebody writes; the close will tell.
+    Writing { since: Instant },
+    /// Read if it is still like this after [`PATIENCE`].
+    Still { print: Option<Fingerprint>, since: Instant },
+    /// Taken out after [`PATIENCE`].
+    Away { since: Instant },
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    /// What was told of it last.
+    pub(crate) said: Option<Said>,
+    /// Its fingerprint at that time, where that proves anything.
+    seen: Option<Fingerprint>,
+    state: State,
+}
+
+impl File {
+    /// A file that nobody has read.
+    pub(crate) fn unread() -> Self {
+        Self { said: None, seen: None, state: State::Settled }
+    }
+
+    /// Closed after writing, renamed or linked into place.
+    pub(crate) fn completed(&mut self) {
+        self.state = State::Due(Evidence::Complete);
+    }
+
+    /// The name is new: opened by a writer, or linked to something complete. Stillness will tell.
+    pub(crate) fn created(&mut self, now: Instant) {
+        self.state = State::Still { print: None, since: now };
+    }
+
+    /// Written to, and not closed yet.
+    pub(crate) fn modified(&mut self, now: Instant) {
+        self.state = State::Writing { since: now };
+    }
+
+    /// Not there any more, `since` then.
+    pub(crate) fn vanished(&mut self, since: Instant) {
+        if !matches!(self.state, State::Away { .. }) {
+            self.state = State::Away { since };
+        }
+    }
+
+    /// Starts the grace of a missing file again: the folder above could not be read meanwhile.
+    pub(crate) fn pardon(&mut self, now: Instant) {
+        if let State::Away { since } = &mut self.state {
+            *since = now;
+        }
+    }
+
+    /// A listing found it.
+    pub(crate) fn found(&mut self, print: Fingerprint, sighting: Sighting, now: Instant) {
+        let unchanged = self.seen == Some(print);
+        let replaced = self.seen.is_some_and(|seen| seen.identity != print.identity);
+        self.state = match (self.state, sighting) {
+            (State::Due(evidence), _) => State::Due(evidence),
+            (_, Sighting::First) => State::Due(Evidence::Still),
+            (State::Writing { .. }, Sighting::Swapped) if replaced => {
+                State::Due(Evidence::Complete)
+            }
+            (State::Writing { since }, _) if now.since(since) < WRITER_PATIENCE => {
+                State::Writing { since }
+            }
+            (State::Settled | State::Away { .. }, _) if unchanged => State::Settled,
+            (State::Settled | State::Away { .. } | State::Still { .. }, Sighting::Swapped)
+                if print.size > 0 =>
+            {
+                State::Due(Evidence::Complete)
+            }
+            (State::Still { print: Some(before), since }, _) if before == print => {
+                if now.since(since) < PATIENCE {
+                    State::Still { print: Some(before), since }
+                } else {
+                    State::Due(Evidence::Still)
+                }
+            }
+            _ => State::Still { print: Some(print), since: now },
+        };
+    }
+
+    /// A listing did not find it, and the folder has been without it `since` then at the least.
+    /// Whether it is to be forgotten.
+    pub(crate) fn missed(&mut self, since: Instant, now: Instant) -> bool {
+        if self.said.is_none() {
+            return true;
+        }
+        self.vanished(since);
+        matches!(self.state, State::Away { since } if now.since(since) >= PATIENCE)
+    }
+
+    /// It was read, as it was due. What is new about it.
+    pub(crate) fn read(&mut self, reading: Reading, now: Now) -> Option<Said> {
+        let State::Due(evidence) = self.state else { return None };
+        let (print, said) = match reading {
+            Reading::Absent => {
+                self.state = State::Away { since: now.mono };
+                return None;
+            }
+            Reading::Torn => {
+                self.state = State::Still { print: None, since: now.mono };
+                return None;
+            }
+            Reading::Read(print, said) => (print, said),
+        };
+        let empty = matches!(&said, Said::Text(text) if text.is_empty());
+        if empty && evidence == Evidence::Complete {
+            self.state = State::Still { print, since: now.mono };
+            return None;
+        }
+        self.state = State::Settled;
+        self.seen = print.filter(|print| has_settled(print.modified, now.wall));
+        if self.said.as_ref() == Some(&said) {
+            return None;
+        }
+        self.said = Some(said.clone());
+        Some(said)
+    }
+
+    /// Whether it is to be read now.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self.state, State::Due(_))
+    }
+
+    /// When its folder must be listed for its sake.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        match self.state {
+            State::Settled | State::Due(_) => None,
+            State::Writing { since } => Some(since + WRITER_PATIENCE),
+            // Its first sighting is still to come: a listing now starts the second.
+            State::Still { print: None, since } => Some(since),
+            State::Still { print: Some(_), since } | State::Away { since } => {
+                Some(since + PATIENCE)
+            }
+        }
+    }
+}
+
+/// Whether a file with this time cannot change any more without the time showing it.
+fn has_settled(modified: SystemTime, now: SystemTime) -> bool {
+    let apart = now.duration_since(modified).unwrap_or_else(|ahead| ahead.duration());
+    apart >= CLOCK_GRAIN
+}

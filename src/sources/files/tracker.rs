@@ -1,0 +1,320 @@
+//! Decides what to list and to read, and when: events and findings in, tasks and news out.
+//! No file is touched here, and time is an argument.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::model::name::Name;
+use crate::model::time::{Instant, Now};
+use crate::sources::files::file::{File, Identity, PATIENCE, Reading, Said};
+use crate::sources::files::kind::{FileKey, is_ignored};
+use crate::sources::files::zone::{Cause, Listing, Zone};
+
+/// How often everything is listed: some file systems tell nothing of what others do to them.
+pub(crate) const RESCAN: Duration = Duration::from_secs(10);
+
+/// A file of a zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) zone: Name,
+    pub(crate) key: FileKey,
+}
+
+/// What the kernel told, in our words.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Closed after writing, renamed into place, or linked.
+    Written(Entry),
+    /// The name is new, its content perhaps still to come.
+    Created(Entry),
+    /// Written to and not closed yet.
+    Modified(Entry),
+    /// Its permissions changed.
+    Permitted(Entry),
+    /// Removed or renamed away.
+    Vanished(Entry),
+    /// A zone's folder is to be listed.
+    Zone(Name, Cause),
+    /// `zones_dir` is to be listed.
+    Root(Cause),
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    ListRoot(Cause),
+    ListZone(Name, OsString, Cause),
+    Read(Entry, OsString),
+}
+
+/// A folder of `zones_dir`, links followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    pub(crate) name: OsString,
+    pub(crate) identity: Identity,
+}
+
+/// Why a zone's folder could not be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unlisted {
+    /// There is no such folder.
+    Absent,
+    /// It is there and cannot be read: the last set stays.
+    Unreadable,
+}
+
+/// What the next batch tells. Paths are `<zones_dir>/<folder>/<name>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    ZoneAppeared(Name),
+    ZoneGone(Name),
+    /// `None`: gone.
+    File(Entry, OsString, Option<Said>),
+}
+
+/// All that is known of `zones_dir`.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    zones: BTreeMap<Name, Zone>,
+    /// Zones that have gone since the last news.
+    departed: Vec<Name>,
+    /// To do, before anything else.
+    root: Option<Cause>,
+    lists: BTreeMap<Name, Cause>,
+    reads: BTreeSet<Entry>,
+    /// `zones_dir` could not be read the last time: nothing is taken out.
+    lost: bool,
+    next_rescan: Instant,
+    strangers: BTreeSet<OsString>,
+    new_strangers: Vec<OsString>,
+}
+
+impl Tracker {
+    /// Knows nothing; the first task is the first scan.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            zones: BTreeMap::new(),
+            departed: Vec::new(),
+            root: Some(Cause::First),
+            lists: BTreeMap::new(),
+            reads: BTreeSet::new(),
+            lost: false,
+            next_rescan: now + RESCAN,
+            strangers: BTreeSet::new(),
+            new_strangers: Vec::new(),
+        }
+    }
+
+    /// Takes in what the kernel told.
+    pub(crate) fn event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Root(cause) => self.list_root(cause),
+            Event::Zone(zone, cause) if self.zones.contains_key(&zone) => {
+                strengthen(self.lists.entry(zone).or_insert(cause), cause);
+            }
+            Event::Zone(_, _) => self.list_root(Cause::Changed),
+            Event::Written(entry) => {
+                self.file(&entry, File::completed);
+                self.reads.insert(entry);
+            }
+            Event::Created(entry) => self.file(&entry, |file| file.created(now)),
+            Event::Modified(entry) => self.file(&entry, |file| file.modified(now)),
+            Event::Vanished(entry) => self.file(&entry, |file| file.vanished(now)),
+            Event::Permitted(entry) => {
+                let refused = |file: &mut File| match &file.said {
+                    Some(Said::Unreadable(_)) => file.completed(),
+                    Some(Said::Text(_)) | None => (),
+                };
+                self.file(&entry, refused);
+                self.reads.insert(entry);
+            }
+        }
+    }
+
+    /// The next thing to do; `None` until [`Self::wake`].
+    pub(crate) fn task(&mut self, now: Instant) -> Option<Task> {
+        if now >= self.next_rescan {
+            self.list_root(Cause::Rescan);
+        }
+        let away = |zone: &Zone| zone.away.is_some_and(|since| now >= since + PATIENCE);
+        if !self.lost && self.root.is_none() && self.zones.values().any(away) {
+            self.list_root(Cause::Changed);
+        }
+        if let Some(cause) = self.root.take() {
+            return Some(Task::ListRoot(cause));
+        }
+        if !self.lost {
+            let due = |zone: &Zone| zone.away.is_none() && zone.wake.is_some_and(|at| now >= at);
+            for (name, _) in self.zones.iter().filter(|(_, zone)| due(zone)) {
+                self.lists.entry(name.clone()).or_insert(Cause::Changed);
+            }
+        }
+        if let Some((name, cause)) = self.lists.pop_first() {
+            let zone = self.zones.get_mut(&name)?;
+            zone.wake = None;
+            return Some(Task::ListZone(name, zone.folder.clone(), cause));
+        }
+        while let Some(entry) = self.reads.pop_first() {
+            let Some(zone) = self.zones.get(&entry.zone) else { continue };
+            if zone.files.get(&entry.key).is_some_and(File::is_due) {
+                return Some(Task::Read(entry, zone.folder.clone()));
+            }
+        }
+        None
+    }
+
+    /// When there will be a task without any event.
+    pub(crate) fn wake(&self) -> Instant {
+        if self.lost {
+            return self.next_rescan;
+        }
+        let zone_wake = |zone: &Zone| zone.away.map(|since| since + PATIENCE).or(zone.wake);
+        self.zones.values().filter_map(zone_wake).fold(self.next_rescan, Instant::min)
+    }
+
+    /// `zones_dir` was listed for `cause`; `None` when it could not be.
+    pub(crate) fn listed_root(&mut self, found: Option<Vec<Folder>>, cause: Cause, now: Instant) {
+        if cause >= Cause::Rescan {
+            self.next_rescan = now + RESCAN;
+        }
+        let Some(mut folders) = found else {
+            self.lost = true;
+            return;
+        };
+        let was_lost = std::mem::take(&mut self.lost);
+        if was_lost {
+            self.pardon(now);
+        }
+        folders.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut present = BTreeSet::new();
+        for folder in folders {
+            let Some(name) = self.apex(&folder.name, &present) else { continue };
+            let zone = self.zones.entry(name.clone()).or_insert_with(|| Zone::new(&folder.name));
+            let replaced = zone.identity != Some(folder.identity);
+            zone.folder = folder.name;
+            if replaced || was_lost || zone.away.is_some() || cause >= Cause::Rescan {
+                strengthen(self.lists.entry(name.clone()).or_insert(cause), cause);
+            }
+            // It is here, so its time has not run out, whatever its own listing said.
+            zone.away = zone.away.map(|since| since.max(now - (PATIENCE / 2)));
+            present.insert(name);
+        }
+        let missing: Vec<Name> =
+            self.zones.keys().filter(|name| !present.contains(*name)).cloned().collect();
+        for name in missing {
+            self.missed_zone(&name, now);
+        }
+    }
+
+    /// A zone's folder was listed for `cause`.
+    pub(crate) fn listed_zone(
+        &mut self,
+        name: &Name,
+        listed: Result<Listing, Unlisted>,
+        cause: Cause,
+        now: Instant,
+    ) {
+        let Some(zone) = self.zones.get_mut(name) else { return };
+        let listing = match listed {
+            Ok(listing) => listing,
+            Err(Unlisted::Absent) => {
+                zone.away.get_or_insert(now);
+                return;
+            }
+            Err(Unlisted::Unreadable) => return,
+        };
+        zone.listed(&listing, cause, now);
+        let due = zone.files.iter().filter(|(_, file)| file.is_due());
+        self.reads.extend(due.map(|(key, _)| Entry { zone: name.clone(), key: key.clone() }));
+    }
+
+    /// A file was read.
+    pub(crate) fn was_read(&mut self, entry: Entry, reading: Reading, now: Now) {
+        let Some(zone) = self.zones.get_mut(&entry.zone) else { return };
+        let Some(file) = zone.files.get_mut(&entry.key) else { return };
+        if let Some(said) = file.read(reading, now) {
+            zone.news.insert(entry.key, Some(said));
+        } else {
+            let at = file.wake();
+            zone.wake_at(at);
+        }
+    }
+
+    /// What is new since the last call, zone by zone.
+    pub(crate) fn news(&mut self) -> Vec<News> {
+        let mut news: Vec<News> = self.departed.drain(..).map(News::ZoneGone).collect();
+        for (name, zone) in &mut self.zones {
+            if !zone.announced && !zone.can_be_announced() {
+                continue;
+            }
+            if !zone.announced {
+                zone.announced = true;
+                news.push(News::ZoneAppeared(name.clone()));
+            }
+            for (key, said) in std::mem::take(&mut zone.news) {
+                let entry = Entry { zone: name.clone(), key };
+                news.push(News::File(entry, zone.folder.clone(), said));
+            }
+        }
+        news
+    }
+
+    /// Folders that are no zone, each told once.
+    pub(crate) fn new_strangers(&mut self) -> Vec<OsString> {
+        std::mem::take(&mut self.new_strangers)
+    }
+
+    fn list_root(&mut self, cause: Cause) {
+        strengthen(self.root.get_or_insert(cause), cause);
+    }
+
+    /// Applies an event to its file. A zone that is not known yet will be listed.
+    fn file(&mut self, entry: &Entry, apply: impl FnOnce(&mut File)) {
+        let Some(zone) = self.zones.get_mut(&entry.zone) else {
+            self.list_root(Cause::Changed);
+            return;
+        };
+        let file = zone.files.entry(entry.key.clone()).or_insert_with(File::unread);
+        apply(file);
+        let at = file.wake();
+        zone.wake_at(at);
+    }
+
+    /// The zone that a folder holds, unless its name is none or another folder was first.
+    fn apex(&mut self, folder: &OsString, present: &BTreeSet<Name>) -> Option<Name> {
+        if is_ignored(folder) {
+            return None;
+        }
+        let name = folder.to_str().and_then(|text| Name::parse(text).ok());
+        let name = name.filter(|name| !present.contains(name));
+        if name.is_none() && self.strangers.insert(folder.clone()) {
+            self.new_strangers.push(folder.clone());
+        }
+        name
+    }
+
+    fn missed_zone(&mut self, name: &Name, now: Instant) {
+        let Some(zone) = self.zones.get_mut(name) else { return };
+        let since = *zone.away.get_or_insert(now);
+        if now.since(since) < PATIENCE {
+            return;
+        }
+        if zone.announced {
+            self.departed.push(name.clone());
+        }
+        self.zones.remove(name);
+    }
+
+    /// `zones_dir` is back: what is missing in it is missing from now on.
+    fn pardon(&mut self, now: Instant) {
+        for zone in self.zones.values_mut() {
+            zone.away = zone.away.map(|_| now);
+            zone.files.values_mut().for_each(|file| file.pardon(now));
+        }
+    }
+}
+
+fn strengthen(cause: &mut Cause, other: Cause) {
+    *cause = other.max(*cause);
+}

@@ -1,0 +1,203 @@
+//! The door of the folder: scans `zones_dir` once, then watches it on one plain thread that
+//! carries the kernel's word to the tracker and hands on the news in batches.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::name::Name;
+use crate::model::time::Now;
+use crate::model::zone::ZoneSettings;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::notices;
+use crate::sources::files::scan::Scanner;
+use crate::sources::files::tracker::Event;
+use crate::sources::files::watches::{Flags, Notice, Watches};
+use crate::sources::files::zone::Cause;
+use crate::sources::{Change, Content};
+
+/// Notices that wait while a batch is read and parsed; what comes above is found by a re-scan.
+const QUEUE: usize = 4096;
+
+/// Tells what a file says: its zone, its kind, its path for diagnostics and its text.
+pub type Parse =
+    dyn Fn(&Name, Kind, Arc<Path>, Arc<str>) -> (Content, Vec<Diagnostic>) + Send + Sync;
+
+/// The settings of a zone that has no zone.toml.
+pub type Defaults = dyn Fn(Name) -> ZoneSettings + Send + Sync;
+
+/// What to watch, and whom to ask what it means.
+#[derive(Clone)]
+pub struct Options {
+    /// As the user named it: diagnostics repeat it.
+    pub zones_dir: PathBuf,
+    /// Called for every new text of a file.
+    pub parse: Arc<Parse>,
+    /// Called for every new zone.
+    pub defaults: Arc<Defaults>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("zones_dir", &self.zones_dir).finish_non_exhaustive()
+    }
+}
+
+/// Why the first scan failed. Nothing less than this does: other complaints are diagnostics.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The folder of all zones cannot be listed.
+    #[error("cannot read the zones folder {path}")]
+    ZonesDir {
+        /// As the user named it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Everything below `zones_dir`, as last seen.
+#[derive(Debug)]
+pub struct FileSource {
+    scanner: Scanner,
+}
+
+/// Scans everything once. The changes tell of all there is: each zone, its zone.toml, its other
+/// files by the octets of their paths.
+pub fn load(options: Options, now: Now) -> Result<(FileSource, Vec<Change>), ScanError> {
+    let path = options.zones_dir.clone();
+    fs::read_dir(&path).map_err(|source| ScanError::ZonesDir { path, source })?;
+    let mut scanner = Scanner::new(options, now);
+    scanner.work(now);
+    let changes = scanner.changes();
+    Ok((FileSource { scanner }, changes))
+}
+
+impl FileSource {
+    /// What is to be said of folders; of files, the changes tell.
+    pub fn complaints(&self) -> &[Diagnostic] {
+        &self.scanner.complaints
+    }
+
+    /// Starts the thread that watches. When this returns, the watches are in place and what
+    /// changed since [`load`] has been noticed.
+    pub fn watch(
+        self,
+        clock: impl Fn() -> Now + Send + 'static,
+        emit: impl FnMut(Vec<Change>) + Send + 'static,
+    ) -> io::Result<WatchHandle> {
+        self.watch_with_queue(QUEUE, clock, emit)
+    }
+
+    /// As [`Self::watch`], with another bound on waiting notices.
+    pub(crate) fn watch_with_queue(
+        self,
+        queue: usize,
+        clock: impl Fn() -> Now + Send + 'static,
+        mut emit: impl FnMut(Vec<Change>) + Send + 'static,
+    ) -> io::Result<WatchHandle> {
+        let (sender, inbox) = sync_channel(queue);
+        let flags = Arc::new(Flags::default());
+        let mut scanner = self.scanner;
+        scanner.watches = Some(Watches::new(sender.clone(), Arc::clone(&flags)));
+        let now = clock();
+        scanner.tracker.event(Event::Root(Cause::Rescan), now.mono);
+        scanner.work(now);
+        let mut watcher = Thread { scanner, inbox, flags: Arc::clone(&flags) };
+        let thread = thread::Builder::new()
+            .name("files".to_owned())
+            .spawn(move || watcher.run(&clock, &mut emit))?;
+        Ok(WatchHandle { sender, flags, thread })
+    }
+}
+
+/// What the thread owns.
+struct Thread {
+    scanner: Scanner,
+    inbox: Receiver<Notice>,
+    flags: Arc<Flags>,
+}
+
+impl Thread {
+    fn run(&mut self, clock: &dyn Fn() -> Now, emit: &mut dyn FnMut(Vec<Change>)) {
+        while !self.flags.stop.load(Ordering::SeqCst) {
+            self.scanner.work(clock());
+            let changes = self.scanner.changes();
+            if !changes.is_empty() {
+                emit(changes);
+            }
+            self.scanner.log_complaints();
+            // A clock that stands still between two readings must not make this loop spin.
+            let wait = self.scanner.tracker.wake().since(clock().mono);
+            let first = match self.inbox.recv_timeout(wait.max(Duration::from_millis(1))) {
+                Ok(notice) => Some(notice),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.listen(first, clock());
+        }
+    }
+
+    /// Carries what was told to the tracker.
+    fn listen(&mut self, first: Option<Notice>, now: Now) {
+        let Scanner { tracker, watches: Some(watches), .. } = &mut self.scanner else { return };
+        // As many as fit the queue: a writer that never rests cannot keep us from working.
+        for notice in first.into_iter().chain(self.inbox.try_iter().take(QUEUE)) {
+            let Notice::Path(what, path) = notice else { continue };
+            for event in notices::events(what, &path, watches) {
+                tracker.event(event, now.mono);
+            }
+        }
+        if self.flags.overflow.swap(false, Ordering::SeqCst) {
+            debug!("notices of changed files were lost, scanning everything");
+            watches.forget_all();
+            tracker.event(Event::Root(Cause::Rescan), now.mono);
+        }
+        if self.flags.rescan.swap(false, Ordering::SeqCst) {
+            tracker.event(Event::Root(Cause::Rescan), now.mono);
+        }
+    }
+}
+
+/// What [`FileSource::watch`] returns: the way to speak to the thread, and to end it.
+#[derive(Debug)]
+pub struct WatchHandle {
+    sender: SyncSender<Notice>,
+    flags: Arc<Flags>,
+    thread: JoinHandle<()>,
+}
+
+impl WatchHandle {
+    /// Lists everything, whatever the kernel told.
+    pub fn rescan(&self) {
+        self.flags.rescan.store(true, Ordering::SeqCst);
+        self.nudge();
+    }
+
+    /// Asks the thread to end.
+    pub fn stop(&self) {
+        self.flags.stop.store(true, Ordering::SeqCst);
+        self.nudge();
+    }
+
+    /// Stops the thread and waits for its end; `Err` when it panicked.
+    pub fn join(self) -> thread::Result<()> {
+        self.stop();
+        self.thread.join()
+    }
+
+    /// Wakes the thread; tests that moved its clock do.
+    pub(crate) fn nudge(&self) {
+        // A full queue will be looked at anyway.
+        let _ = self.sender.try_send(Notice::Nudge);
+    }
+}

@@ -1,0 +1,445 @@
+//! What the source promises, on real folders. The clock stands still unless a test moves it:
+//! what is told meanwhile was told at once.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use tempfile::TempDir;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::definition::Document;
+use crate::model::name::Name;
+use crate::model::time::Now;
+use crate::model::zone::ZoneSettings;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::watch::{Options, ScanError, WatchHandle, load};
+use crate::sources::{Change, Content};
+
+/// Longer than any machine takes for what needs no waiting.
+const AT_ONCE: Duration = Duration::from_secs(20);
+const ZONE: &str = "a.b";
+
+/// A watched folder and what has been told of it.
+struct Rig {
+    top: TempDir,
+    zones_dir: PathBuf,
+    clock: Arc<AtomicU64>,
+    handle: WatchHandle,
+    changes: Receiver<Vec<Change>>,
+    /// Relative to `zones_dir`.
+    told: BTreeMap<String, String>,
+    gone: Vec<Name>,
+    complaints: Vec<Diagnostic>,
+}
+
+fn options(zones_dir: &Path) -> Options {
+    let parse = |_: &Name, kind, path, text: Arc<str>| match kind {
+        Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
+        Kind::ZoneToml | Kind::Services => {
+            (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
+        }
+    };
+    Options {
+        zones_dir: zones_dir.to_owned(),
+        parse: Arc::new(parse),
+        defaults: Arc::new(ZoneSettings::new),
+    }
+}
+
+fn reading(clock: &AtomicU64) -> Now {
+    Now::default().after(Duration::from_millis(clock.load(Ordering::SeqCst)))
+}
+
+impl Rig {
+    /// Watches `zones` with one zone that holds `web.toml`, "one".
+    fn new() -> Self {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir_all(top.path().join("zones").join(ZONE)).unwrap();
+        fs::write(top.path().join("zones").join(ZONE).join("web.toml"), "one").unwrap();
+        Self::watching(top, "zones", 4096)
+    }
+
+    fn watching(top: TempDir, zones_dir: &str, queue: usize) -> Self {
+        let zones_dir = top.path().join(zones_dir);
+        let clock = Arc::new(AtomicU64::new(0));
+        let (source, first) = load(options(&zones_dir), reading(&clock)).unwrap();
+        let (sender, changes) = channel();
+        let hands = Arc::clone(&clock);
+        let emit = move |batch| sender.send(batch).unwrap_or_default();
+        let handle = source.watch_with_queue(queue, move || reading(&hands), emit).unwrap();
+        let mut rig = Self {
+            top,
+            zones_dir,
+            clock,
+            handle,
+            changes,
+            told: BTreeMap::new(),
+            gone: Vec::new(),
+            complaints: Vec::new(),
+        };
+        rig.hear(first);
+        rig
+    }
+
+    fn zone(&self) -> PathBuf {
+        self.zones_dir.join(ZONE)
+    }
+
+    fn hear(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::ZoneAppeared(_) => (),
+                Change::ZoneGone(name) => {
+                    self.told.clear();
+                    self.gone.push(name);
+                }
+                Change::File(file) => {
+                    let path = file.path.strip_prefix(&self.zones_dir).unwrap();
+                    let path = path.to_str().unwrap().to_owned();
+                    self.complaints.extend(file.diagnostics);
+                    match file.content {
+                        Content::Services(document) => {
+                            self.told.insert(path, document.text.to_string());
+                        }
+                        Content::Gone => assert!(self.told.remove(&path).is_some()),
+                        Content::Refused => (),
+                        Content::Zone(_) => panic!("the parser of these tests makes none"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until `what` holds, while the clock stands still.
+    fn at_once(&mut self, what: impl Fn(&Self) -> bool) {
+        while !what(self) {
+            let batch = self.changes.recv_timeout(AT_ONCE).expect("nothing was told");
+            self.hear(batch);
+        }
+    }
+
+    /// Waits until `what` holds, and lets the clock run.
+    fn later(&mut self, what: impl Fn(&Self) -> bool) {
+        for _ in 0..500 {
+            if what(self) {
+                return;
+            }
+            if let Ok(batch) = self.changes.recv_timeout(Duration::from_millis(20)) {
+                self.hear(batch);
+            } else {
+                self.clock.fetch_add(1_100, Ordering::SeqCst);
+                self.handle.nudge();
+            }
+        }
+        panic!("it did not come to be: {:?}", self.told);
+    }
+
+    fn says(&self, path: &str, text: &str) -> bool {
+        self.told.get(path).is_some_and(|told| told == text)
+    }
+
+    /// Everything that happened so far has been noticed.
+    fn pass_marker(&mut self, text: &str) {
+        fs::write(self.zone().join("marker.toml"), text).unwrap();
+        self.at_once(|rig| rig.says("a.b/marker.toml", text));
+    }
+}
+
+#[test]
+fn the_first_scan_tells_each_zone_then_zone_toml_then_files_by_path() {
+    let top = tempfile::tempdir().unwrap();
+    for (zone, file, text) in [
+        ("c.d", "a.toml", "c"),
+        ("a.b", "B.toml", "b"),
+        ("a.b", "a.toml", "a"),
+        ("a.b", "zone.toml", "bad"),
+    ] {
+        fs::create_dir_all(top.path().join(zone)).unwrap();
+        fs::write(top.path().join(zone).join(file), text).unwrap();
+    }
+    fs::create_dir(top.path().join("not a name")).unwrap();
+    let (source, changes) = load(options(top.path()), Now::default()).unwrap();
+    let line = |change: &Change| match change {
+        Change::ZoneAppeared(settings) => settings.apex.to_string(),
+        Change::ZoneGone(name) => panic!("{name}"),
+        Change::File(file) => file.path.file_name().unwrap().to_str().unwrap().to_owned(),
+    };
+    let lines: Vec<String> = changes.iter().map(line).collect();
+    assert_eq!(lines, ["a.b.", "zone.toml", "B.toml", "a.toml", "c.d.", "a.toml"]);
+    let complaints: Vec<&Path> = source.complaints().iter().map(|c| &*c.path).collect();
+    assert_eq!(complaints, [top.path().join("not a name")]);
+}
+
+#[test]
+fn without_zones_dir_there_is_nothing_to_load() {
+    let top = tempfile::tempdir().unwrap();
+    let ScanError::ZonesDir { path, .. } =
+        load(options(&top.path().join("zones")), Now::default()).unwrap_err();
+    assert_eq!(path, top.path().join("zones"));
+}
+
+#[test]
+fn what_happens_between_the_first_scan_and_the_watching_is_not_lost() {
+    let top = tempfile::tempdir().unwrap();
+    fs::create_dir(top.path().join(ZONE)).unwrap();
+    let (source, _) = load(options(top.path()), Now::default()).unwrap();
+    fs::write(top.path().join(ZONE).join("web.toml"), "one").unwrap();
+    let (sender, changes) = channel();
+    let clock = AtomicU64::new(0);
+    // Every look at the clock finds a tenth of a second gone.
+    let ticking = move || {
+        clock.fetch_add(100, Ordering::SeqCst);
+        reading(&clock)
+    };
+    let handle = source.watch(ticking, move |batch| sender.send(batch).unwrap()).unwrap();
+    assert_eq!(changes.recv_timeout(AT_ONCE).unwrap().len(), 1);
+    handle.join().unwrap();
+}
+
+#[test]
+fn an_editor_that_renames_a_backup_away_and_writes_anew_is_one_change() {
+    let mut rig = Rig::new();
+    let zone = rig.zone();
+    fs::write(zone.join("4913"), "").unwrap();
+    fs::remove_file(zone.join("4913")).unwrap();
+    fs::rename(zone.join("web.toml"), zone.join("web.toml~")).unwrap();
+    fs::write(zone.join("web.toml"), "two").unwrap();
+    fs::remove_file(zone.join("web.toml~")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+    assert_eq!(rig.told.len(), 1);
+}
+
+#[test]
+fn a_file_renamed_or_linked_into_place_is_told_at_once() {
+    let mut rig = Rig::new();
+    let zone = rig.zone();
+    fs::write(zone.join(".new"), "two").unwrap();
+    fs::rename(zone.join(".new"), zone.join("web.toml")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+    let outside = rig.top.path().join("outside");
+    fs::write(&outside, "three").unwrap();
+    fs::hard_link(&outside, zone.join("hard.toml")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/hard.toml", "three"));
+    symlink(&outside, zone.join("soft.toml")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/soft.toml", "three"));
+    fs::write(&outside, "four").unwrap();
+    rig.at_once(|rig| rig.says("a.b/soft.toml", "four"));
+}
+
+#[test]
+fn a_half_written_file_is_not_read_until_it_is_closed() {
+    let mut rig = Rig::new();
+    let mut file = File::create(rig.zone().join("web.toml")).unwrap();
+    file.write_all(b"ha").unwrap();
+    file.sync_all().unwrap();
+    rig.pass_marker("first");
+    rig.clock.fetch_add(30_000, Ordering::SeqCst);
+    rig.handle.rescan();
+    rig.pass_marker("second");
+    assert!(rig.says("a.b/web.toml", "one"));
+    file.write_all(b"lf").unwrap();
+    drop(file);
+    rig.at_once(|rig| !rig.says("a.b/web.toml", "one"));
+    assert!(rig.says("a.b/web.toml", "half"));
+}
+
+#[test]
+fn an_empty_file_is_read_when_it_kept_still_for_a_second() {
+    let mut rig = Rig::new();
+    fs::write(rig.zone().join("web.toml"), "").unwrap();
+    rig.pass_marker("here");
+    assert!(rig.says("a.b/web.toml", "one"));
+    rig.later(|rig| rig.says("a.b/web.toml", ""));
+}
+
+#[test]
+fn a_file_that_vanishes_is_taken_out_a_second_later() {
+    let mut rig = Rig::new();
+    fs::remove_file(rig.zone().join("web.toml")).unwrap();
+    rig.pass_marker("here");
+    assert!(rig.says("a.b/web.toml", "one"));
+    rig.later(|rig| !rig.told.contains_key("a.b/web.toml"));
+}
+
+#[test]
+fn a_zone_folder_made_anew_never_was_away() {
+    let mut rig = Rig::new();
+    for round in 0..3 {
+        let text = format!("round {round}");
+        fs::remove_dir_all(rig.zone()).unwrap();
+        fs::create_dir(rig.zone()).unwrap();
+        fs::write(rig.zone().join("web.toml"), &text).unwrap();
+        rig.later(|rig| rig.says("a.b/web.toml", &text));
+        // Its watch is in place again.
+        rig.pass_marker(&text);
+    }
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn a_zone_folder_renamed_into_place_is_told_at_once_and_one_renamed_away_a_second_later() {
+    let mut rig = Rig::new();
+    let aside = rig.top.path().join("aside");
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("web.toml"), "moved").unwrap();
+    fs::rename(&aside, rig.zones_dir.join("c.d")).unwrap();
+    rig.at_once(|rig| rig.says("c.d/web.toml", "moved"));
+    fs::rename(rig.zones_dir.join("c.d"), &aside).unwrap();
+    rig.later(|rig| rig.gone == [Name::parse("c.d").unwrap()]);
+}
+
+/// Points `link` to `target` in one step.
+fn swap(target: &str, link: &Path) {
+    let new = link.with_file_name("..new");
+    symlink(target, &new).unwrap();
+    fs::rename(&new, link).unwrap();
+}
+
+#[test]
+fn a_config_map_in_a_zone_is_told_at_once_when_its_link_is_swapped() {
+    let top = tempfile::tempdir().unwrap();
+    let zone = top.path().join("zones").join(ZONE);
+    for version in ["one", "two", "three"] {
+        fs::create_dir_all(zone.join(format!("..{version}"))).unwrap();
+        fs::write(zone.join(format!("..{version}/web.toml")), version).unwrap();
+    }
+    symlink("..one", zone.join("..data")).unwrap();
+    symlink("..data/web.toml", zone.join("web.toml")).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    assert!(rig.says("a.b/web.toml", "one"));
+    swap("..two", &zone.join("..data"));
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+    fs::remove_dir_all(zone.join("..one")).unwrap();
+    swap("..three", &zone.join("..data"));
+    rig.at_once(|rig| rig.says("a.b/web.toml", "three"));
+}
+
+#[test]
+fn a_config_map_that_is_zones_dir_is_told_at_once_too() {
+    let top = tempfile::tempdir().unwrap();
+    let zones = top.path().join("zones");
+    for version in ["one", "two", "three"] {
+        fs::create_dir_all(zones.join(format!("..{version}/a.b"))).unwrap();
+        fs::write(zones.join(format!("..{version}/a.b/web.toml")), version).unwrap();
+    }
+    symlink("..one", zones.join("..data")).unwrap();
+    symlink("..data/a.b", zones.join("a.b")).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    for version in ["two", "three"] {
+        swap(&format!("..{version}"), &zones.join("..data"));
+        rig.at_once(|rig| rig.says("a.b/web.toml", version));
+    }
+}
+
+#[test]
+fn zones_dir_behind_a_link_follows_the_swap_and_is_watched_again() {
+    let top = tempfile::tempdir().unwrap();
+    for version in ["one", "two"] {
+        let zone = top.path().join(format!("{version}/etc/zones/a.b"));
+        fs::create_dir_all(&zone).unwrap();
+        fs::write(zone.join("web.toml"), version).unwrap();
+    }
+    symlink("one", top.path().join("current")).unwrap();
+    symlink("current/etc/zones", top.path().join("zones")).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    swap("two", &rig.top.path().join("current"));
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+    fs::write(rig.top.path().join("two/etc/zones/a.b/web.toml"), "edited").unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "edited"));
+    // Nobody listens to what was swapped out.
+    fs::write(rig.top.path().join("one/etc/zones/a.b/old.toml"), "old").unwrap();
+    rig.pass_marker("here");
+    assert!(!rig.told.contains_key("a.b/old.toml"));
+    swap("one/etc/zones", &rig.top.path().join("zones"));
+    rig.at_once(|rig| rig.says("a.b/web.toml", "one"));
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn zones_dir_removed_and_made_again_loses_nothing() {
+    let mut rig = Rig::new();
+    fs::remove_dir_all(&rig.zones_dir).unwrap();
+    rig.handle.rescan();
+    rig.clock.fetch_add(30_000, Ordering::SeqCst);
+    fs::create_dir_all(rig.zone()).unwrap();
+    fs::write(rig.zone().join("web.toml"), "two").unwrap();
+    rig.later(|rig| rig.says("a.b/web.toml", "two"));
+    rig.pass_marker("here");
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn what_is_no_regular_file_is_passed_over_without_waiting() {
+    let mut rig = Rig::new();
+    let zone = rig.zone();
+    nix::unistd::mkfifo(&zone.join("fifo.toml"), Mode::S_IRWXU).unwrap();
+    symlink("fifo.toml", zone.join("to-fifo.toml")).unwrap();
+    symlink("loop.toml", zone.join("loop.toml")).unwrap();
+    symlink("/dev/zero", zone.join("zero.toml")).unwrap();
+    symlink("nowhere", zone.join("dangling.toml")).unwrap();
+    fs::create_dir(zone.join("folder.toml")).unwrap();
+    rig.handle.rescan();
+    rig.later(|rig| rig.clock.load(Ordering::SeqCst) > 30_000);
+    rig.pass_marker("here");
+    assert_eq!(rig.told.len(), 2, "{:?}", rig.told);
+    assert!(rig.complaints.is_empty());
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused_with_its_name() {
+    let mut rig = Rig::new();
+    fs::write(rig.zone().join("web.toml"), b"one\xff").unwrap();
+    rig.at_once(|rig| !rig.complaints.is_empty());
+    let complaint = &rig.complaints[0];
+    assert_eq!(complaint.severity, Severity::Error);
+    assert_eq!(&*complaint.path, rig.zone().join("web.toml"));
+    assert!(rig.says("a.b/web.toml", "one"));
+    fs::write(rig.zone().join("web.toml"), "two").unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    let mut rig = Rig::new();
+    let file = File::create(rig.zone().join("web.toml")).unwrap();
+    file.set_len(64 * 1024 * 1024 + 1).unwrap();
+    drop(file);
+    rig.at_once(|rig| !rig.complaints.is_empty());
+    assert_eq!(rig.complaints[0].message, "this file is larger than 64 MiB");
+}
+
+#[test]
+fn three_hundred_files_at_once_are_all_told() {
+    let mut rig = Rig::new();
+    for number in 0..300 {
+        fs::write(rig.zone().join(format!("{number}.toml")), "text").unwrap();
+    }
+    rig.at_once(|rig| rig.told.len() == 301);
+}
+
+#[test]
+fn a_queue_that_overflows_is_made_good_by_a_rescan() {
+    let top = tempfile::tempdir().unwrap();
+    fs::create_dir_all(top.path().join(ZONE)).unwrap();
+    let mut rig = Rig::watching(top, "", 1);
+    for number in 0..300 {
+        fs::write(rig.zone().join(format!("{number}.toml")), "text").unwrap();
+    }
+    rig.later(|rig| rig.told.len() == 300);
+}
+
+#[test]
+fn the_thread_ends_when_it_is_told_to() {
+    let rig = Rig::new();
+    rig.handle.stop();
+    rig.handle.join().unwrap();
+    assert!(rig.changes.recv_timeout(AT_ONCE).is_err());
+}

@@ -1,0 +1,299 @@
+//! Which real folders the kernel watches for us, and what each of them is to us.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use arc_swap::ArcSwap;
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
+use notify::{EventKind, INotifyWatcher, RecursiveMode, Watcher};
+use tracing::warn;
+
+use crate::model::name::Name;
+use crate::sources::files::disk;
+use crate::sources::files::file::Identity;
+use crate::sources::files::kind::FileKey;
+use crate::sources::files::links::{self, Anchor};
+use crate::sources::files::zone::Place;
+
+/// What happened to a real path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Closed,
+    Created,
+    MovedIn,
+    Modified,
+    Permitted,
+    Vanished,
+}
+
+/// The kernel's word, as it came.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice {
+    Path(What, PathBuf),
+    /// Look at the flags.
+    Nudge,
+}
+
+/// Set beside a queue that may be full: neither an order nor a loss can get lost itself.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    /// Notices were lost.
+    pub(crate) overflow: AtomicBool,
+    /// Everything is to be listed.
+    pub(crate) rescan: AtomicBool,
+    /// The watching ends.
+    pub(crate) stop: AtomicBool,
+}
+
+/// Who wants a folder watched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    Root,
+    Zone(Name),
+}
+
+/// What a real folder is to its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It holds a name that decides where `zones_dir` is.
+    Anchor(OsString),
+    /// It is `zones_dir`.
+    Root,
+    /// It is a zone's.
+    Zone,
+    /// It holds, under this name, what a link in a zone's folder leads to.
+    Target(OsString, FileKey),
+}
+
+/// The watched folders.
+#[derive(Debug)]
+pub(crate) struct Watches {
+    watcher: Option<INotifyWatcher>,
+    folders: HashMap<PathBuf, Folder>,
+    owned: HashMap<Owner, HashSet<PathBuf>>,
+    filter: Arc<ArcSwap<Filter>>,
+    /// A folder could not be watched, and the log has been told.
+    polling: bool,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    /// What was there when the watch was placed; `None`: to be placed again.
+    identity: Option<Identity>,
+    roles: Vec<(Owner, Role)>,
+}
+
+/// Folders of which single names matter only: /tmp may be one, and should not fill the queue.
+type Filter = HashMap<PathBuf, HashSet<OsString>>;
+
+impl Watches {
+    /// Watches nothing yet. Without inotify, nothing ever: then re-scans do the work.
+    pub(crate) fn new(notices: SyncSender<Notice>, flags: Arc<Flags>) -> Self {
+        let filter = Arc::new(ArcSwap::from_pointee(Filter::new()));
+        let seen = Arc::clone(&filter);
+        let handler = move |event| forward(event, &seen.load(), &notices, &flags);
+        let mut watches = Self {
+            watcher: None,
+            folders: HashMap::new(),
+            owned: HashMap::new(),
+            filter,
+            polling: false,
+        };
+        match INotifyWatcher::new(handler, notify::Config::default()) {
+            Ok(watcher) => watches.watcher = Some(watcher),
+            Err(error) => watches.fall_back(Path::new(""), &error),
+        }
+        watches
+    }
+
+    /// Watches `zones_dir` and every name on the way that decides where it is.
+    pub(crate) fn place_root(&mut self, zones_dir: &Path) {
+        let Ok(absolute) = path::absolute(zones_dir) else { return };
+        let anchors = links::anchors(&absolute);
+        let real = absolute.canonicalize().ok();
+        let mut roles: Vec<(PathBuf, Role)> = anchors
+            .into_iter()
+            .map(|Anchor { folder, name }| (folder, Role::Anchor(name)))
+            .collect();
+        roles.extend(real.map(|real| (real, Role::Root)));
+        for (folder, _) in &roles {
+            self.ensure(folder);
+        }
+        self.assign(&Owner::Root, roles);
+    }
+
+    /// Watches a zone's real folder and what its links lead to. What is in the folder.
+    pub(crate) fn place_zone(
+        &mut self,
+        name: &Name,
+        real: &Path,
+    ) -> io::Result<Vec<(FileKey, Place)>> {
+        self.ensure(real);
+        let names = disk::names(real)?;
+        let mut roles = vec![(real.to_owned(), Role::Zone)];
+        for (key, _) in names.iter().filter(|(_, place)| *place == Place::Link) {
+            // A link that leads nowhere yet is left to the re-scan.
+            let Ok(target) = real.join(&key.name).canonicalize() else { continue };
+            let Some((folder, target)) = split(&target) else { continue };
+            self.ensure(folder);
+            roles.push((folder.to_owned(), Role::Target(target.to_owned(), key.clone())));
+        }
+        self.assign(&Owner::Zone(name.clone()), roles);
+        Ok(names)
+    }
+
+    /// The zone has gone.
+    pub(crate) fn release_zone(&mut self, name: &Name) {
+        self.assign(&Owner::Zone(name.clone()), Vec::new());
+    }
+
+    /// Watches `folder` as it is now.
+    fn ensure(&mut self, folder: &Path) {
+        let Ok(identity) = disk::identity(folder) else { return };
+        let entry = self.folders.entry(folder.to_owned()).or_default();
+        if entry.identity == Some(identity) {
+            return;
+        }
+        entry.identity = None;
+        let Some(watcher) = &mut self.watcher else { return };
+        // What is watched under this path may have been moved away or be gone already.
+        let _ = watcher.unwatch(folder);
+        match watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => entry.identity = Some(identity),
+            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => (),
+            Err(error) => self.fall_back(folder, &error),
+        }
+    }
+
+    /// Makes `roles` all that `owner` wants; folders that nobody wants any more are let go.
+    fn assign(&mut self, owner: &Owner, roles: Vec<(PathBuf, Role)>) {
+        let old = self.owned.remove(owner).unwrap_or_default();
+        for folder in &old {
+            if let Some(entry) = self.folders.get_mut(folder) {
+                entry.roles.retain(|(held, _)| held != owner);
+            }
+        }
+        let mut new = HashSet::new();
+        for (folder, role) in roles {
+            let entry = self.folders.entry(folder.clone()).or_default();
+            entry.roles.push((owner.clone(), role));
+            new.insert(folder);
+        }
+        for folder in old {
+            self.release(&folder);
+        }
+        if !new.is_empty() {
+            self.owned.insert(owner.clone(), new);
+        }
+        self.publish_filter();
+    }
+
+    /// Of folders that only hold anchors, lets only the anchors' names through. What was kept back
+    /// until now is seen by the listing that follows every assignment.
+    fn publish_filter(&self) {
+        let mut filter = Filter::new();
+        for folder in self.owned.get(&Owner::Root).into_iter().flatten() {
+            let anchor = |(_, role): &(Owner, Role)| match role {
+                Role::Anchor(name) => Some(name.clone()),
+                Role::Root | Role::Zone | Role::Target(_, _) => None,
+            };
+            // One role that is no anchor makes the whole `None`.
+            let names: Option<HashSet<OsString>> = self.roles(folder).iter().map(anchor).collect();
+            filter.extend(names.map(|names| (folder.clone(), names)));
+        }
+        self.filter.store(Arc::new(filter));
+    }
+
+    /// What `folder` is, and to whom.
+    pub(crate) fn roles(&self, folder: &Path) -> &[(Owner, Role)] {
+        self.folders.get(folder).map_or(&[], |entry| &entry.roles)
+    }
+
+    /// `path` vanished, and with it the watches at and below it. Whose they were.
+    pub(crate) fn forget_below(&mut self, path: &Path) -> Vec<Owner> {
+        let mut owners = Vec::new();
+        for (folder, entry) in &mut self.folders {
+            if folder.starts_with(path) {
+                entry.identity = None;
+                owners.extend(entry.roles.iter().map(|(owner, _)| owner.clone()));
+            }
+        }
+        owners
+    }
+
+    /// Notices were lost, perhaps that of a watch that ended.
+    pub(crate) fn forget_all(&mut self) {
+        self.folders.values_mut().for_each(|entry| entry.identity = None);
+    }
+
+    fn release(&mut self, folder: &Path) {
+        if !self.folders.get(folder).is_some_and(|entry| entry.roles.is_empty()) {
+            return;
+        }
+        self.folders.remove(folder);
+        if let Some(watcher) = &mut self.watcher {
+            // It may be gone already.
+            let _ = watcher.unwatch(folder);
+        }
+    }
+
+    fn fall_back(&mut self, folder: &Path, error: &notify::Error) {
+        if !self.polling {
+            self.polling = true;
+            warn!(folder = %folder.display(), %error, "cannot watch a folder, polling instead");
+        }
+    }
+}
+
+/// Passes an event of the kernel on; called on notify's own thread.
+fn forward(
+    event: notify::Result<notify::Event>,
+    filter: &Filter,
+    notices: &SyncSender<Notice>,
+    flags: &Flags,
+) {
+    let Ok(event) = event else { return overflow(notices, flags) };
+    if event.need_rescan() {
+        return overflow(notices, flags);
+    }
+    let Some(what) = what(event.kind) else { return };
+    for path in event.paths {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
+            && filter.get(folder).is_some_and(|names| !names.contains(name))
+        {
+            continue;
+        }
+        if let Err(TrySendError::Full(_)) = notices.try_send(Notice::Path(what, path)) {
+            flags.overflow.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+fn overflow(notices: &SyncSender<Notice>, flags: &Flags) {
+    flags.overflow.store(true, Ordering::SeqCst);
+    // A full queue will be looked at anyway.
+    let _ = notices.try_send(Notice::Nudge);
+}
+
+fn what(kind: EventKind) -> Option<What> {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(What::Closed),
+        EventKind::Create(CreateKind::File | CreateKind::Folder) => Some(What::Created),
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(What::MovedIn),
+        EventKind::Modify(ModifyKind::Name(RenameMode::From)) => Some(What::Vanished),
+        EventKind::Modify(ModifyKind::Data(_)) => Some(What::Modified),
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(What::Permitted),
+        EventKind::Remove(_) => Some(What::Vanished),
+        _ => None,
+    }
+}
+
+/// The folder and the name of a path.
+pub(crate) fn split(path: &Path) -> Option<(&Path, &OsStr)> {
+    Some((path.parent()?, path.file_name()?))
+}

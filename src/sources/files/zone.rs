@@ -1,0 +1,117 @@
+//! What is known of one zone's folder, and what a listing of it means for its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+use crate::model::time::Instant;
+use crate::sources::files::file::{File, Fingerprint, Identity, Said, Sighting};
+use crate::sources::files::kind::{FileKey, Kind};
+
+/// Why a folder is listed, from the weakest to the strongest: two reasons make the stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// Names came or went in it.
+    Changed,
+    /// Everything is listed: anything may have been missed.
+    Rescan,
+    /// A link was swapped or a folder renamed into place: what lies behind is complete.
+    Swap,
+    /// The very first scan.
+    First,
+}
+
+/// A zone's folder as listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub(crate) identity: Identity,
+    pub(crate) files: Vec<Found>,
+}
+
+/// A regular file, links followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) key: FileKey,
+    pub(crate) print: Fingerprint,
+    pub(crate) place: Place,
+}
+
+/// Whether the name itself is a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Plain,
+    Link,
+}
+
+/// A folder of `zones_dir` that is a zone.
+#[derive(Debug)]
+pub(crate) struct Zone {
+    /// Its name in `zones_dir`.
+    pub(crate) folder: OsString,
+    /// Of the folder when it was listed; `None` before.
+    pub(crate) identity: Option<Identity>,
+    /// Since when the folder is missing.
+    pub(crate) away: Option<Instant>,
+    /// When the folder must be listed for the sake of one of its files.
+    pub(crate) wake: Option<Instant>,
+    /// Whether the news have told of the zone.
+    pub(crate) announced: bool,
+    pub(crate) files: BTreeMap<FileKey, File>,
+    /// Of its files, `None` for gone; kept until the zone is announced.
+    pub(crate) news: BTreeMap<FileKey, Option<Said>>,
+}
+
+impl Zone {
+    /// Not listed yet.
+    pub(crate) fn new(folder: &OsString) -> Self {
+        Self {
+            folder: folder.clone(),
+            identity: None,
+            away: None,
+            wake: None,
+            announced: false,
+            files: BTreeMap::new(),
+            news: BTreeMap::new(),
+        }
+    }
+
+    /// Its folder was listed for `cause`.
+    pub(crate) fn listed(&mut self, listing: &Listing, cause: Cause, now: Instant) {
+        let replaced = self.identity.replace(listing.identity) != Some(listing.identity);
+        // A file that went with its folder and did not return with it has been away as long.
+        let missing_since = self.away.take().unwrap_or(now);
+        let mut present = BTreeSet::new();
+        for found in &listing.files {
+            let sighting = match cause {
+                Cause::First => Sighting::First,
+                Cause::Swap if replaced || found.place == Place::Link => Sighting::Swapped,
+                Cause::Swap | Cause::Rescan | Cause::Changed => Sighting::Lies,
+            };
+            let file = self.files.entry(found.key.clone()).or_insert_with(File::unread);
+            file.found(found.print, sighting, now);
+            present.insert(&found.key);
+        }
+        let news = &mut self.news;
+        self.files.retain(|key, file| {
+            if present.contains(key) || !file.missed(missing_since, now) {
+                return true;
+            }
+            if file.said.is_some() {
+                news.insert(key.clone(), None);
+            }
+            false
+        });
+        self.wake = self.files.values().filter_map(File::wake).min();
+    }
+
+    /// Defaults must not be served while the folder holds a zone.toml that nobody has read.
+    pub(crate) fn can_be_announced(&self) -> bool {
+        let unread =
+            |(key, file): (&FileKey, &File)| key.kind == Kind::ZoneToml && file.said.is_none();
+        self.identity.is_some() && !self.files.iter().any(unread)
+    }
+
+    /// The folder will be listed at `at`, or earlier.
+    pub(crate) fn wake_at(&mut self, at: Option<Instant>) {
+        self.wake = self.wake.into_iter().chain(at).min();
+    }
+}
