@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
+use hickory_proto::op::{Edns, Header, HeaderCounts, Message, Metadata};
+use hickory_proto::rr::rdata::{A, AAAA, NS, SOA, SRV, TXT};
+use hickory_proto::rr::{Name as TheirName, RData, Record as TheirRecord};
+use hickory_proto::serialize::binary::{BinDecodable, BinEncoder};
 use hickory_server::net::NetError;
 use hickory_server::net::runtime::{Time, TokioTime};
 use hickory_server::net::xfer::Protocol;
-use hickory_server::proto::op::{Edns, Header, HeaderCounts, Message, Metadata};
-use hickory_server::proto::rr::rdata::{A, AAAA, NS, SOA, SRV, TXT};
-use hickory_server::proto::rr::{Name as TheirName, RData, Record as TheirRecord};
-use hickory_server::proto::serialize::binary::{BinDecodable, BinEncoder};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder};
 use proptest::prelude::*;

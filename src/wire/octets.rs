@@ -137,12 +137,20 @@ fn additional_sets_go_whole_and_before_any_answer() {
     let additional: Vec<_> =
         (0..10).flat_map(|i| [a(Owner::Target(i), 1), a(Owner::Target(i), 2)]).collect();
     let reply = Reply { additional, ..found(targets.iter().map(srv).collect()) };
-    let (out, encoded) = answer(&ask(QUESTION, b""), &reply);
-    assert_eq!(encoded, Encoded { truncated: false, answers: 10 });
-    let [_, answers, _, additional] = counts(&out);
-    assert_eq!(answers, 10);
-    assert!(additional > 0 && additional % 2 == 0, "{additional}");
-    assert!(out.len() <= 512 && out.len() + 32 > 512, "{}", out.len());
+    for payload in 512..1000u16 {
+        let (out, encoded) = answer(&ask(QUESTION, &opt(payload)), &reply);
+        assert_eq!(encoded, Encoded { truncated: false, answers: 10 });
+        let [_, answers, _, additional] = counts(&out);
+        assert_eq!(answers, 10);
+        // Pairs of addresses, and OPT.
+        assert_eq!(additional % 2, 1);
+        let size = usize::from(payload);
+        let complete = additional == 21;
+        assert!(out.len() <= size && (complete || out.len() + 32 > size), "{payload}");
+        assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00"));
+        let message = hickory_proto::op::Message::from_vec(&out).unwrap();
+        assert!(message.edns.is_some(), "{payload}");
+    }
 }
 
 #[test]
@@ -240,7 +248,7 @@ fn thousands_of_records_on_a_stream_point_to_targets_near_and_far() {
     let Incoming::Query(query) = parse(&packet) else { panic!() };
     let mut out = Vec::new();
     assert!(!encode(&query, &reply, Limits::tcp(1232), &mut out).truncated);
-    let message = hickory_server::proto::op::Message::from_vec(&out).unwrap();
+    let message = hickory_proto::op::Message::from_vec(&out).unwrap();
     assert_eq!((message.answers.len(), message.additionals.len()), (1000, 300));
     assert_eq!(message.additionals[250].name.to_string().to_lowercase(), "i950.app1.svc.test.");
     let reply = found(targets.iter().map(srv).collect());

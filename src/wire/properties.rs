@@ -1,6 +1,7 @@
 //! What holds for every reply and for every packet.
 
-use hickory_server::proto::op::Message;
+use hickory_proto::op::Message;
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -28,7 +29,9 @@ proptest! {
         let mut out = Vec::new();
         let encoded = encode(&query, &reply, limits, &mut out);
         prop_assert!(out.len() <= limits.size());
-        let message = Message::from_vec(&out).unwrap();
+        let mut decoder = BinDecoder::new(&out);
+        let message = Message::read(&mut decoder).unwrap();
+        prop_assert!(decoder.is_empty(), "octets behind the message");
         prop_assert_eq!(message.id, id);
         prop_assert_eq!(u16::from(message.metadata.response_code), parts.rcode.code());
         prop_assert_eq!(&out[HEADER..HEADER + query.asked.octets.len()], query.asked.octets);

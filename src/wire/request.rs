@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use hickory_proto::rr::RecordType;
 use hickory_server::net::xfer::Protocol;
-use hickory_server::proto::rr::RecordType;
 use hickory_server::server::Request;
 
 use crate::model::dns::{Rcode, Rtype};

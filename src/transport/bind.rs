@@ -1,0 +1,201 @@
+//! Binds what `listen` names: on each address one TCP listener and a UDP socket for each worker.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+
+use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that wait for `accept`.
+const BACKLOG: i32 = 1024;
+/// Bursts that arrive while a worker is not on a core; the system may grant less.
+const UDP_BUFFER: usize = 4 << 20;
+/// Ports that TCP draws before giving up on finding one that UDP can have too.
+const DRAWS: u32 = 16;
+
+/// What the kernel makes of path MTU messages for a socket (`IP_MTU_DISCOVER`).
+#[derive(Clone, Copy)]
+struct MtuDiscovery;
+
+nix::setsockopt_impl!(
+    MtuDiscovery,
+    libc::IPPROTO_IP,
+    libc::IP_MTU_DISCOVER,
+    libc::c_int,
+    sockopt::SetStruct<'_, libc::c_int>
+);
+
+/// Everything bound, in the order of `listen`.
+#[derive(Debug)]
+pub struct Bound {
+    /// One for each address.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One address.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// With the port that was drawn, if 0 was asked for.
+    pub address: SocketAddr,
+    /// Not blocking: for tokio.
+    pub tcp: TcpListener,
+    /// Blocking; one for each worker.
+    pub udp: Vec<UdpSocket>,
+}
+
+/// An address that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} ({transport}): {}", advice(source))]
+pub struct BindError {
+    /// The address as configured.
+    pub address: SocketAddr,
+    /// `TCP` or `UDP`.
+    pub transport: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// What to do about it.
+fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        "another program has this port, perhaps another livezone or a Consul agent; stop it, or \
+         choose another address with --dns or [dns] listen"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "ports below 1024 need CAP_NET_BIND_SERVICE; grant it, or choose another port with --dns \
+         or [dns] listen"
+    } else if error.kind() == io::ErrorKind::AddrNotAvailable {
+        "no interface of this machine has this address; add it, or choose another with --dns or \
+         [dns] listen"
+    } else {
+        "the system refused; choose another address with --dns or [dns] listen"
+    }
+}
+
+/// Binds every address, with `workers` UDP sockets each.
+///
+/// TCP comes first and without `SO_REUSEPORT`: the UDP sockets share their port, with a second
+/// livezone too, which would silently take a part of the queries.
+pub fn bind(listen: &[SocketAddr], workers: usize) -> Result<Bound, BindError> {
+    let endpoints = listen.iter().map(|&address| endpoint(address, workers));
+    Ok(Bound { endpoints: endpoints.collect::<Result<_, _>>()? })
+}
+
+fn endpoint(listen: SocketAddr, workers: usize) -> Result<Endpoint, BindError> {
+    let failed =
+        |transport| move |source: io::Error| BindError { address: listen, transport, source };
+    let mut draws: u32 = 1;
+    loop {
+        let tcp = bind_tcp(listen).map_err(failed("TCP"))?;
+        let address = tcp.local_addr().map_err(failed("TCP"))?;
+        let sockets: io::Result<Vec<_>> = (0..workers.max(1)).map(|_| bind_udp(address)).collect();
+        match sockets {
+            Ok(udp) => return Ok(Endpoint { address, tcp, udp }),
+            // UDP has the port that TCP drew for somebody else: draw again.
+            Err(taken)
+                if listen.port() == 0
+                    && taken.kind() == io::ErrorKind::AddrInUse
+                    && draws < DRAWS =>
+            {
+                draws = draws.saturating_add(1);
+            }
+            Err(source) => return Err(failed("UDP")(source)),
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    // A restart does not wait for the connections of the last run.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    socket.set_reuse_port(true)?;
+    // The system's default will do where it grants no more.
+    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+    let _ = socket.set_send_buffer_size(UDP_BUFFER);
+    let wildcard = address.ip().is_unspecified();
+    match address.ip() {
+        IpAddr::V4(_) => {
+            // A forged ICMP message must not make us send fragments that can be forged as well.
+            setsockopt(&socket, MtuDiscovery, &libc::IP_PMTUDISC_OMIT)?;
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &wildcard)?;
+        }
+        IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &wildcard)?,
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// A socket of the address's family; one of IPv6 leaves IPv4 alone.
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_drawn_port_is_the_same_for_both_transports() {
+        let bound = bind(&addresses(&["127.0.0.1:0", "[::1]:0"]), 2).unwrap();
+        assert_eq!(bound.endpoints.len(), 2);
+        for endpoint in bound.endpoints {
+            assert_ne!(endpoint.address.port(), 0);
+            assert_eq!(endpoint.tcp.local_addr().unwrap(), endpoint.address);
+            assert_eq!(endpoint.udp.len(), 2);
+            for socket in endpoint.udp {
+                assert_eq!(socket.local_addr().unwrap(), endpoint.address);
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_server_is_told_whose_port_it_wants() {
+        let bound = bind(&addresses(&["127.0.0.1:0"]), 1).unwrap();
+        let address = bound.endpoints[0].address;
+        let error = bind(&[address], 1).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("cannot listen on {address} (TCP): ")), "{text}");
+        assert!(text.contains("another livezone"), "{text}");
+    }
+
+    #[test]
+    fn a_port_that_udp_cannot_have_is_an_error_unless_it_was_drawn() {
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let error = bind(&[taken.local_addr().unwrap()], 1).unwrap_err();
+        assert_eq!(error.transport, "UDP");
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn an_address_that_is_not_ours_is_said_so() {
+        let error = bind(&addresses(&["192.0.2.1:0"]), 1).unwrap_err();
+        assert!(error.to_string().contains("no interface"), "{error}");
+    }
+
+    #[test]
+    fn both_families_may_have_the_same_port() {
+        // Another test may have the port in the other family: draw again.
+        let same = (0..DRAWS).any(|_| {
+            let four = bind(&addresses(&["0.0.0.0:0"]), 1).unwrap();
+            let port = four.endpoints[0].address.port();
+            bind(&[(std::net::Ipv6Addr::UNSPECIFIED, port).into()], 1).is_ok()
+        });
+        assert!(same);
+    }
+}
