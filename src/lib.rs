@@ -37,3 +37,7 @@ pub mod engine;
 pub mod answer;
 
 pub mod transport;
+
+pub mod http;
+
+pub mod server;

@@ -81,13 +81,20 @@ impl From<Ignored> for Dropped {
     }
 }
 
-/// A counter with one writer at a time: a plain load and store, no locked instruction.
+/// One counter.
 #[derive(Debug, Default)]
 struct Cell(AtomicU64);
 
 impl Cell {
-    fn add(&self, more: u64) {
-        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    /// A UDP worker is its cells' one writer: a plain load and store, no locked instruction. All
+    /// TCP connections count in the same cells.
+    fn add(&self, transport: Transport, more: u64) {
+        match transport {
+            Transport::Udp => self.0.store(self.get().wrapping_add(more), Ordering::Relaxed),
+            Transport::Tcp => {
+                self.0.fetch_add(more, Ordering::Relaxed);
+            }
+        }
     }
 
     fn get(&self) -> u64 {
@@ -95,7 +102,7 @@ impl Cell {
     }
 }
 
-/// What one worker counts. No two threads may write at the same time: counts would be lost.
+/// What one UDP worker, or all TCP connections, count.
 /// Aligned so that no two workers' cells share a cache line, or a pair of them.
 #[repr(align(128))]
 pub struct WorkerCells {
@@ -124,7 +131,7 @@ impl WorkerCells {
         let row = Rtype::KNOWN.iter().position(|&known| known == qtype);
         let row = row.unwrap_or(Rtype::KNOWN.len());
         if let Some(cell) = self.queries.get(row * RCODES + column(rcode)) {
-            cell.add(1);
+            cell.add(self.transport, 1);
         }
     }
 
@@ -133,9 +140,9 @@ impl WorkerCells {
         let micros = took.as_micros();
         let bucket = BOUNDS.iter().position(|&bound| micros <= u128::from(bound));
         if let Some(cell) = self.buckets.get(bucket.unwrap_or(BOUNDS.len())) {
-            cell.add(1);
+            cell.add(self.transport, 1);
         }
-        self.nanoseconds.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        self.nanoseconds.add(self.transport, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// A message got no answer.
@@ -147,7 +154,7 @@ impl WorkerCells {
             Dropped::Send => 3,
         };
         if let Some(cell) = self.dropped.get(place) {
-            cell.add(1);
+            cell.add(self.transport, 1);
         }
     }
 }

@@ -3,13 +3,14 @@
 pub mod clock;
 pub mod limits;
 pub mod log;
-pub mod reload;
 pub mod ready;
+pub mod reload;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
@@ -75,7 +76,9 @@ pub enum ServeError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// An HTTP address.
-    #[error("cannot listen on {address} (HTTP): choose another address with --http or [http] listen")]
+    #[error(
+        "cannot listen on {address} (HTTP): choose another address with --http or [http] listen"
+    )]
     BindHttp {
         /// As configured.
         address: SocketAddr,
@@ -132,6 +135,8 @@ struct Running {
     stop: CancellationToken,
     /// Turns `/health/ready` to 503.
     draining: CancellationToken,
+    /// Ends the UDP workers.
+    quiet: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -210,13 +215,12 @@ fn start(
 
     let context = Arc::new(Context { current, clock: Arc::clone(clock) });
     let shared = Arc::new(tcp::Shared::new(Arc::clone(&context), tcp::Limits::default(), &metrics));
+    let quiet = Arc::new(AtomicBool::new(false));
     let mut threads = Vec::new();
     for endpoint in bound.endpoints {
         let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
         tasks.spawn(tcp::serve(listener, Arc::clone(&shared), stop.clone()));
-        for socket in endpoint.udp {
-            threads.push(udp::start(socket, Arc::clone(&context), &metrics, stop.clone())?);
-        }
+        threads.extend(udp::start(endpoint.udp, &context, &metrics, &quiet)?);
     }
     let face = Face { engine: handle.clone(), metrics, draining: draining.clone() };
     for (listener, routes) in [(api, Routes::All), (observe, Routes::Observe)] {
@@ -224,12 +228,13 @@ fn start(
             tasks.spawn(http::serve(listener, http::router(face.clone(), routes), stop.clone()));
         }
     }
-    Ok(Running { engine: handle, files, tasks, stop, draining, threads })
+    Ok(Running { engine: handle, files, tasks, stop, draining, quiet, threads })
 }
 
 impl Running {
     /// From right to left: the listeners finish what they have read, then the sources end.
     async fn stop(self) {
+        self.quiet.store(true, Ordering::Relaxed);
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -239,7 +244,8 @@ impl Running {
                 // A worker that panicked has been logged by the panic itself.
                 let _ = thread.join();
             }
-            files.stop();
+            // So has a watcher that did.
+            let _ = files.join();
         });
         let _ = ended.await;
     }
@@ -269,10 +275,7 @@ fn settings(config: &Config) -> Settings {
         first_round: config.health.first_round,
         max_in_flight: limits::checks_in_flight(config.health.max_in_flight),
         source: config.health.source.clone(),
-        rules: Rules {
-            access: config.dns.access.clone(),
-            udp_max_size: config.dns.udp_max_size,
-        },
+        rules: Rules { access: config.dns.access.clone(), udp_max_size: config.dns.udp_max_size },
     }
 }
 
@@ -298,7 +301,13 @@ fn file_options(config: &Config) -> watch::Options {
 
 fn follow(source: FileSource, clock: &Clock, engine: Handle) -> io::Result<WatchHandle> {
     let clock = Arc::clone(clock);
-    source.watch(move || clock(), move |changes| drop(engine.changed(changes)))
+    // A world that has ended needs no news.
+    source.watch(
+        move || clock(),
+        move |changes| {
+            let _ = engine.changed(changes);
+        },
+    )
 }
 
 fn unix_seconds(now: Now) -> u32 {

@@ -35,7 +35,7 @@ impl Reloader {
 /// The new configuration with the old values of keys that only a restart can change.
 fn keep_fixed(old: &Config, new: Config) -> Config {
     let mut config = new;
-    let mut keep = |key: &str, differs: bool| {
+    let keep = |key: &str, differs: bool| {
         if differs {
             warn!(key, "this key needs a restart: the old value stays");
         }

@@ -1,32 +1,72 @@
 //! What the tests of the listeners share.
 
-use std::net::Ipv4Addr;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::dns::{Owner, Rcode, Rdata, Record, Rtype};
-use crate::model::time::Now;
-use crate::transport::respond::Context;
-use crate::wire::reply::Reply;
+use arc_swap::ArcSwap;
 
-/// Answers 10.0.0.1 to A and a thousand texts to TXT; each look at the clock is a
+use crate::model::dns::Rtype;
+use crate::model::health::Condition;
+use crate::model::name::{Label, Name};
+use crate::model::service::{Instance, Service, ServiceKey, Weights};
+use crate::model::time::Now;
+use crate::model::zone::{WhenUnhealthy, ZoneSettings};
+use crate::snapshot::service::{Fitness, Standing, Target, build};
+use crate::snapshot::zone::Zone;
+use crate::snapshot::{Rules, Snapshot};
+use crate::transport::respond::Context;
+
+/// Serves `app1.svc.test` with 10.0.0.1 and a thousand texts; each look at the clock is a
 /// microsecond later.
 pub(super) fn context() -> Context {
     let looks = AtomicU64::new(0);
     Context {
-        answer: Box::new(|question, _, send| {
-            let record = |data| Record { owner: Owner::Question, ttl: 1, data };
-            let answers = if question.rtype == Rtype::TXT {
-                vec![record(Rdata::Txt("a text".into())); 1000]
-            } else {
-                vec![record(Rdata::A(Ipv4Addr::new(10, 0, 0, 1)))]
-            };
-            send(&Reply { authoritative: true, answers, ..Reply::empty(Rcode::NoError) });
-        }),
-        udp_max_size: 1232,
-        clock: Box::new(move || {
+        current: Arc::new(ArcSwap::from_pointee(snapshot())),
+        clock: Arc::new(move || {
             Now::default().after(Duration::from_micros(looks.fetch_add(1, Ordering::Relaxed)))
         }),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let apex = Name::parse("svc.test").unwrap();
+    let mut zone = Zone::new(&ZoneSettings::new(apex.clone()), 1);
+    let service = service(ServiceKey { zone: apex.clone(), name: Label::parse("app1").unwrap() });
+    let standing =
+        Standing { condition: Condition::Unchecked, fitness: Fitness::WELL, reason: None };
+    let address = service.instances[0].addresses[0];
+    let name = service.key.name.clone();
+    let view = build(Arc::new(service), vec![Target { instance: 0, address, standing }], false);
+    zone.replace(&name, Some(Arc::new(view)));
+    let rules = Rules { udp_max_size: 1232, ..Rules::default() };
+    let zones = Arc::new(HashMap::from([(apex, Arc::new(zone))]));
+    Snapshot { zones, ..Snapshot::empty(rules) }
+}
+
+fn service(key: ServiceKey) -> Service {
+    let instance = Instance {
+        id: Label::parse("one").unwrap(),
+        addresses: vec!["10.0.0.1".parse().unwrap()],
+        port: None,
+        tags: Vec::new(),
+        weights: Weights::default(),
+        priority: 0,
+        meta: std::collections::BTreeMap::new(),
+        checks: Vec::new(),
+        source: Arc::from(Path::new("app1.toml")),
+    };
+    Service {
+        key,
+        meta: (0..1000).map(|n| (format!("key{n}"), "a text".to_owned())).collect(),
+        ttl: 1,
+        min_ttl: 1,
+        when_unhealthy: WhenUnhealthy::Empty,
+        only_passing: false,
+        max_answers: 0,
+        instances: vec![instance],
     }
 }
 

@@ -4,29 +4,27 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use crate::answer::answer;
 use crate::metrics::dns::{Dropped, Transport, WorkerCells};
 use crate::model::dns::{Question, Rcode, Rtype};
-use crate::model::time::Now;
-use crate::wire::reply::{Limits, Reply, encode, encode_rejection};
+use crate::model::time::Clock;
+use crate::snapshot::Snapshot;
+use crate::wire::reply::{Limits, encode, encode_rejection};
 use crate::wire::request::{Incoming, parse};
-
-/// Answers a question: hands one reply, which may borrow from the snapshot it was made from, to
-/// the last argument.
-pub type Answer = dyn Fn(&Question, &mut fastrand::Rng, &mut dyn FnMut(&Reply<'_>)) + Send + Sync;
 
 /// What all listeners share.
 pub struct Context {
-    /// Where questions go.
-    pub answer: Box<Answer>,
-    /// The most octets of a datagram.
-    pub udp_max_size: u16,
+    /// What is answered now.
+    pub current: Arc<ArcSwap<Snapshot>>,
     /// Reads both clocks.
-    pub clock: Box<dyn Fn() -> Now + Send + Sync>,
+    pub clock: Clock,
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("udp_max_size", &self.udp_max_size).finish_non_exhaustive()
+        f.debug_struct("Context").finish_non_exhaustive()
     }
 }
 
@@ -41,7 +39,7 @@ pub struct Received<'p> {
     pub transport: Transport,
 }
 
-/// What one thread, or one connection at a time, keeps between messages.
+/// What one thread, or one connection, keeps between messages.
 #[derive(Debug)]
 pub struct Worker {
     /// For the order of answers.
@@ -74,11 +72,11 @@ pub enum Response {
 /// Writes the answer to one message over `out` and counts it.
 pub fn respond(
     received: &Received<'_>,
-    context: &Context,
+    snapshot: &Snapshot,
     worker: &mut Worker,
     out: &mut Vec<u8>,
 ) -> Response {
-    let response = decide(received, context, &mut worker.rng, out);
+    let response = decide(received, snapshot, &mut worker.rng, out);
     match response {
         Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
         Response::Ignored(why) => worker.cells.dropped(why),
@@ -88,16 +86,17 @@ pub fn respond(
 
 fn decide(
     received: &Received<'_>,
-    context: &Context,
+    snapshot: &Snapshot,
     rng: &mut fastrand::Rng,
     out: &mut Vec<u8>,
 ) -> Response {
     if !may_ask(received.peer) {
         return Response::Ignored(Dropped::Source);
     }
+    let udp_max_size = snapshot.rules.udp_max_size;
     let limits = |edns| match received.transport {
-        Transport::Udp => Limits::udp(edns, context.udp_max_size),
-        Transport::Tcp => Limits::tcp(context.udp_max_size),
+        Transport::Udp => Limits::udp(edns, udp_max_size),
+        Transport::Tcp => Limits::tcp(udp_max_size),
     };
     match parse(received.octets) {
         Incoming::Ignore(why) => Response::Ignored(why.into()),
@@ -110,13 +109,9 @@ fn decide(
             let qtype = query.rtype;
             let question =
                 Question { name: query.name.clone(), rtype: qtype, client: received.peer.ip() };
-            // An answerer that says nothing has failed.
-            let mut rcode = Rcode::ServFail;
-            encode(&query, &Reply::empty(rcode), limits(query.edns), out);
-            (context.answer)(&question, rng, &mut |reply| {
-                rcode = reply.rcode;
-                encode(&query, reply, limits(query.edns), out);
-            });
+            let reply = answer(snapshot, &question, rng).into_reply();
+            encode(&query, &reply, limits(query.edns), out);
+            let rcode = reply.rcode;
             Response::Sent { rcode, qtype }
         }
     }
@@ -140,7 +135,7 @@ mod tests {
         let mut worker = Worker::new(metrics.worker(transport));
         let received = Received { octets, peer: peer.parse().unwrap(), transport };
         let mut out = Vec::new();
-        (respond(&received, &context(), &mut worker, &mut out), out)
+        (respond(&received, &context().current.load(), &mut worker, &mut out), out)
     }
 
     #[test]
@@ -185,17 +180,5 @@ mod tests {
         packet[2] = 0x80;
         let (response, _) = ask(&packet, "192.0.2.1:9", &metrics);
         assert_eq!(response, Response::Ignored(Dropped::Response));
-    }
-
-    #[test]
-    fn an_answerer_without_an_answer_is_a_server_failure() {
-        let cells = Metrics::new("0").worker(Transport::Udp);
-        let context = Context { answer: Box::new(|_, _, _| {}), ..context() };
-        let octets = &query(7);
-        let peer = "192.0.2.1:9".parse().unwrap();
-        let received = Received { octets, peer, transport: Transport::Udp };
-        let mut out = Vec::new();
-        respond(&received, &context, &mut Worker::new(cells), &mut out);
-        assert_eq!(out[3] & 0x0f, 2);
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
-use crate::metrics::dns::Transport;
+use crate::metrics::dns::{Transport, WorkerCells};
 use crate::transport::respond::{Context, Received, Response, Worker, respond};
 use crate::wire::request::HEADER;
 
@@ -25,8 +25,6 @@ use crate::wire::request::HEADER;
 const MAX_QUERY: u16 = 4096;
 /// How long to wait when there are no descriptors or no memory for another connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// Answers are written by one worker at a time; so many connections need not wait for another.
-const WORKERS: usize = 8;
 
 /// What one address, and one connection, may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,39 +62,18 @@ impl Default for Limits {
 pub struct Shared {
     context: Arc<Context>,
     limits: Limits,
-    workers: Vec<Mutex<Worker>>,
+    cells: Arc<WorkerCells>,
 }
 
 impl Shared {
     /// Answers by `context`, within `limits` at each listener.
     pub fn new(context: Arc<Context>, limits: Limits, metrics: &Metrics) -> Self {
-        let worker = |_| Mutex::new(Worker::new(metrics.worker(Transport::Tcp)));
-        Self { context, limits, workers: (0..WORKERS).map(worker).collect() }
+        Self { context, limits, cells: metrics.worker(Transport::Tcp) }
     }
 
     /// The monotonic clock in nanoseconds.
     fn now(&self) -> u64 {
         u64::try_from((self.context.clock)().mono.0.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Writes the answer to `message` and its length over `out`, and says whose cells count it;
-    /// `None` when there is no answer, or none whose length can be said.
-    fn answer(
-        &self,
-        peer: SocketAddr,
-        message: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Option<&Mutex<Worker>> {
-        let worker = self.workers.get(usize::from(peer.port()) % WORKERS)?;
-        let received = Received { octets: message, peer, transport: Transport::Tcp };
-        match respond(&received, &self.context, &mut lock(worker), out) {
-            Response::Ignored(_) => None,
-            Response::Sent { .. } => {
-                let len = u16::try_from(out.len()).ok()?;
-                out.splice(0..0, len.to_be_bytes());
-                Some(worker)
-            }
-        }
     }
 }
 
@@ -227,6 +204,7 @@ impl Connection {
         }
         let shared = Arc::clone(&self.shared);
         let limits = shared.limits;
+        let mut worker = Worker::new(Arc::clone(&shared.cells));
         let mut message = Vec::new();
         let mut out = Vec::new();
         for _ in 0..limits.queries {
@@ -247,18 +225,33 @@ impl Connection {
                 break;
             }
             let started = (shared.context.clock)();
-            let Some(worker) = shared.answer(self.peer, &message, &mut out) else { break };
+            if !self.answer(&message, &mut worker, &mut out) {
+                break;
+            }
             let written = timeout(limits.write, self.stream.get_mut().write_all(&out)).await;
             if !matches!(written, Ok(Ok(()))) {
                 break;
             }
             let took = (shared.context.clock)().mono.since(started.mono);
-            lock(worker).cells.observe(took);
+            worker.cells.observe(took);
             // A large answer's buffer is not kept for small ones.
             out.shrink_to(usize::from(MAX_QUERY));
         }
         // The other side may be gone already.
         let _ = self.stream.get_mut().shutdown().await;
+    }
+
+    /// Writes the answer to `message` and its length over `out`; `false` when there is no answer,
+    /// or none whose length can be said.
+    fn answer(&self, message: &[u8], worker: &mut Worker, out: &mut Vec<u8>) -> bool {
+        let received = Received { octets: message, peer: self.peer, transport: Transport::Tcp };
+        match respond(&received, &self.shared.context.current.load(), worker, out) {
+            Response::Ignored(_) => false,
+            Response::Sent { .. } => {
+                let len = u16::try_from(out.len());
+                len.map(|len| drop(out.splice(0..0, len.to_be_bytes()))).is_ok()
+            }
+        }
     }
 
     /// Reads one message; `false` is a length that no query has.
@@ -271,11 +264,6 @@ impl Connection {
         self.stream.read_exact(message).await?;
         Ok(true)
     }
-}
-
-/// A worker whose user panicked has but its counters in doubt.
-fn lock(worker: &Mutex<Worker>) -> std::sync::MutexGuard<'_, Worker> {
-    worker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &Atomi
         let started = (context.clock)();
         let octets = packet.get(..asked.len).unwrap_or_default();
         let received = Received { octets, peer: asked.peer, transport: Transport::Udp };
-        match respond(&received, context, &mut worker, &mut out) {
+        match respond(&received, &context.current.load(), &mut worker, &mut out) {
             Response::Ignored(_) => {}
             Response::Sent { .. } => match send(socket, &out, &asked) {
                 Ok(()) => {

@@ -1,0 +1,164 @@
+//! The house: modules import only what stands above them in `lib.rs`, and only the rim waits.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules in the order data flows, and the files of each that may wait: those on the rim,
+/// where tokio and `.await` are allowed.
+const HOUSE: [(&str, &[&str]); 17] = [
+    ("model", &[]),
+    ("diagnostic", &[]),
+    ("syntax", &[]),
+    ("wire", &[]),
+    ("config", &[]),
+    ("metrics", &[]),
+    ("sources", &[]),
+    ("registry", &[]),
+    (
+        "health",
+        &["checks/mod.rs", "checks/connect.rs", "checks/http.rs", "checks/tcp.rs", "checks/tls.rs", "checks/ask_first.rs"],
+    ),
+    ("snapshot", &[]),
+    ("store", &[]),
+    ("engine", &["task.rs"]),
+    ("answer", &[]),
+    ("transport", &["tcp.rs"]),
+    ("http", &["mod.rs", "health.rs", "metrics.rs", "services.rs"]),
+    ("server", &["mod.rs", "ready.rs", "reload.rs"]),
+    ("cli", &["mod.rs", "serve.rs", "status.rs", "demo.rs"]),
+];
+
+/// Every file of the library below `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The lines of a file that are no test and no comment, with their numbers. A module for tests
+/// stands last in its file, or is a file of its own that `#[cfg(test)] mod NAME;` names.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).unwrap();
+    let (mut lines, mut skip_next) = (Vec::new(), false);
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line == "#[cfg(test)]" {
+            skip_next = true;
+        } else if skip_next {
+            if line.starts_with("mod ") && line.ends_with('{') {
+                break;
+            }
+            skip_next = line.starts_with("#[");
+        } else if !line.starts_with("//") {
+            lines.push((number + 1, line.to_owned()));
+        }
+    }
+    lines
+}
+
+/// Files that are compiled for tests alone.
+fn test_files(all: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in all {
+        let text = fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            let [cfg, module] = pair else { continue };
+            let name = module.strip_prefix("mod ").and_then(|m| m.strip_suffix(';'));
+            if let Some(name) = name.filter(|_| *cfg == "#[cfg(test)]") {
+                let folder = path.parent().unwrap();
+                let folder = match path.file_stem().unwrap().to_str().unwrap() {
+                    "mod" | "lib" => folder.to_owned(),
+                    stem => folder.join(stem),
+                };
+                found.push(folder.join(format!("{name}.rs")));
+            }
+        }
+    }
+    found
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The module a file belongs to, and its place within.
+fn module_of(path: &Path) -> (String, String) {
+    let relative = path.strip_prefix(source()).unwrap().to_str().unwrap();
+    match relative.split_once('/') {
+        Some((module, rest)) => (module.to_owned(), rest.to_owned()),
+        None => (relative.trim_end_matches(".rs").to_owned(), String::new()),
+    }
+}
+
+#[test]
+fn lib_rs_lists_the_modules_in_the_order_of_the_house() {
+    let text = fs::read_to_string(source().join("lib.rs")).unwrap();
+    let listed: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';')))
+        .collect();
+    let house: Vec<&str> = HOUSE.iter().map(|(module, _)| *module).collect();
+    assert_eq!(listed, house);
+}
+
+#[test]
+fn a_module_imports_only_what_stands_above_it() {
+    let all = files(&source());
+    let tests = test_files(&all);
+    let place = |module: &str| HOUSE.iter().position(|(name, _)| *name == module);
+    let mut wrong = Vec::new();
+    for path in all.iter().filter(|path| !tests.contains(path)) {
+        let (module, _) = module_of(path);
+        let Some(own) = place(&module) else { continue };
+        for (number, line) in code(path) {
+            for import in line.split("crate::").skip(1) {
+                let end = import.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                let name = &import[..end.unwrap_or(import.len())];
+                if place(name).is_none_or(|other| other > own) {
+                    wrong.push(format!("{}:{number}: {module} uses {name}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_rim_waits() {
+    let all = files(&source());
+    let tests = test_files(&all);
+    let mut wrong = Vec::new();
+    for path in all.iter().filter(|path| !tests.contains(path)) {
+        let (module, place) = module_of(path);
+        let Some((_, rim)) = HOUSE.iter().find(|(name, _)| *name == module) else { continue };
+        if rim.contains(&place.as_str()) {
+            continue;
+        }
+        for (number, line) in code(path) {
+            if line.contains(".await") || line.contains("tokio::") || line.contains("async fn") {
+                wrong.push(format!("{}:{number}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_rim_names_files_that_are_there() {
+    for (module, rim) in HOUSE {
+        for place in rim {
+            let path = source().join(module).join(place);
+            assert!(path.is_file(), "{} is not there", path.display());
+        }
+    }
+}
