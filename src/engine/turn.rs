@@ -93,7 +93,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Loaded(changes) => {
             world.first_round_ends = Some(now.mono + world.settings.first_round);
             world.apply(changes, &mut turn);
-            world.await_first_outcomes();
+            world.expect_first_outcomes();
         }
         Event::Changed(changes) => world.apply(changes, &mut turn),
         Event::Outcomes(outcomes) => {

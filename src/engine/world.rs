@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Every service of the first load that has a check not heard yet waits.
-    pub(super) fn await_first_outcomes(&mut self) {
+    pub(super) fn expect_first_outcomes(&mut self) {
         let unheard = |state: &ServiceState| {
             let mut checks = state.targets.iter().flat_map(|target| &target.checks);
             checks.any(|id| self.checks.get(id).is_some_and(|check| !check.has_spoken()))
