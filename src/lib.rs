@@ -37,3 +37,5 @@ pub mod engine;
 pub mod answer;
 
 pub mod transport;
+
+pub mod http;
