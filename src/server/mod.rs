@@ -24,7 +24,7 @@ use crate::config::{Config, default_ns_addresses, zone_toml};
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
-use crate::http::{self, Face, Routes};
+use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
 use crate::server::log::Level;
@@ -223,10 +223,10 @@ fn start(
         threads.extend(udp::start(endpoint.udp, &context, &metrics, &quiet)?);
     }
     let face = Face { engine: handle.clone(), metrics, draining: draining.clone() };
-    for (listener, routes) in [(api, Routes::All), (observe, Routes::Observe)] {
-        if let Some((listener, _)) = listener {
-            tasks.spawn(http::serve(listener, http::router(face.clone(), routes), stop.clone()));
-        }
+    let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
+    let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
+    for (listener, routes) in [api, observe].into_iter().flatten() {
+        tasks.spawn(http::serve(listener, routes, stop.clone()));
     }
     Ok(Running { engine: handle, files, tasks, stop, draining, quiet, threads })
 }
