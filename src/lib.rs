@@ -39,3 +39,5 @@ pub mod answer;
 pub mod transport;
 
 pub mod http;
+
+pub mod cli;
