@@ -1,0 +1,12 @@
+//! The whole program from outside: a process with a folder of files on one side, and questions on
+//! the other.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod demo;
+mod dns;
+mod files;
+mod health;
+mod operation;
+mod restart;
+#[path = "../support/mod.rs"]
+mod support;
