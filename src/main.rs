@@ -1,12 +1,7 @@
-//! tmp
-fn main() {
-    let c = livezone::config::Config::default();
-    if let Err(e) = livezone::server::run(livezone::server::Options {
-        config: c,
-        ready_file: None,
-        reload: Box::new(|| Ok(livezone::config::Config::default())),
-        started: None,
-    }) {
-        eprintln!("{e}");
-    }
+//! Arguments in, exit code out; all else is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    livezone::cli::run(std::env::args_os())
 }
