@@ -41,3 +41,5 @@ pub mod transport;
 pub mod http;
 
 pub mod server;
+
+pub mod cli;

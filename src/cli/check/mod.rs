@@ -1,0 +1,109 @@
+//! `livezone check`: everything that would be wrong, before it is served.
+
+mod lint;
+mod paths;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::check::lint::{Tally, lint};
+use crate::cli::check::paths::{Selection, select};
+use crate::cli::output::{colour, counted, render, say};
+use crate::cli::settings::{self, Environment, Listen, Loaded, Overrides, SettingsError, errors};
+use crate::cli::{Failure, Verdict, zones};
+use crate::config::{Config, default_ns_addresses};
+use crate::diagnostic::{Diagnostic, Severity};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  livezone check                                      livezone.toml and all zones
+  livezone check zones/service.internal/web.toml      this file, beside its neighbours
+  livezone check --config /etc/livezone.toml && systemctl reload livezone
+
+Exit codes: 0 with warnings only, 1 with an error.";
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The configuration; without it ./livezone.toml is read when it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder that holds a folder for each zone
+    #[arg(long, value_name = "DIR")]
+    zones: Option<PathBuf>,
+    /// Report on these files only; the name of a file's folder is its zone
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+    let Arguments { config, zones, paths } = arguments;
+    let flags = Overrides { config, zones, state: None, listen: Listen::default() };
+    let mut report = Report::default();
+    match settings::load(&flags, environment) {
+        Ok(loaded) => report.everything(loaded, &paths),
+        // Zones are judged too, under the defaults.
+        Err(SettingsError::File { diagnostics, .. }) => {
+            let mut config = Config::default();
+            flags.over(Overrides::of(environment)?).apply(&mut config);
+            report.everything(Loaded { config, diagnostics }, &paths);
+        }
+        Err(
+            other @ (SettingsError::Read { .. }
+            | SettingsError::Environment { .. }
+            | SettingsError::Together(_)),
+        ) => return Err(other.into()),
+    }
+    say(&render(&report.diagnostics, colour(&io::stdout())));
+    say(&(report.summary() + "\n"));
+    Ok(if errors(&report.diagnostics) == 0 { Verdict::Good } else { Verdict::Bad })
+}
+
+/// What is wrong, and how much was looked at.
+#[derive(Debug, Default)]
+struct Report {
+    diagnostics: Vec<Diagnostic>,
+    tally: Tally,
+}
+
+impl Report {
+    /// Looks at the configuration and all zones, or at the paths that are named.
+    fn everything(&mut self, loaded: Loaded, paths: &[PathBuf]) {
+        let Loaded { config, diagnostics } = loaded;
+        let ns_addresses = default_ns_addresses(&config.dns.listen);
+        if paths.is_empty() {
+            self.diagnostics = diagnostics;
+            let read = zones::read_all(&config.zones_dir, &ns_addresses);
+            let (found, tally) = lint(read, &config.health.policy);
+            self.diagnostics.extend(found);
+            self.tally = tally;
+            return;
+        }
+        let Selection { read, wanted, diagnostics } = select(paths, &ns_addresses);
+        let (found, tally) = lint(read, &config.health.policy);
+        self.diagnostics = diagnostics;
+        self.diagnostics.extend(found.into_iter().filter(|d| wanted.covers(&d.path)));
+        self.tally = tally;
+    }
+
+    fn summary(&self) -> String {
+        let errors = errors(&self.diagnostics);
+        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        let Tally { zones, services, instances } = self.tally;
+        let looked_at =
+            [counted(zones, "zone"), counted(services, "service"), counted(instances, "instance")];
+        let verdict = match (errors, warnings) {
+            (0, 0) => "all is well".to_owned(),
+            (0, warnings) => counted(warnings, "warning"),
+            (errors, 0) => counted(errors, "error"),
+            (errors, warnings) => {
+                format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
+            }
+        };
+        format!("{}: {verdict}", looked_at.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const GOOD: &str = "[[service]]\nname = \"web\"\nport = 80\n[[service.check]]\ntcp = true\n\
+                    [[service.instance]]\nid = \"web-1\"\naddress = \"192.0.2.1\"\n";
+
+/// A folder of zones with these files.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn checked(zones: &Path, paths: &[PathBuf]) -> Report {
+    let config = Config { zones_dir: zones.to_owned(), ..Config::default() };
+    let mut report = Report::default();
+    report.everything(Loaded { config, diagnostics: Vec::new() }, paths);
+    report
+}
+
+fn messages(report: &Report) -> Vec<&str> {
+    report.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect()
+}
+
+#[test]
+fn good_files_are_counted() {
+    let zones = folder(&[
+        ("service.internal/web.toml", GOOD),
+        ("service.internal/.hidden.toml", "?"),
+        ("service.internal/web.toml~", "?"),
+        ("empty.internal/zone.toml", ""),
+    ]);
+    let report = checked(zones.path(), &[]);
+    assert_eq!(report.summary(), "2 zones, 1 service, 1 instance: all is well");
+}
+
+#[test]
+fn an_id_in_two_files_of_a_zone_is_an_error_at_the_second() {
+    let zones = folder(&[("a.internal/1.toml", GOOD), ("a.internal/2.toml", GOOD)]);
+    let report = checked(zones.path(), &[]);
+    assert_eq!(messages(&report), ["instance \"web-1\" of service \"web\" is registered twice"]);
+    assert!(report.diagnostics[0].path.ends_with("2.toml"));
+    let first = checked(zones.path(), &[zones.path().join("a.internal/1.toml")]);
+    assert_eq!(messages(&first), [""; 0], "the first is asked about, and it is served");
+    let second = checked(zones.path(), &[zones.path().join("a.internal/2.toml")]);
+    assert_eq!(messages(&second).len(), 1);
+}
+
+#[test]
+fn a_ttl_that_outlives_detection_is_a_warning_with_both_numbers() {
+    let written = GOOD.replace("port = 80", "port = 80\nttl = \"30s\"");
+    let zones = folder(&[("a.internal/web.toml", &written)]);
+    let report = checked(zones.path(), &[]);
+    let wanted = "answers for web.a.internal. may be kept 30 s, health needs 1.5 s";
+    assert_eq!(messages(&report), [wanted]);
+    assert_eq!(report.diagnostics[0].line_column(), Some((4, 7)));
+    assert_eq!(report.summary(), "1 zone, 1 service, 1 instance: 1 warning");
+}
+
+#[test]
+fn a_zones_ttl_is_warned_of_once_and_not_where_services_have_their_own_or_no_check() {
+    let other = GOOD.replace("\"web\"", "\"other\"");
+    let own = GOOD.replace("\"web\"", "\"own\"").replace("port = 80", "port = 80\nttl = \"1s\"");
+    let bare = "[[service]]\nname = \"bare\"\n[[service.instance]]\naddress = \"192.0.2.9\"\n";
+    let zones = folder(&[
+        ("a.internal/zone.toml", "ttl = \"1m\""),
+        ("a.internal/web.toml", &format!("{GOOD}{other}{own}{bare}")),
+    ]);
+    let report = checked(zones.path(), &[]);
+    assert_eq!(report.diagnostics.len(), 1, "{:?}", messages(&report));
+    assert!(report.diagnostics[0].path.ends_with("zone.toml"));
+    assert!(report.diagnostics[0].message.contains("60 s"));
+}
+
+#[test]
+fn a_path_is_a_file_a_zone_or_a_folder_of_zones() {
+    let zones = folder(&[("a.internal/web.toml", "nmae = 1"), ("b.internal/web.toml", "x = 1")]);
+    let errors_of = |path: &str| {
+        let path = zones.path().join(path);
+        errors(&checked(Path::new("/nowhere"), &[path]).diagnostics)
+    };
+    assert_eq!(errors_of("a.internal/web.toml"), 1);
+    assert_eq!(errors_of("a.internal"), 1);
+    assert_eq!(errors_of(""), 2);
+    assert_eq!(errors_of("a.internal/none.toml"), 1);
+}
+
+#[test]
+fn what_is_no_folder_or_no_zone_is_an_error() {
+    assert_eq!(errors(&checked(Path::new("/nowhere/zones"), &[]).diagnostics), 1);
+    let zones = folder(&[("-bad-.internal/web.toml", GOOD)]);
+    assert!(messages(&checked(zones.path(), &[]))[0].starts_with("the folder's name is no zone"));
+}

@@ -1,0 +1,121 @@
+//! `livezone demo`: the tour of 30 seconds, on the same server as `serve`.
+
+mod backends;
+mod folder;
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::cli::demo::backends::Backends;
+use crate::cli::demo::folder::Folder;
+use crate::cli::output::{complain, say};
+use crate::cli::settings::{Environment, Listen, Overrides};
+use crate::cli::{Failure, Verdict, chain, log, serve};
+use crate::config::Config;
+use crate::server::{self, Addresses, Options};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  livezone demo
+  livezone demo --dns 127.0.0.1:0 --http 127.0.0.1:0    on ports that are free
+
+Nothing is read from this folder, and what is written goes when the demo ends.";
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    listen: Listen,
+}
+
+pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+    let unusable = |error| Failure::new(Verdict::Unreachable, error);
+    let backends = Backends::start().map_err(unusable)?;
+    let folder = Folder::make(&backends).map_err(unusable)?;
+    let config = configure(arguments.listen, environment, &folder)?;
+    log::start(config.log).map_err(|error| Failure::new(Verdict::Bad, error))?;
+    let (unchanged, backend) = (config.clone(), backends.addresses[1]);
+    let options = Options {
+        config,
+        ready_file: None,
+        reload: Box::new(move || Ok(unchanged.clone())),
+        started: Some(Box::new(move |addresses| say(&tour(addresses, backend)))),
+    };
+    let ended = server::run(options);
+    backends.stop();
+    if let Err(error) = folder.remove() {
+        complain(&chain(&error));
+    }
+    ended.map_err(serve::failed)?;
+    say("The demo has ended; nothing is left behind.\n");
+    Ok(Verdict::Good)
+}
+
+fn configure(
+    listen: Listen,
+    environment: &Environment,
+    folder: &Folder,
+) -> Result<Config, Failure> {
+    let mut config = Config::default();
+    let flags = Overrides { config: None, zones: None, state: None, listen };
+    flags.over(Overrides::of(environment)?).apply(&mut config);
+    config.zones_dir = folder.zones();
+    config.state_dir = folder.state();
+    // Nobody needs answers from a demo that was told to end.
+    config.shutdown_grace = std::time::Duration::ZERO;
+    config.check().map_err(|error| Failure::new(Verdict::Bad, error))?;
+    Ok(config)
+}
+
+/// Lines to copy, with the addresses as they came to be.
+fn tour(addresses: &Addresses, backend: SocketAddr) -> String {
+    let dig = addresses.dns.first().map_or_else(String::new, |dns| {
+        format!("dig +short -p {} @{} web.{}", dns.port(), dns.ip(), folder::ZONE)
+    });
+    let status = match addresses.http {
+        Some(http) => format!("\n  livezone status --http {http}\n"),
+        None => String::new(),
+    };
+    format!(
+        "
+Three backends are up, and web.{zone} is all of them. In another terminal:
+
+  {dig}
+
+Make one fail: a second or two later its address is gone from the answers.
+
+  curl -X POST http://{backend}/fail
+  {dig}
+
+Let it recover, and it comes back.
+
+  curl -X POST http://{backend}/recover
+  {dig}
+{status}
+Each change of health is a line below. Ctrl-C ends the demo.
+
+",
+        zone = folder::ZONE,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tour_names_the_addresses_that_were_bound() {
+        let dns = vec!["127.0.0.1:40053".parse().unwrap()];
+        let http = Some("127.0.0.1:40080".parse().unwrap());
+        let addresses = Addresses { dns, http, observe: None };
+        let tour = tour(&addresses, "127.0.0.3:4000".parse().unwrap());
+        for line in [
+            "\n  dig +short -p 40053 @127.0.0.1 web.service.internal\n",
+            "\n  curl -X POST http://127.0.0.3:4000/fail\n",
+            "\n  curl -X POST http://127.0.0.3:4000/recover\n",
+            "\n  livezone status --http 127.0.0.1:40080\n",
+        ] {
+            assert!(tour.contains(line), "{tour}");
+        }
+    }
+}

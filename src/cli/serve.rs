@@ -1,0 +1,66 @@
+//! `livezone serve`.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::output::{colour, complain, render};
+use crate::cli::settings::{self, Environment, Overrides, SettingsError};
+use crate::cli::{Failure, Verdict, log};
+use crate::diagnostic::Diagnostic;
+use crate::server::{self, Options, ServeError};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  livezone serve                                        ./zones on 127.0.0.1:8600, HTTP on 8500
+  livezone serve --dns 10.0.0.2:53 --dns [2001:db8::2]:53 --http \"\"
+  livezone serve --config /etc/livezone.toml --ready-file /run/livezone.ready
+
+SIGHUP re-reads everything, SIGTERM drains and ends.";
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Write the addresses here, key=value, when the server is ready
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+    let Arguments { overrides, ready_file } = arguments;
+    // The environment of a process does not change: what it says now it says at each reload.
+    let lower = Overrides::of(environment)?;
+    let loaded = settings::load_over(&overrides, &lower)?;
+    complain(&render(&loaded.diagnostics, colour(&io::stderr())));
+    let level = log::start(loaded.config.log).map_err(|e| Failure::new(Verdict::Bad, e))?;
+    let from_environment = || environment("LIVEZONE_READY_FILE").map(PathBuf::from);
+    let ready_file = ready_file.or_else(from_environment).filter(|p| !p.as_os_str().is_empty());
+    let reload = move || {
+        let loaded = settings::load_over(&overrides, &lower).map_err(|e| in_one_line(&e))?;
+        level.set(loaded.config.log);
+        Ok(loaded.config)
+    };
+    let options =
+        Options { config: loaded.config, ready_file, reload: Box::new(reload), started: None };
+    server::run(options).map_err(failed)?;
+    Ok(Verdict::Good)
+}
+
+/// The server's own judgement of what stood in its way.
+pub(super) fn failed(error: ServeError) -> Failure {
+    let verdict = if error.exit_code() == 3 { Verdict::Unreachable } else { Verdict::Bad };
+    Failure::new(verdict, error)
+}
+
+/// For the log.
+fn in_one_line(error: &SettingsError) -> String {
+    match error {
+        SettingsError::File { diagnostics, .. } => {
+            diagnostics.iter().map(Diagnostic::short).collect::<Vec<_>>().join("; ")
+        }
+        SettingsError::Read { source, .. } => format!("{error}: {source}"),
+        SettingsError::Environment { .. } | SettingsError::Together(_) => error.to_string(),
+    }
+}

@@ -1,0 +1,180 @@
+//! `livezone status`: asks a running server what it serves, and why not the rest.
+
+mod table;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use crate::cli::output::say;
+use crate::cli::settings::{self, Environment, Listen, Overrides};
+use crate::cli::{Failure, Verdict};
+use crate::diagnostic::nearest;
+use crate::engine::report::{ServiceReport, ServicesReport};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  livezone status                          everything
+  livezone status web                      the service web, in whatever zone
+  livezone status web.service.internal --json
+  livezone status --http 127.0.0.1:8501    another server
+
+The server is found by --http, LIVEZONE_HTTP, then the configuration.";
+
+/// The server itself gives up after two.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// One service, as web or web.service.internal
+    service: Option<String>,
+    /// The server's own JSON
+    #[arg(long)]
+    json: bool,
+    /// Where the server offers its HTTP API, as address:port
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// The configuration that says where; without it ./livezone.toml when it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+    let server = find(arguments, environment)?;
+    let mut report = ask(&server).map_err(|error| Failure::new(Verdict::Unreachable, error))?;
+    if let Some(wanted) = &arguments.service {
+        report.services =
+            select(report.services, wanted).map_err(|error| Failure::new(Verdict::Bad, error))?;
+    }
+    let text = if arguments.json { json(&report)? } else { table::render(&report) };
+    say(&text);
+    Ok(Verdict::Good)
+}
+
+fn json(report: &ServicesReport) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(report);
+    text.map(|text| text + "\n").map_err(|error| Failure::new(Verdict::Bad, error))
+}
+
+/// Where the server is, as host:port.
+fn find(arguments: &Arguments, environment: &Environment) -> Result<String, Failure> {
+    let named = |text: &String| text.rsplit_once(':').is_some_and(|(host, _)| !host.is_empty());
+    if let Some(http) = &arguments.http {
+        if !named(http) {
+            let error = anyhow!("--http is {http:?}: write 127.0.0.1:8500, or a host's name");
+            return Err(Failure::new(Verdict::Usage, error));
+        }
+        return Ok(http.clone());
+    }
+    // The variable may name a host, which an address to listen on may not.
+    let variable = environment("LIVEZONE_HTTP").and_then(|value| value.into_string().ok());
+    if let Some(http) = variable.filter(named) {
+        return Ok(reachable(&http));
+    }
+    let config = arguments.config.clone();
+    let flags = Overrides { config, zones: None, state: None, listen: Listen::default() };
+    let Some(listen) = settings::load(&flags, environment)?.config.http.listen else {
+        let error = anyhow!("HTTP is turned off: name a server that has it with --http ADDR");
+        return Err(Failure::new(Verdict::Unreachable, error));
+    };
+    Ok(reachable(&listen.to_string()))
+}
+
+/// Who listens on every address listens on loopback.
+fn reachable(listen: &str) -> String {
+    match listen.parse::<SocketAddr>() {
+        Ok(mut socket) if socket.ip().is_unspecified() => {
+            socket.set_ip(match socket.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+            socket.to_string()
+        }
+        Ok(_) | Err(_) => listen.to_owned(),
+    }
+}
+
+fn ask(server: &str) -> anyhow::Result<ServicesReport> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // A proxy knows nothing of this host's loopback.
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let url = format!("http://{server}/v1/livezone/services");
+        let answer = client.get(url).send().await.with_context(|| {
+            format!(
+                "cannot reach livezone at {server}: is `livezone serve` running, and does it \
+                 listen there? name another server with --http ADDR"
+            )
+        })?;
+        let answer = answer
+            .error_for_status()
+            .with_context(|| format!("{server} does not tell what livezone serves"))?;
+        answer.json().await.with_context(|| format!("{server} does not answer as livezone does"))
+    })
+}
+
+/// The services of this name, with or without its zone.
+fn select(services: Vec<ServiceReport>, wanted: &str) -> anyhow::Result<Vec<ServiceReport>> {
+    let wanted = wanted.trim_end_matches('.').to_ascii_lowercase();
+    let is_it = |service: &ServiceReport| service.name == wanted || table::full(service) == wanted;
+    let names: Vec<_> = services.iter().flat_map(|s| [s.name.clone(), table::full(s)]).collect();
+    let found: Vec<_> = services.into_iter().filter(is_it).collect();
+    if found.is_empty() {
+        let advice = match nearest(&wanted, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean {name:?}?"),
+            None => "`livezone status` shows all".to_owned(),
+        };
+        return Err(anyhow!("no service {wanted:?} is registered; {advice}"));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn service(name: &str) -> ServiceReport {
+        let (name, zone) = (name.to_owned(), "service.internal".to_owned());
+        ServiceReport { name, zone, instances: Vec::new() }
+    }
+
+    #[test]
+    fn a_service_is_named_with_or_without_its_zone() {
+        for wanted in ["web", "WEB", "web.service.internal", "web.service.internal."] {
+            let found = select(vec![service("api"), service("web")], wanted).unwrap();
+            assert_eq!(found, [service("web")], "{wanted}");
+        }
+        let error = select(vec![service("web")], "wbe").unwrap_err();
+        assert_eq!(error.to_string(), "no service \"wbe\" is registered; did you mean \"web\"?");
+    }
+
+    #[test]
+    fn a_server_is_found_by_flag_then_environment_and_a_wildcard_is_loopback() {
+        let mut arguments = Arguments {
+            service: None,
+            json: false,
+            http: Some("livezone:8500".to_owned()),
+            config: None,
+        };
+        let environment =
+            |name: &str| (name == "LIVEZONE_HTTP").then(|| OsString::from("0.0.0.0:8501"));
+        assert_eq!(find(&arguments, &environment).unwrap(), "livezone:8500");
+        arguments.http = None;
+        assert_eq!(find(&arguments, &environment).unwrap(), "127.0.0.1:8501");
+        arguments.http = Some("8500".to_owned());
+        assert_eq!(find(&arguments, &environment).unwrap_err().verdict, Verdict::Usage);
+        assert_eq!(reachable("[::]:8500"), "[::1]:8500");
+    }
+
+    #[test]
+    fn a_server_that_turned_http_off_cannot_be_reached() {
+        let arguments = Arguments { service: None, json: false, http: None, config: None };
+        let environment = |name: &str| (name == "LIVEZONE_HTTP").then(OsString::new);
+        let failure = find(&arguments, &environment).unwrap_err();
+        assert_eq!(failure.verdict, Verdict::Unreachable);
+    }
+}

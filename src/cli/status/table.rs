@@ -1,0 +1,171 @@
+//! The report as a table for people.
+
+use std::net::SocketAddr;
+
+use crate::cli::output::counted;
+use crate::engine::report::{
+    CheckReport, InstanceReport, ServiceReport, ServicesReport, SourceReport,
+};
+
+const COLUMNS: [&str; 7] = ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "SINCE", "SERVED", "WHY"];
+
+type Row = [String; COLUMNS.len()];
+
+/// All services, then what the sources could not read.
+pub(super) fn render(report: &ServicesReport) -> String {
+    let mut text = if report.services.is_empty() {
+        "no service is registered\n".to_owned()
+    } else {
+        let rows: Vec<Row> = report.services.iter().flat_map(rows).collect();
+        aligned(&rows)
+    };
+    for source in report.sources.iter().filter(|source| !source.errors.is_empty()) {
+        text.push_str(&errors(source));
+    }
+    text
+}
+
+/// The service's name in DNS.
+pub(super) fn full(service: &ServiceReport) -> String {
+    format!("{}.{}", service.name, service.zone)
+}
+
+fn rows(service: &ServiceReport) -> Vec<Row> {
+    let mut rows: Vec<Row> = service.instances.iter().flat_map(instance).collect();
+    if rows.is_empty() {
+        let mut row = Row::default();
+        if let Some(why) = row.last_mut() {
+            "no instance is registered".clone_into(why);
+        }
+        rows.push(row);
+    }
+    // Said once: what follows belongs to it.
+    if let Some([name, ..]) = rows.first_mut() {
+        *name = full(service);
+    }
+    rows
+}
+
+/// One row, and one more for each further address and, where there are several, for each check
+/// that has more to say.
+fn instance(instance: &InstanceReport) -> Vec<Row> {
+    let mut addresses = instance.addresses.iter().map(|&address| match instance.port {
+        Some(port) => SocketAddr::new(address, port).to_string(),
+        None => address.to_string(),
+    });
+    let served = if instance.served { "yes" } else { "no" };
+    let blank = String::new;
+    let more = || instance.checks.iter().filter(|check| has_more(check, &instance.why));
+    let why = match &instance.checks[..] {
+        [only] if has_more(only, &instance.why) => format!("{} ({})", instance.why, only.output),
+        _ => instance.why.clone(),
+    };
+    let mut rows = vec![[
+        blank(),
+        instance.id.clone(),
+        addresses.next().unwrap_or_default(),
+        instance.state.clone(),
+        instance.since.clone(),
+        served.to_owned(),
+        printable(&why),
+    ]];
+    for address in addresses {
+        rows.push([blank(), blank(), address, blank(), blank(), blank(), blank()]);
+    }
+    for check in more().filter(|_| instance.checks.len() > 1) {
+        let output = printable(&format!("{}: {}", check.id, check.output));
+        rows.push([blank(), blank(), blank(), check.state.clone(), blank(), blank(), output]);
+    }
+    rows
+}
+
+/// The reason of the check that decided is said already.
+fn has_more(check: &CheckReport, why: &str) -> bool {
+    !check.output.is_empty() && !why.contains(&check.output)
+}
+
+/// What a backend says may not move the cursor.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn aligned(rows: &[Row]) -> String {
+    let head = COLUMNS.map(str::to_owned);
+    let all = || std::iter::once(&head).chain(rows);
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(|column| {
+        all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    let line = |row: &Row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    };
+    all().map(line).collect()
+}
+
+fn errors(source: &SourceReport) -> String {
+    let lines = source.errors.iter().map(|error| format!("  {}\n", printable(error)));
+    let count = counted(source.errors.len(), "error");
+    format!("\n{}: {count}\n{}", source.name, lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(id: &str, addresses: &[&str], state: &str, why: &str) -> InstanceReport {
+        InstanceReport {
+            id: id.to_owned(),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            port: Some(8080),
+            state: state.to_owned(),
+            since: "2025-01-01T00:00:00Z".to_owned(),
+            served: state != "critical",
+            why: why.to_owned(),
+            checks: Vec::new(),
+        }
+    }
+
+    fn check(id: &str, state: &str, output: &str) -> CheckReport {
+        let [id, state, output] = [id, state, output].map(str::to_owned);
+        CheckReport { id, kind: "http".to_owned(), state, output }
+    }
+
+    fn web(instances: Vec<InstanceReport>) -> ServicesReport {
+        let (name, zone) = ("web".to_owned(), "a.internal".to_owned());
+        let services = vec![ServiceReport { name, zone, instances }];
+        ServicesReport { services, sources: Vec::new() }
+    }
+
+    #[test]
+    fn each_instance_has_a_line_and_what_is_not_said_yet_has_one_more() {
+        let mut down = instance("web-2", &["10.0.0.2"], "critical", "critical: HTTP 503");
+        down.checks = vec![
+            check("http:/health", "critical", "HTTP 503"),
+            check("tcp", "passing", "connected\x1b[2J"),
+        ];
+        let mut up = instance("web-1", &["10.0.0.1", "2001:db8::1"], "passing", "passing");
+        up.checks = vec![check("tcp", "passing", "connected")];
+        let shown = render(&web(vec![up, down]));
+        let wanted = "\
+SERVICE         INSTANCE  ADDRESS             STATE     SINCE                 SERVED  WHY
+web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  yes     passing (connected)
+                          [2001:db8::1]:8080
+                web-2     10.0.0.2:8080       critical  2025-01-01T00:00:00Z  no      critical: HTTP 503
+                                              passing                                 tcp: connected [2J
+";
+        assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn nothing_is_said_in_words_and_errors_of_sources_come_last() {
+        let mut report = web(Vec::new());
+        assert!(render(&report).ends_with("no instance is registered\n"));
+        report.services.clear();
+        let errors = vec!["zones/a/b.toml:1:1: unknown key".to_owned()];
+        report.sources = vec![SourceReport { name: "files".to_owned(), errors }];
+        assert_eq!(
+            render(&report),
+            "no service is registered\n\nfiles: 1 error\n  zones/a/b.toml:1:1: unknown key\n"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Reads the zones' folders once, as they are now, for `check`.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::zone_toml;
+use crate::diagnostic::Diagnostic;
+use crate::model::name::Name;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::parse::parse;
+use crate::sources::{Change, Content, FileChange};
+
+/// What the folders hold, and what is wrong with the folders themselves.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) changes: Vec<Change>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Every folder of `zones_dir`, a zone each.
+pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
+    let mut read = Read::default();
+    match entries(zones_dir) {
+        Ok(entries) => {
+            for folder in entries.iter().filter(|path| path.is_dir()) {
+                read.zone(folder, ns_addresses);
+            }
+        }
+        Err(error) => {
+            let message = format!("the zones' folder cannot be read: {error}");
+            let diagnostic = Diagnostic::of_file(&Arc::from(zones_dir), message);
+            read.diagnostics.push(diagnostic.with_label("name another with --zones DIR"));
+        }
+    }
+    read
+}
+
+/// One folder, a zone by its name.
+pub(super) fn read_one(folder: &Path, ns_addresses: &[IpAddr]) -> Read {
+    let mut read = Read::default();
+    read.zone(folder, ns_addresses);
+    read
+}
+
+impl Read {
+    pub(super) fn extend(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.diagnostics.extend(other.diagnostics);
+    }
+
+    fn zone(&mut self, folder: &Path, ns_addresses: &[IpAddr]) {
+        let name = folder_name(folder);
+        let apex = match Name::parse(&name) {
+            Ok(apex) => apex,
+            Err(error) => {
+                let message = format!("the folder's name is no zone: {error}");
+                self.diagnostics.push(Diagnostic::of_file(&Arc::from(folder), message));
+                return;
+            }
+        };
+        let files = match entries(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                self.diagnostics.push(Diagnostic::of_file(&Arc::from(folder), message));
+                return;
+            }
+        };
+        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
+        for file in files.iter().filter(|path| path.is_file()) {
+            let Some(kind) = kind_of(file) else { continue };
+            self.changes.push(Change::File(read_file(&apex, kind, file, ns_addresses)));
+        }
+    }
+}
+
+/// What a file of this name holds; `None` for one that is not read.
+pub(super) fn kind_of(path: &Path) -> Option<Kind> {
+    Kind::of(path.file_name()?)
+}
+
+/// The folder's own name, also when it is given as `.` or through a link.
+fn folder_name(folder: &Path) -> String {
+    let resolved = || fs::canonicalize(folder).ok();
+    let name = folder.file_name().map(ToOwned::to_owned);
+    let name = name.or_else(|| resolved().and_then(|p| p.file_name().map(ToOwned::to_owned)));
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Everything that is not hidden or an editor's copy, in byte order.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if !name.starts_with(b".") && !name.ends_with(b"~") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_file(apex: &Name, kind: Kind, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {
+    let path: Arc<Path> = Arc::from(file);
+    let (content, diagnostics) = match fs::read_to_string(file) {
+        Ok(text) => parse(kind, apex, (Arc::clone(&path), text.into()), ns_addresses),
+        Err(error) => {
+            let diagnostic = Diagnostic::of_file(&path, format!("cannot be read: {error}"));
+            (Content::Refused, vec![diagnostic])
+        }
+    };
+    FileChange { zone: apex.clone(), path, content, diagnostics }
+}
