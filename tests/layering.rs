@@ -21,9 +21,9 @@ const HOUSE: [(&str, &[&str]); 17] = [
     ("engine", &["task.rs"]),
     ("answer", &[]),
     ("transport", &["tcp.rs"]),
-    ("http", &["mod.rs", "health.rs", "metrics.rs", "services.rs"]),
+    ("http", &["mod.rs", "listener.rs", "health.rs", "services.rs"]),
     ("server", &["mod.rs", "ready.rs", "reload.rs"]),
-    ("cli", &["mod.rs", "serve.rs", "status.rs", "demo.rs"]),
+    ("cli", &["status/mod.rs", "demo/backends.rs"]),
 ];
 
 /// Every file of the library below `folder`.

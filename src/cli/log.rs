@@ -2,17 +2,18 @@
 
 use std::io;
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::cli::output::colour;
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, LogLevel};
 use crate::diagnostic::Colour;
 
 /// Changes the level of a log that runs.
 #[derive(Clone, Debug)]
-pub(super) struct Level(reload::Handle<EnvFilter, Registry>);
+pub(super) struct Level(reload::Handle<Targets, Registry>);
 
 impl Level {
     pub(super) fn set(&self, log: Log) {
@@ -40,6 +41,13 @@ pub(super) fn start(log: Log) -> Result<Level, TryInitError> {
 }
 
 /// The level is ours; of the libraries only what went wrong is of interest.
-fn filter(log: Log) -> EnvFilter {
-    EnvFilter::new(format!("warn,livezone={}", log.level.word()))
+fn filter(log: Log) -> Targets {
+    let level = match log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_target("livezone", level).with_default(level.min(LevelFilter::WARN))
 }

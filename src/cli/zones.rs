@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::config::zone_toml;
 use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
-use crate::sources::files::native;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::parse::parse;
 use crate::sources::{Change, Content, FileChange};
 
 /// What the folders hold, and what is wrong with the folders themselves.
@@ -69,15 +70,16 @@ impl Read {
             }
         };
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
-        for file in files.iter().filter(|path| is_registration(path) && path.is_file()) {
-            self.changes.push(Change::File(read_file(&apex, file, ns_addresses)));
+        for file in files.iter().filter(|path| path.is_file()) {
+            let Some(kind) = kind_of(file) else { continue };
+            self.changes.push(Change::File(read_file(&apex, kind, file, ns_addresses)));
         }
     }
 }
 
-/// Whether a file of this name is read.
-pub(super) fn is_registration(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml")
+/// What a file of this name holds; `None` for one that is not read.
+pub(super) fn kind_of(path: &Path) -> Option<Kind> {
+    Kind::of(path.file_name()?)
 }
 
 /// The folder's own name, also when it is given as `.` or through a link.
@@ -103,19 +105,14 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read_file(apex: &Name, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {
+fn read_file(apex: &Name, kind: Kind, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {
     let path: Arc<Path> = Arc::from(file);
     let (content, diagnostics) = match fs::read_to_string(file) {
-        Err(error) => (None, vec![Diagnostic::of_file(&path, format!("cannot be read: {error}"))]),
-        Ok(text) if file.ends_with("zone.toml") => {
-            let read = zone_toml::parse(Arc::clone(&path), text.into(), apex, ns_addresses);
-            (read.0.map(Content::Zone), read.1)
-        }
-        Ok(text) => {
-            let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
-            (document.map(|document| Content::Services(Arc::new(document))), diagnostics)
+        Ok(text) => parse(kind, apex, (Arc::clone(&path), text.into()), ns_addresses),
+        Err(error) => {
+            let diagnostic = Diagnostic::of_file(&path, format!("cannot be read: {error}"));
+            (Content::Refused, vec![diagnostic])
         }
     };
-    let content = content.unwrap_or(Content::Refused);
     FileChange { zone: apex.clone(), path, content, diagnostics }
 }

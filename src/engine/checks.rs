@@ -19,7 +19,9 @@ const JITTER: f64 = 0.1;
 /// One check of one target.
 #[derive(Clone, Debug)]
 pub(super) struct CheckState {
-    pub(super) service: ServiceKey,
+    pub(super) service: Arc<ServiceKey>,
+    /// The place of its target in the service.
+    pub(super) place: usize,
     pub(super) check: Check,
     pub(super) probe: Probe,
     pub(super) state: State,
@@ -105,9 +107,9 @@ impl World {
         if outcome.finding != Finding::Nothing {
             check.voice = Voice::Heard;
         }
-        let service = check.service.clone();
+        let (service, place) = (Arc::clone(&check.service), check.place);
         self.plan(id, turn.now);
-        self.assess(&service, turn);
+        self.assess_target(&service, place, turn);
         self.hear(&service, turn);
     }
 

@@ -232,6 +232,7 @@ impl World {
         turn: &mut Turn,
     ) -> ServiceState {
         let mut old = old.map(Predecessor::new).unwrap_or_default();
+        let key = Arc::new(service.key.clone());
         let (mut instances, mut targets) = (Vec::new(), Vec::new());
         for (place, instance) in service.instances.iter().enumerate() {
             instances.push(old.instances.remove(&instance.id).unwrap_or_else(|| {
@@ -241,7 +242,12 @@ impl World {
             }));
             for &address in &instance.addresses {
                 let before = old.targets.remove(&(instance.id.clone(), address));
-                let target = self.succeed_target((&service.key, instance), address, before, turn);
+                let target = self.succeed_target((&key, instance), address, before, turn);
+                for id in &target.checks {
+                    if let Some(check) = self.checks.get_mut(id) {
+                        check.place = targets.len();
+                    }
+                }
                 targets.push(TargetState { instance: place, ..target });
             }
         }
@@ -256,7 +262,7 @@ impl World {
 
     fn succeed_target(
         &mut self,
-        (service, instance): (&ServiceKey, &Instance),
+        (service, instance): (&Arc<ServiceKey>, &Instance),
         address: IpAddr,
         before: Option<TargetState>,
         turn: &mut Turn,
@@ -277,7 +283,8 @@ impl World {
                 continue;
             }
             let state = CheckState {
-                service: service.clone(),
+                service: Arc::clone(service),
+                place: 0,
                 state: State::initial(check.initial, &check.policy),
                 check: check.clone(),
                 probe,

@@ -184,38 +184,42 @@ impl World {
         }
     }
 
-    /// Works out anew how a service's targets stand, and what of it has changed.
+    /// Works out anew how all targets of a service stand.
     pub(super) fn assess(&mut self, key: &ServiceKey, turn: &mut Turn) {
+        let count = self.services.get(key).map_or(0, |state| state.targets.len());
+        for place in 0..count {
+            self.assess_target(key, place, turn);
+        }
+        // An address that has gone may have been its instance's best.
+        let count = self.services.get(key).map_or(0, |state| state.instances.len());
+        for place in 0..count {
+            self.assess_instance(key, place, turn);
+        }
+    }
+
+    /// Works out anew how one target stands, and what of its service has changed with it.
+    pub(super) fn assess_target(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
         let Some(state) = self.services.get_mut(key) else { return };
-        let mut best: Vec<Option<(Condition, Option<Arc<str>>)>> =
-            vec![None; state.instances.len()];
-        let mut changed = false;
-        for target in &mut state.targets {
-            let checks = target.checks.iter().filter_map(|id| self.checks.get(id));
-            let standing = stand(checks, target.standing.fitness, turn.now);
-            if let Some(best) = best.get_mut(target.instance)
-                && best.as_ref().is_none_or(|(condition, _)| standing.condition < *condition)
-            {
-                *best = Some((standing.condition, standing.reason.clone()));
-            }
-            changed |= standing != target.standing;
-            target.standing = standing;
+        let Some(target) = state.targets.get_mut(place) else { return };
+        let checks = target.checks.iter().filter_map(|id| self.checks.get(id));
+        let standing = stand(checks, target.standing.fitness, turn.now);
+        if standing == target.standing {
+            return;
         }
-        for ((instance, best), registered) in
-            state.instances.iter_mut().zip(best).zip(&state.service.instances)
-        {
-            let Some((to, reason)) = best.filter(|(to, _)| *to != instance.condition) else {
-                continue;
-            };
-            let from = instance.condition;
-            *instance = InstanceState { condition: to, since: turn.now };
-            recount(&mut self.conditions, Some(from), Some(to));
-            let (service, instance) = (key.clone(), registered.id.clone());
-            turn.effects.transitions.push(Transition { service, instance, from, to, reason });
-        }
-        if changed {
-            turn.dirty.insert(key.clone());
-        }
+        target.standing = standing;
+        turn.dirty.insert(key.clone());
+        let instance = target.instance;
+        self.assess_instance(key, instance, turn);
+    }
+
+    /// An instance is as good as its best address.
+    fn assess_instance(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
+        let Some(state) = self.services.get_mut(key) else { return };
+        let Some((from, to, reason)) = state.turn_instance(place, turn.now) else { return };
+        recount(&mut self.conditions, Some(from), Some(to));
+        let Some(registered) = state.service.instances.get(place) else { return };
+        let (service, instance) = (key.clone(), registered.id.clone());
+        turn.effects.transitions.push(Transition { service, instance, from, to, reason });
     }
 
     /// Counts instances that come and go.
@@ -264,6 +268,25 @@ impl World {
 }
 
 impl ServiceState {
+    /// Brings an instance's condition in line with its best target's, and tells what changed.
+    fn turn_instance(
+        &mut self,
+        place: usize,
+        now: Now,
+    ) -> Option<(Condition, Condition, Option<Arc<str>>)> {
+        // Targets stand in the order of their instances.
+        let start = self.targets.partition_point(|target| target.instance < place);
+        let own = self.targets.iter().skip(start).take_while(|target| target.instance == place);
+        let best = own.map(|target| &target.standing).min_by_key(|standing| standing.condition)?;
+        let instance = self.instances.get_mut(place)?;
+        let (from, to) = (instance.condition, best.condition);
+        if from == to {
+            return None;
+        }
+        *instance = InstanceState { condition: to, since: now };
+        Some((from, to, best.reason.clone()))
+    }
+
     pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
         let target = |t: &TargetState| Target {
             instance: t.instance,

@@ -2,7 +2,6 @@
 
 pub mod clock;
 pub mod limits;
-pub mod log;
 pub mod ready;
 pub mod reload;
 
@@ -27,11 +26,8 @@ use crate::health::checks::Runner;
 use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
-use crate::server::log::Level;
 use crate::snapshot::{Rules, Snapshot};
-use crate::sources::Content;
-use crate::sources::files::kind::Kind;
-use crate::sources::files::native;
+use crate::sources::files::parse::parse;
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::SerialFile;
@@ -119,9 +115,8 @@ impl ServeError {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(options: Options) -> Result<(), ServeError> {
-    let level = log::start(&options.config.log);
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(serve(options, level));
+    let result = runtime.block_on(serve(options));
     runtime.shutdown_background();
     result
 }
@@ -140,7 +135,7 @@ struct Running {
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
-async fn serve(options: Options, level: Level) -> Result<(), ServeError> {
+async fn serve(options: Options) -> Result<(), ServeError> {
     let Options { config, ready_file, reload, started } = options;
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
@@ -162,7 +157,7 @@ async fn serve(options: Options, level: Level) -> Result<(), ServeError> {
     let ready = ready::announce(running.engine.clone(), ready_file, addresses);
     running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(ready));
 
-    let mut reloader = reload::Reloader { config, level, reread: reload };
+    let mut reloader = reload::Reloader { config, reread: reload };
     let grace = loop {
         match signals.next().await {
             Wish::Reload => reloader.reload(&running.engine, &running.files).await,
@@ -284,17 +279,7 @@ fn file_options(config: &Config) -> watch::Options {
     let for_defaults = Arc::clone(&servers);
     watch::Options {
         zones_dir: config.zones_dir.clone(),
-        parse: Arc::new(move |apex, kind, path, text| match kind {
-            Kind::ZoneToml => {
-                let (zone, diagnostics) = zone_toml::parse(path, text, apex, &servers);
-                (zone.map_or(Content::Refused, Content::Zone), diagnostics)
-            }
-            Kind::Services => {
-                let (document, diagnostics) = native::parse(path, text);
-                let content = document.map(|document| Content::Services(Arc::new(document)));
-                (content.unwrap_or(Content::Refused), diagnostics)
-            }
-        }),
+        parse: Arc::new(move |apex, kind, path, text| parse(kind, apex, (path, text), &servers)),
         defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults)),
     }
 }

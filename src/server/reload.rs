@@ -4,14 +4,12 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::engine::task::Handle;
-use crate::server::log::Level;
 use crate::server::{Reread, settings};
 use crate::sources::files::watch::WatchHandle;
 
 /// The configuration in force, and how to read it again.
 pub(super) struct Reloader {
     pub(super) config: Config,
-    pub(super) level: Level,
     pub(super) reread: Reread,
 }
 
@@ -21,7 +19,6 @@ impl Reloader {
         match (self.reread)() {
             Ok(new) => {
                 let config = keep_fixed(&self.config, new);
-                self.level.set(config.log.level);
                 engine.configured(settings(&config)).await;
                 self.config = config;
                 info!("configuration read again");

@@ -42,7 +42,7 @@ pub(super) fn select(paths: &[PathBuf], ns_addresses: &[IpAddr]) -> Selection {
             }
         } else if path.file_name().is_some_and(|name| name == "livezone.toml") {
             selection.diagnostics.extend(configuration(path));
-        } else if zones::is_registration(path) && path.is_file() {
+        } else if zones::kind_of(path).is_some() && path.is_file() {
             let path = within_a_folder(path);
             folders.extend(path.parent().map(Path::to_owned));
             selection.wanted.0.push(path);
@@ -73,7 +73,7 @@ fn holds_zones(folder: &Path) -> bool {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
     };
     paths.iter().any(|path| path.is_dir() && !hidden(path))
-        && !paths.iter().any(|path| zones::is_registration(path) && path.is_file())
+        && !paths.iter().any(|path| zones::kind_of(path).is_some() && path.is_file())
 }
 
 fn configuration(path: &Path) -> Vec<Diagnostic> {

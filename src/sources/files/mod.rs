@@ -6,6 +6,7 @@ pub mod kind;
 mod links;
 pub mod native;
 mod notices;
+pub mod parse;
 mod scan;
 mod tracker;
 #[cfg(test)]
