@@ -186,3 +186,43 @@ fn what_is_no_registration_is_left_alone() {
     assert_eq!(server.get("/health/ready").status, 200);
     assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
 }
+
+#[test]
+fn the_zones_folder_may_be_a_link_that_is_swapped() {
+    let house = House::new();
+    let zones = house.path().join("zones");
+    fs::remove_dir_all(&zones).unwrap();
+    let version = |name: &str, address: &str| {
+        let file = house.path().join(name).join("service.internal/web.toml");
+        crate::support::server::put(&file, &service("web", address));
+    };
+    version("one", "10.0.0.1");
+    symlink("one", &zones).unwrap();
+    version("two", "10.0.0.2");
+    symlink("two", house.path().join("next")).unwrap();
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    fs::rename(server.house.path().join("next"), &zones).unwrap();
+    server.answers("web", &["10.0.0.2"]);
+    // When it cannot be read at all, the last set stays.
+    fs::remove_file(&zones).unwrap();
+    server.process.wait_for_log(&["cannot read the zones folder"]);
+    assert_eq!(server.addresses("web").len(), 1);
+}
+
+#[test]
+fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
+    let id = |address: &str| service("web", address) + "id = \"web-1\"\n";
+    let house = House::with("a.toml", &id("10.0.0.1"));
+    house.put("b.toml", &(id("10.0.0.2") + &service("db", "10.0.0.3")));
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    server.answers("db", &["10.0.0.3"]);
+    let errors = server.get("/health/ready").json()["sources"][0]["errors"].to_string();
+    assert!(errors.contains("b.toml") && errors.contains("web-1"), "{errors}");
+    fs::remove_file(server.house.zone().join("a.toml")).unwrap();
+    server.answers("web", &["10.0.0.2"]);
+    becomes("no error left", SOON, &"0".to_owned(), || {
+        server.metric("livezone_source_errors", &["files"]).to_string()
+    });
+}

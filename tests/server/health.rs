@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::support::backend::Backend;
 use crate::support::server::Server;
-use crate::support::time::{SOON, Stopwatch, becomes};
+use crate::support::time::{SOON, Stopwatch, becomes, pause};
 
 /// What scheduling may add on a machine with other work.
 const SLACK: Duration = Duration::from_secs(3);
@@ -129,4 +131,28 @@ fn each_change_of_state_is_one_line_of_the_log_and_one_transition() {
         let (counted, logged) = (counted(), logged());
         format!("{counted}") == logged.to_string()
     });
+}
+
+#[test]
+fn a_server_that_was_stopped_itself_blames_nobody() {
+    const CHECK: &str = "http = \"/\"\ninterval = \"1s\"\ntimeout = \"800ms\"\n";
+    let mut backends = Backend::several(3);
+    for backend in &mut backends {
+        // Runs are in flight nearly half of the time.
+        backend.answer_with(200, Duration::from_millis(400));
+    }
+    let server = Server::with("web.toml", &web(&backends, CHECK));
+    server.answers("web", &["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
+    for _ in 0..2 {
+        server.process.signal(Signal::SIGSTOP);
+        // Longer than timeout and interval together: runs in flight and timers are all overdue.
+        pause(Duration::from_secs(2));
+        server.process.signal(Signal::SIGCONT);
+        let ran = || server.metric("livezone_checks_total", &[]);
+        let before = ran();
+        becomes("checks run again", SOON, &true, || ran() > before + 6.5);
+        assert_eq!(server.addresses("web").len(), 3);
+    }
+    let blamed = server.process.lines_with(&["health changed", "suspect"]);
+    assert_eq!(blamed, Vec::<String>::new());
 }
