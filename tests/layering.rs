@@ -21,7 +21,7 @@ const HOUSE: [(&str, &[&str]); 17] = [
     ("engine", &["task.rs"]),
     ("answer", &[]),
     ("transport", &["tcp.rs"]),
-    ("http", &["mod.rs", "listener.rs", "health.rs", "services.rs"]),
+    ("http", &["mod.rs", "listener.rs", "health.rs", "metrics.rs", "services.rs"]),
     ("server", &["mod.rs", "ready.rs", "reload.rs"]),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),
 ];

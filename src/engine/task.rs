@@ -276,7 +276,7 @@ impl Engine {
 
 fn log_transition(transition: &Transition) {
     let Transition { service, instance, from, to, reason } = transition;
-    let reason = reason.as_deref().unwrap_or_default();
+    let reason = reason.as_deref();
     info!(%service, %instance, from = from.word(), to = to.word(), reason, "health changed");
 }
 
