@@ -61,10 +61,11 @@ pub enum Node<'s> {
 /// Finds what stands at `name`, which is at or below the apex of `zone`.
 pub fn lookup<'s>(zone: &'s Zone, name: &Name) -> Node<'s> {
     let Some(wire_labels) = name.below(&zone.facts.apex) else { return Node::Missing };
-    // What is registered is ASCII: a label that is no text is no name of ours.
-    let texts: Result<Vec<&str>, _> =
-        wire_labels.iter().map(|label| std::str::from_utf8(label)).collect();
-    let Ok(labels) = texts else { return Node::Missing };
+    // What is registered is ASCII: a label that is no text is no name of ours. Nor is one with a
+    // dot in it, which is another than the dot between two labels.
+    let text = |label| std::str::from_utf8(label).ok().filter(|text| !text.contains('.'));
+    let texts: Option<Vec<&str>> = wire_labels.into_iter().map(text).collect();
+    let Some(labels) = texts else { return Node::Missing };
     match registered(zone, &labels) {
         Some(node) => node,
         None => static_name(zone, name),
