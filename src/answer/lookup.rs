@@ -27,7 +27,8 @@ const MAX_TAGS: usize = 4;
 pub enum Node<'s> {
     /// Nothing here and nothing below.
     Missing,
-    /// Nothing here but something below (RFC 8499's empty non-terminal).
+    /// Nothing here but something below (RFC 8499's empty non-terminal); or tags that are carried,
+    /// but by no instance together.
     Empty,
     /// The zone's own name.
     Apex,
@@ -46,7 +47,7 @@ pub enum Node<'s> {
         view: &'s ServiceView,
         /// The tags asked for, folded.
         tags: Vec<String>,
-        /// What they select; empty when no instance carries all of them.
+        /// What they select.
         selection: Cow<'s, Selection>,
     },
     /// One instance by its id.
@@ -137,7 +138,9 @@ fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
         return Some(Node::Instance { view, place });
     }
     if tags.len() > 1 && tags.len() <= MAX_TAGS && tags.iter().all(|t| view.tags.contains_key(*t)) {
-        let selection = Cow::Owned(view.select_all(tags).unwrap_or_default());
+        let Some(selection) = view.select_all(tags).map(Cow::Owned) else {
+            return Some(Node::Empty);
+        };
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
         return Some(Node::Service { view, tags, selection });
     }
