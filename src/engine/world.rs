@@ -242,6 +242,8 @@ impl World {
                 zone.reconfigure(&state.settings);
                 zone.usable = state.file != ZoneFile::NeverParsed;
             }
+            let above = |apex: &Name| std::iter::successors(Some(apex.clone()), Name::parent);
+            self.snapshot.above_zones = Arc::new(self.zones.keys().flat_map(above).collect());
         }
         for apex in touched {
             if let Some(zone) = table.get_mut(apex) {
