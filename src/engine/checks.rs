@@ -111,12 +111,13 @@ impl World {
         self.hear(&service, turn);
     }
 
-    /// A service waits until each of its checks has had one outcome.
+    /// A service waits until each of its checks has had one outcome; not for what is added later.
     pub(super) fn hear(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let Some(state) = self.services.get(key).filter(|_| self.waiting.contains(key)) else {
             return;
         };
-        let mut checks = state.targets.iter().flat_map(|target| &target.checks);
+        let awaited = state.targets.iter().filter(|target| target.awaited);
+        let mut checks = awaited.flat_map(|target| &target.checks);
         if checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken)) {
             self.waiting.remove(key);
             turn.dirty.insert(key.clone());

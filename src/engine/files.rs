@@ -263,9 +263,9 @@ impl World {
     ) -> TargetState {
         let served =
             before.as_ref().is_some_and(|t| matches!(t.standing.fitness, Fitness::Fit { .. }));
-        let (mut old, standing) = match before {
-            Some(target) => (target.checks, target.standing),
-            None => (Vec::new(), newcomer(instance)),
+        let (mut old, standing, awaited) = match before {
+            Some(target) => (target.checks, target.standing, target.awaited),
+            None => (Vec::new(), newcomer(instance), false),
         };
         let mut checks = Vec::new();
         for check in &instance.checks {
@@ -291,7 +291,7 @@ impl World {
         for id in old {
             self.remove_check(id, turn);
         }
-        TargetState { instance: 0, address, checks, standing }
+        TargetState { instance: 0, address, checks, standing, awaited }
     }
 
     fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {

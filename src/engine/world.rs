@@ -113,6 +113,8 @@ pub(super) struct TargetState {
     /// In the order of the instance's checks.
     pub(super) checks: Vec<CheckId>,
     pub(super) standing: Standing,
+    /// Registered when the process started: its service waits for its first outcomes.
+    pub(super) awaited: bool,
 }
 
 impl World {
@@ -169,6 +171,9 @@ impl World {
 
     /// Every service of the first load that has a check not heard yet waits.
     pub(super) fn await_first_outcomes(&mut self) {
+        for target in self.services.values_mut().flat_map(|state| &mut state.targets) {
+            target.awaited = true;
+        }
         let unheard = |state: &ServiceState| {
             let mut checks = state.targets.iter().flat_map(|target| &target.checks);
             checks.any(|id| self.checks.get(id).is_some_and(|check| !check.has_spoken()))
