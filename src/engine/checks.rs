@@ -83,13 +83,13 @@ impl World {
     }
 
     /// Gives a check that asks the same as before its new thresholds and times; every verdict
-    /// stays.
+    /// stays. A first run stays due at once.
     pub(super) fn retime(&mut self, id: CheckId, check: &Check, probe: Probe, now: Now) {
         let Some(state) = self.checks.get_mut(&id) else { return };
-        let same = state.check.policy == check.policy;
+        let due_as_before = state.check.policy == check.policy || state.started.is_none();
         state.check = check.clone();
         state.probe = probe;
-        if !same {
+        if !due_as_before {
             self.plan(id, now);
         }
     }
