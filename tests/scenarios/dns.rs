@@ -1,6 +1,7 @@
 //! Asks a snapshot as a client asks a server, octets both ways, and writes the answer as text.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
@@ -150,8 +151,9 @@ fn record(record: &Record) -> String {
 }
 
 fn relative(name: &Name) -> String {
-    let origin = Name::from_str(ORIGIN).unwrap();
-    if *name == origin {
+    static APEX: LazyLock<Name> = LazyLock::new(|| Name::from_str(ORIGIN).unwrap());
+    let origin = &*APEX;
+    if name == origin {
         return "@".to_owned();
     }
     let text = name.to_ascii();

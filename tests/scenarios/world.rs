@@ -170,6 +170,9 @@ impl Driver {
         let (config, diagnostics) = livezone_toml::parse(Path::new("livezone.toml").into(), text.into());
         self.config = config.ok_or_else(|| show_complaints(&diagnostics))?;
         if self.world.is_none() {
+            if self.changes.len() > 1 {
+                return Err("`config` comes before files and zones".to_owned());
+            }
             // The name server's addresses are the listeners'.
             self.changes.clear();
             self.appear(dns::ORIGIN);
