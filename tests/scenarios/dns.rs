@@ -38,8 +38,8 @@ pub(crate) fn ask(snapshot: &Snapshot, asked: &Asked, rng: &mut fastrand::Rng) -
     }
     let message = Message::from_vec(&out).unwrap();
     assert_eq!(message.queries.len(), 1);
-    let echoed = out.get(12..12 + question_name(&asked.name).len()).unwrap();
-    assert_eq!(echoed, question_name(&asked.name), "the asker's case comes back");
+    let name = question_name(&asked.name);
+    assert_eq!(out[12..12 + name.len()], name, "the asker's case comes back");
     message
 }
 
@@ -114,7 +114,7 @@ fn headline(message: &Message) -> String {
     };
     for record in &message.authorities {
         let owner = relative(&record.name);
-        line.push_str(&format!(" ({owner} {} {})", record.ttl, record.record_type()));
+        line += &format!(" ({owner} {} {})", record.ttl, record.record_type());
         if let RData::SOA(soa) = &record.data {
             assert_eq!(soa.minimum, record.ttl, "RFC 2308 section 3");
         }

@@ -115,7 +115,7 @@ fn unindent(block: &[&str]) -> Vec<String> {
 
 fn action(line: &str, block: Vec<String>) -> Result<Action, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let file = || block.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let file = || block.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>();
     Ok(match &words[..] {
         ["config"] => Action::Config(file()),
         ["zone", apex] => Action::Zone((*apex).to_owned()),

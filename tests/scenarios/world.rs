@@ -167,7 +167,8 @@ impl Driver {
     }
 
     fn configure(&mut self, text: &str) -> Checked {
-        let (config, diagnostics) = livezone_toml::parse(Path::new("livezone.toml").into(), text.into());
+        let (config, diagnostics) =
+            livezone_toml::parse(Path::new("livezone.toml").into(), text.into());
         self.config = config.ok_or_else(|| show_complaints(&diagnostics))?;
         if self.world.is_none() {
             if self.changes.len() > 1 {
