@@ -162,6 +162,8 @@ impl Driver {
         let report = self.world.report();
         let counted: usize = Condition::ALL.iter().map(|&c| self.world.count(c)).sum();
         prop_assert_eq!(counted, report.services.iter().map(|s| s.instances.len()).sum::<usize>());
+        let checks = report.services.iter().flat_map(|s| &s.instances).map(|i| i.checks.len());
+        prop_assert_eq!(self.world.check_count(), checks.sum::<usize>());
         for name in SERVICES {
             let registered = self.registered(name);
             let (rcode, served) = self.addresses(name);

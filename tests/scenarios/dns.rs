@@ -1,5 +1,6 @@
 //! Asks a snapshot as a client asks a server, octets both ways, and writes the answer as text.
 
+use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -114,7 +115,7 @@ fn headline(message: &Message) -> String {
     };
     for record in &message.authorities {
         let owner = relative(&record.name);
-        line += &format!(" ({owner} {} {})", record.ttl, record.record_type());
+        write!(line, " ({owner} {} {})", record.ttl, record.record_type()).unwrap();
         if let RData::SOA(soa) = &record.data {
             assert_eq!(soa.minimum, record.ttl, "RFC 2308 section 3");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::config::{Config, default_ns_addresses, livezone_toml, zone_toml};
-use livezone::diagnostic::Diagnostic;
+use livezone::diagnostic::{Diagnostic, Severity};
 use livezone::engine::turn::{Effects, Event, Start, Transition, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
@@ -355,7 +355,7 @@ impl Driver {
 
     fn expect_complaint(&mut self, text: &str) -> Checked {
         let said = &mut self.seen.complaints;
-        match said.iter().position(|complaint| complaint.short().contains(text)) {
+        match said.iter().position(|complaint| show_complaint(complaint).contains(text)) {
             Some(at) => {
                 said.remove(at);
                 Ok(())
@@ -407,7 +407,15 @@ fn show_time(time: Duration) -> String {
 }
 
 fn show_complaints(complaints: &[Diagnostic]) -> String {
-    complaints.iter().map(Diagnostic::short).collect::<Vec<_>>().join("\n")
+    complaints.iter().map(show_complaint).collect::<Vec<_>>().join("\n")
+}
+
+fn show_complaint(complaint: &Diagnostic) -> String {
+    let severity = match complaint.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    format!("{severity} {}", complaint.short())
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(expected: &T, actual: &T) -> Checked {
