@@ -23,7 +23,7 @@ fn at_question(ttl: u32, data: Rdata<'_>) -> Record<'_> {
     Record { owner: Owner::Question, ttl, data }
 }
 
-/// The apex: SOA and NS.
+/// The apex: SOA, NS, and addresses when zone.toml gives it some.
 pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
     match rtype {
         Rtype::SOA | Rtype::ANY => {
@@ -46,7 +46,10 @@ pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
                 .collect();
             Answer::Found { records, additional, note: None }
         }
-        _ => Answer::NoData { zone, reason: None },
+        _ => {
+            let apex = zone.facts.statics.get(&zone.facts.apex);
+            addresses(zone, rtype, apex.map_or(&[], Vec::as_slice))
+        }
     }
 }
 

@@ -157,13 +157,19 @@ impl ServiceView {
         self.targets.get(start..end).unwrap_or(&[])
     }
 
-    /// Whether the service's name answers with `target`'s address now.
+    /// Whether the service's name answers for `target` now: another instance of the same address
+    /// does not make it served.
     pub fn serves(&self, target: &Target) -> bool {
-        !self.waiting
-            && match target.address {
-                IpAddr::V4(address) => self.all.a.items.contains(&address),
-                IpAddr::V6(address) => self.all.aaaa.items.contains(&address),
-            }
+        if self.waiting {
+            return false;
+        }
+        if !self.all.stale {
+            return self.is_eligible(target);
+        }
+        match target.address {
+            IpAddr::V4(address) => self.all.a.items.contains(&address),
+            IpAddr::V6(address) => self.all.aaaa.items.contains(&address),
+        }
     }
 
     /// Whether health keeps `target` out of ordinary answers.
