@@ -17,8 +17,10 @@ use crate::model::check::{Check, Probe};
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
+use crate::model::records::MasterFile;
 use crate::model::service::{Instance, Service, ServiceKey};
 use crate::registry::merge::{Contribution, merge};
+use crate::registry::statics::contest::contest;
 use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
 
@@ -27,6 +29,8 @@ use crate::sources::{Change, Content, FileChange};
 pub(super) struct FileState {
     pub(super) zone: Name,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What it says as a master file.
+    pub(super) master: Option<Arc<MasterFile>>,
     document: Option<Arc<Document>>,
     /// The document's definitions of each service.
     services: HashMap<Label, Vec<Arc<ServiceDefinition>>>,
@@ -41,9 +45,8 @@ impl World {
                 Change::ZoneAppeared(settings) => {
                     turn.zones_changed = true;
                     affected.extend(self.services_of(&settings.apex));
-                    let file = ZoneFile::Absent;
-                    let state = ZoneState { defaults: settings.clone(), settings, file };
-                    self.zones.insert(state.settings.apex.clone(), state);
+                    turn.zones.insert(settings.apex.clone());
+                    self.zones.insert(settings.apex.clone(), ZoneState::new(settings));
                 }
                 Change::ZoneGone(apex) => {
                     turn.zones_changed = true;
@@ -68,6 +71,7 @@ impl World {
                 Change::File(change) => self.apply_file(change, &mut affected, turn),
             }
         }
+        self.merge_statics(&mut affected, turn);
         for key in affected {
             self.merge(&key, turn);
         }
@@ -102,6 +106,7 @@ impl World {
         let file = self.files.entry(Arc::clone(&path)).or_insert_with(|| FileState {
             zone: zone.clone(),
             diagnostics: Vec::new(),
+            master: None,
             document: None,
             services: HashMap::new(),
         });
@@ -111,13 +116,19 @@ impl World {
             Content::Services(document) => {
                 self.set_document(&zone, &path, Some(document), affected);
             }
+            Content::Records(master) => {
+                file.master = Some(master);
+                turn.zones.insert(zone);
+            }
             Content::Refused => self.refuse(&zone, &path, turn),
             Content::Gone => {
                 if is_zone_file(&path) {
                     self.set_zone(&zone, None, affected, turn);
                 }
                 self.set_document(&zone, &path, None, affected);
-                self.files.remove(&path);
+                if self.files.remove(&path).is_some_and(|file| file.master.is_some()) {
+                    turn.zones.insert(zone);
+                }
             }
         }
     }
@@ -133,6 +144,7 @@ impl World {
         zone.file = if settings.is_some() { ZoneFile::Parsed } else { ZoneFile::Absent };
         zone.settings = settings.unwrap_or_else(|| zone.defaults.clone());
         turn.zones_changed = true;
+        turn.zones.insert(apex.clone());
         affected.extend(self.services_of(apex));
     }
 
@@ -193,7 +205,8 @@ impl World {
             self.remove_service(key, turn);
             return;
         };
-        let merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        let mut merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        merged.conflicts.extend(contest(&merged.service, &zone.statics));
         let old = self.services.get_mut(key);
         let known = old.as_ref().map(|state| &state.conflicts);
         let news = merged.conflicts.iter().filter(|c| known.is_none_or(|known| !known.contains(c)));

@@ -7,6 +7,7 @@
 pub mod checks;
 pub mod files;
 pub mod report;
+mod statics;
 pub mod task;
 pub mod turn;
 pub mod world;

@@ -12,13 +12,15 @@ use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
 use crate::health::scheduler::{CheckId, Scheduler};
 use crate::model::check::Policy;
+use crate::model::dns::Soa;
 use crate::model::health::Condition;
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
+use crate::registry::statics::Statics;
 use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
-use crate::snapshot::zone::Zone;
+use crate::snapshot::zone::{Facts, Zone, soa};
 use crate::snapshot::{Rules, Snapshot};
 
 /// What the configuration says to the world.
@@ -73,6 +75,24 @@ pub(super) struct ZoneState {
     pub(super) settings: ZoneSettings,
     pub(super) defaults: ZoneSettings,
     pub(super) file: ZoneFile,
+    /// What master files and the settings say together, with its places.
+    pub(super) statics: Statics,
+    /// The same, as it is answered.
+    pub(super) facts: Arc<Facts>,
+}
+
+impl ZoneState {
+    /// A zone of which no file is known yet.
+    pub(super) fn new(settings: ZoneSettings) -> Self {
+        let statics = Statics::default();
+        let facts = Arc::new(Facts::new(&settings, &statics));
+        let defaults = settings.clone();
+        Self { settings, defaults, file: ZoneFile::Absent, statics, facts }
+    }
+
+    fn soa(&self, serial: u32) -> Soa {
+        soa(&self.settings, &self.statics, serial)
+    }
 }
 
 /// What has become of a zone's zone.toml.
@@ -225,23 +245,28 @@ impl World {
 
     /// Makes the next snapshot, when anything that is answered has changed.
     pub(super) fn publish(&mut self, turn: &mut Turn) {
-        if turn.dirty.is_empty() && !turn.zones_changed {
+        if turn.dirty.is_empty() && turn.zones.is_empty() && !turn.zones_changed {
             return;
         }
         let mut zones = Arc::clone(&self.snapshot.zones);
         let table = Arc::make_mut(&mut zones);
         let mut touched: BTreeSet<&Name> = turn.dirty.iter().map(|key| &key.zone).collect();
+        touched.extend(&turn.zones);
+        let mut changed: BTreeSet<&Name> = turn.zones.iter().collect();
         if turn.zones_changed {
             table.retain(|apex, _| self.zones.contains_key(apex));
             touched.extend(self.zones.keys());
-            for (apex, state) in &self.zones {
-                let zone = table
-                    .entry(apex.clone())
-                    .or_insert_with(|| Arc::new(Zone::new(&state.settings, self.last_serial)));
-                let zone = Arc::make_mut(zone);
-                zone.reconfigure(&state.settings);
-                zone.usable = state.file != ZoneFile::NeverParsed;
-            }
+            changed.extend(self.zones.keys());
+        }
+        for apex in changed {
+            let Some(state) = self.zones.get(apex) else { continue };
+            let (soa, facts) = (state.soa(self.last_serial), &state.facts);
+            let zone = table
+                .entry(apex.clone())
+                .or_insert_with(|| Arc::new(Zone::new(&state.settings, self.last_serial)));
+            let zone = Arc::make_mut(zone);
+            zone.reconfigure(soa, Arc::clone(facts));
+            zone.usable = state.file != ZoneFile::NeverParsed;
         }
         for apex in touched {
             if let Some(zone) = table.get_mut(apex) {

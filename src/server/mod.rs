@@ -31,8 +31,8 @@ use crate::server::log::Level;
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::Content;
 use crate::sources::files::kind::Kind;
-use crate::sources::files::native;
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
+use crate::sources::files::{master, native};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::SerialFile;
 use crate::transport::bind::{BindError, Bound, bind};
@@ -284,7 +284,7 @@ fn file_options(config: &Config) -> watch::Options {
     let for_defaults = Arc::clone(&servers);
     watch::Options {
         zones_dir: config.zones_dir.clone(),
-        parse: Arc::new(move |apex, kind, path, text| match kind {
+        parse: Arc::new(move |apex, kind, path, text, includes| match kind {
             Kind::ZoneToml => {
                 let (zone, diagnostics) = zone_toml::parse(path, text, apex, &servers);
                 (zone.map_or(Content::Refused, Content::Zone), diagnostics)
@@ -294,6 +294,13 @@ fn file_options(config: &Config) -> watch::Options {
                 let content = document.map(|document| Content::Services(Arc::new(document)));
                 (content.unwrap_or(Content::Refused), diagnostics)
             }
+            Kind::Master => {
+                let (records, diagnostics) = master::parse(apex, path, &text, includes);
+                let content = records.map(|records| Content::Records(Arc::new(records)));
+                (content.unwrap_or(Content::Refused), diagnostics)
+            }
+            // The source keeps it for those that include it.
+            Kind::Included => (Content::Gone, Vec::new()),
         }),
         defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults)),
     }

@@ -4,6 +4,7 @@
 pub mod choice;
 pub mod service;
 pub mod shards;
+pub mod statics;
 pub mod zone;
 
 use std::collections::HashMap;
@@ -48,6 +49,11 @@ impl Snapshot {
             }
             labels.next()?;
         }
+    }
+
+    /// The zone above the apex of `zone`, when it is served too.
+    pub fn parent_of(&self, zone: &Zone) -> Option<&Arc<Zone>> {
+        self.zone_of(&zone.facts.apex.parent()?)
     }
 
     /// How many services are registered in all zones.
