@@ -127,7 +127,9 @@ fn step<'s>(
         Node::Apex => statics::apex(zone, rtype),
         Node::Static(node) => return statics::answer(zone, node, rtype),
         Node::Delegated(cut) => Answer::Referral(cut),
-        Node::Redirected { owner, rrset } => return statics::redirect(name, owner, rrset),
+        Node::Redirected { owner, rrset } => {
+            return statics::redirect(name, owner, rrset, rtype);
+        }
         Node::Address { address, ttl } => records::address(zone, rtype, address, ttl),
         Node::Service { view, .. } | Node::Instance { view, .. } if view.waiting => {
             let text = format!("{}: the first checks have not answered yet", view.service.key.name);

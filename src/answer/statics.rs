@@ -105,8 +105,8 @@ pub(super) fn ds_of_child<'s>(parent: &'s Zone, child: &Name) -> Answer<'s> {
     }
 }
 
-/// RFC 6672 section 3.1: the DNAME, and the CNAME that it makes of `name`.
-pub(super) fn redirect<'s>(name: &Name, owner: Name, rrset: &'s Rrset) -> Step<'s> {
+/// RFC 6672 section 3.1: the DNAME, and the CNAME that it makes of `name`; who asks for that has it.
+pub(super) fn redirect<'s>(name: &Name, owner: Name, rrset: &'s Rrset, rtype: Rtype) -> Step<'s> {
     let below = name.as_wire().strip_suffix(owner.as_wire()).unwrap_or_default();
     let target = rrset.target().map(|to| Name::from_wire(&[below, to.as_wire()].concat()));
     let owner = Owner::Name(Cow::Owned(owner));
@@ -116,7 +116,11 @@ pub(super) fn redirect<'s>(name: &Name, owner: Name, rrset: &'s Rrset) -> Step<'
     match target {
         Some(Ok(target)) => {
             let cname = at_question(rrset.ttl, Rdata::Cname(Cow::Owned(target.clone())));
-            Step::Alias { links: vec![dname, cname], target: Cow::Owned(target) }
+            let links = vec![dname, cname];
+            if matches!(rtype, Rtype::CNAME | Rtype::ANY) {
+                return Step::Last(found(links));
+            }
+            Step::Alias { links, target: Cow::Owned(target) }
         }
         Some(Err(_)) | None => Step::Last(Answer::Overlong { dname }),
     }

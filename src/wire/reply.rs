@@ -40,6 +40,11 @@ pub struct Reply<'s> {
 }
 
 impl Reply<'_> {
+    /// RFC 3225 section 3: a DS is told beside other things only to those who set DO.
+    pub fn drop_proofs(&mut self) {
+        self.authority.retain(|record| record.data.rtype() != Rtype::DS);
+    }
+
     /// A reply without records.
     pub fn empty(rcode: Rcode) -> Self {
         Self {

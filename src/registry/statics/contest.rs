@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::service::{Service, Tag};
-use crate::registry::statics::{Rrset, Statics};
+use crate::registry::statics::{Rrset, Statics, in_order};
 
 /// A name carries at most so many tags that must all be there.
 const MAX_TAGS: usize = 4;
@@ -66,6 +66,7 @@ pub fn contest(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
             errors.extend(errors_at(rrset, &message));
         }
     }
+    in_order(&mut errors);
     errors
 }
 

@@ -7,6 +7,8 @@ use crate::model::name::Name;
 use crate::model::records;
 use crate::registry::statics::{Rrsets, Statics};
 
+const GLUE_ONLY: &str = "only glue, addresses of name servers, may stand there";
+
 /// The names that NS records of the zone lead to.
 pub(super) fn servers(statics: &Statics) -> HashSet<Name> {
     let ns = statics.names.values().filter_map(|rrsets| rrsets.get(&Rtype::NS));
@@ -44,18 +46,26 @@ pub(super) fn enforce(apex: &Name, statics: &mut Statics) {
             let at_cut = name != apex && rrsets.contains_key(&Rtype::NS);
             let stays = matches!(rtype, Rtype::NS | Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
             let is_glue = is_address && servers.contains(name);
-            let why = match (&cut, &dname) {
-                (Some(cut), _) if !is_glue => format!("{cut} above it is delegated"),
-                (None, Some(dname)) => format!("{dname} above it is a DNAME"),
-                (None, None) if at_cut && !stays && !is_glue => format!("{name} is delegated"),
-                _ => continue,
+            let (why, advice) = match (&cut, &dname) {
+                (Some(cut), _) if !is_glue => (format!("{cut} above it is delegated"), GLUE_ONLY),
+                (None, Some(dname)) => {
+                    (format!("{dname} above it is a DNAME"), "nothing can stand below a DNAME")
+                }
+                (None, None) if at_cut && !stays && !is_glue => {
+                    ("the name is delegated".to_owned(), GLUE_ONLY)
+                }
+                (Some(_), _) | (None, None) => continue,
             };
-            hidden.push((name.clone(), rtype, why));
+            hidden.push((
+                name.clone(),
+                rtype,
+                format!("{name} {rtype} is not served: {why}"),
+                advice,
+            ));
         }
     }
-    for (name, rtype, why) in hidden {
-        let advice = "only glue, addresses of name servers, may stand there";
-        drop_rrset(statics, &name, rtype, &format!("{name} {rtype} is not served: {why}"), advice);
+    for (name, rtype, message, advice) in hidden {
+        drop_rrset(statics, &name, rtype, &message, advice);
     }
     warn_of_gaps(apex, statics);
 }

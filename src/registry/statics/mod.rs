@@ -101,9 +101,16 @@ pub fn merge(settings: &ZoneSettings, files: &[Arc<MasterFile>]) -> Statics {
     let Merging { mut statics, .. } = merging;
     cuts::enforce(&settings.apex, &mut statics);
     add_settings(settings, &mut statics);
+    in_order(&mut statics.conflicts);
     statics.conflicts.truncate(MAX_CONFLICTS);
     statics.index(&settings.apex);
     statics
+}
+
+/// By file and place.
+fn in_order(conflicts: &mut [Diagnostic]) {
+    let place = |d: &Diagnostic| (Arc::clone(&d.path), d.span.as_ref().map(|span| span.start));
+    conflicts.sort_by_cached_key(place);
 }
 
 struct Merging<'a> {
