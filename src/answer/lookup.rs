@@ -9,14 +9,18 @@
 //! | `SERVICE` | the service |
 //! | `TAG.SERVICE`, `T1.T2.SERVICE` … | one tag of that text, else an instance, else all the tags |
 //!
-//! A service wins over a static name.
+//! A name that services make wins over a static one: a delegation or a DNAME at it counts as not
+//! written. All other names are static ones, in the order of RFC 1034 section 4.3.2: the topmost
+//! delegation or DNAME above, the name itself, then the wildcard below the closest encloser.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::snapshot::service::{Selection, ServiceView};
+use crate::snapshot::statics::{self, Cut, Rrset};
 use crate::snapshot::zone::Zone;
 
 /// A name carries at most so many tags that must all be there.
@@ -32,8 +36,17 @@ pub enum Node<'s> {
     Empty,
     /// The zone's own name.
     Apex,
-    /// A name of `static_addresses`.
-    Static(&'s [IpAddr]),
+    /// A name of a master file or zone.toml, or one that a wildcard stands for.
+    Static(&'s statics::Node),
+    /// At or below a delegation.
+    Delegated(&'s Cut),
+    /// Below a DNAME.
+    Redirected {
+        /// Whose DNAME it is.
+        owner: Name,
+        /// The DNAME.
+        rrset: &'s Rrset,
+    },
     /// An `addr` name.
     Address {
         /// The address it spells.
@@ -59,18 +72,95 @@ pub enum Node<'s> {
     },
 }
 
-/// Finds what stands at `name`, which is at or below the apex of `zone`.
-pub fn lookup<'s>(zone: &'s Zone, name: &Name) -> Node<'s> {
-    let Some(wire_labels) = name.below(&zone.facts.apex) else { return Node::Missing };
-    // What is registered is ASCII: a label that is no text is no name of ours. Nor is one with a
-    // dot in it, which is another than the dot between two labels.
-    let text = |label| std::str::from_utf8(label).ok().filter(|text| !text.contains('.'));
-    let texts: Option<Vec<&str>> = wire_labels.into_iter().map(text).collect();
-    let Some(labels) = texts else { return Node::Missing };
-    match registered(zone, &labels) {
-        Some(node) => node,
-        None => static_name(zone, name),
+/// Finds what stands at `name`, which is at or below the apex of `zone`, for a question of `rtype`:
+/// a DS belongs to the zone above a delegation, all else to the one below.
+pub fn lookup<'s>(zone: &'s Zone, name: &Name, rtype: Rtype) -> Node<'s> {
+    let Some(path) = Path::new(zone, name) else { return Node::Missing };
+    if let Some(node) = path.redirect(rtype) {
+        return node;
     }
+    path.exact().or_else(|| path.wildcard()).unwrap_or(Node::Missing)
+}
+
+/// A name of a zone and the names between it and the apex.
+struct Path<'s, 'n> {
+    zone: &'s Zone,
+    /// Left of the apex, from the left.
+    labels: Vec<&'n [u8]>,
+    /// The name, those above it and the apex, in wire form.
+    names: Vec<&'n [u8]>,
+}
+
+impl<'s, 'n> Path<'s, 'n> {
+    fn new(zone: &'s Zone, name: &'n Name) -> Option<Self> {
+        let labels = name.below(&zone.facts.apex)?;
+        let mut rest = name.labels();
+        let mut names = vec![rest.rest()];
+        for _ in &labels {
+            rest.next()?;
+            names.push(rest.rest());
+        }
+        Some(Self { zone, labels, names })
+    }
+
+    /// What services make of the name that stands so many labels above.
+    fn registered(&self, above: usize) -> Option<Node<'s>> {
+        // What is registered is ASCII: a label that is no text, or holds a dot, is no name of ours.
+        let label =
+            |label: &&'n [u8]| std::str::from_utf8(label).ok().filter(|label| !label.contains('.'));
+        let labels: Option<Vec<&str>> = self.labels.get(above..)?.iter().map(label).collect();
+        registered(self.zone, &labels?)
+    }
+
+    /// The topmost delegation or DNAME that the name lies below.
+    fn redirect(&self, rtype: Rtype) -> Option<Node<'s>> {
+        let statics = &self.zone.facts.statics;
+        if !statics.has_redirects {
+            return None;
+        }
+        for (above, name) in self.names.iter().enumerate().rev() {
+            let Some(node) = statics.get(name) else { continue };
+            let is_own = above == 0;
+            if let Some(cut) = &node.cut
+                && !(is_own && rtype == Rtype::DS)
+                && self.registered(above).is_none()
+            {
+                return Some(Node::Delegated(cut));
+            }
+            if let Some(rrset) = node.rrset(Rtype::DNAME).filter(|_| !is_own)
+                && self.registered(0).is_none()
+                && (above == self.labels.len() || self.registered(above).is_none())
+            {
+                let owner = Name::from_wire(name).ok()?;
+                return Some(Node::Redirected { owner, rrset });
+            }
+        }
+        None
+    }
+
+    fn exact(&self) -> Option<Node<'s>> {
+        let node = || Some(static_node(self.zone.facts.statics.get(self.names.first()?)?));
+        self.registered(0).or_else(node)
+    }
+
+    /// RFC 4592: the wildcard below the closest encloser, and no other.
+    fn wildcard(&self) -> Option<Node<'s>> {
+        let statics = &self.zone.facts.statics;
+        if !statics.has_wildcards {
+            return None;
+        }
+        let exists = |(above, name): &(usize, &&'n [u8])| {
+            let is_apex = *above == self.labels.len();
+            is_apex || statics.get(name).is_some() || self.registered(*above).is_some()
+        };
+        let (_, encloser) = self.names.iter().enumerate().skip(1).find(exists)?;
+        let source = [b"\x01*", *encloser].concat();
+        Some(static_node(statics.get(&source)?))
+    }
+}
+
+fn static_node(node: &statics::Node) -> Node<'_> {
+    if node.rrsets().is_empty() { Node::Empty } else { Node::Static(node) }
 }
 
 /// What services make of the labels left of the apex; `None` when nothing is registered there.
@@ -86,14 +176,6 @@ fn registered<'s>(zone: &'s Zone, labels: &[&str]) -> Option<Node<'s>> {
             rfc2782(zone, service.strip_prefix('_')?, tag.strip_prefix('_')?)
         }
         [tags @ .., service] => tagged(zone.services.get(*service)?, tags),
-    }
-}
-
-fn static_name<'s>(zone: &'s Zone, name: &Name) -> Node<'s> {
-    match zone.facts.statics.get(name) {
-        Some(addresses) => Node::Static(addresses),
-        None if zone.facts.empty.contains(name) => Node::Empty,
-        None => Node::Missing,
     }
 }
 

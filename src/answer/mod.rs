@@ -6,14 +6,19 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod chain;
 pub mod lookup;
 pub mod records;
+mod statics;
 
 use std::borrow::Cow;
 
+use crate::answer::chain::{Chain, Step};
 use crate::answer::lookup::{Node, lookup};
-use crate::model::dns::{ExtendedError, Owner, Question, Rcode, Rdata, Record};
+use crate::model::dns::{ExtendedError, Owner, Question, Rcode, Rdata, Record, Rtype};
+use crate::model::name::Name;
 use crate::snapshot::Snapshot;
+use crate::snapshot::statics::Cut;
 use crate::snapshot::zone::Zone;
 use crate::wire::reply::Reply;
 
@@ -41,6 +46,20 @@ pub enum Answer<'s> {
         /// Whose SOA is sent.
         zone: &'s Zone,
     },
+    /// The name lies at or below a delegation: its servers know more (RFC 1034 section 4.3.2).
+    Referral(&'s Cut),
+    /// Aliases, and what is said to the name that the last of them leads to.
+    Aliased {
+        /// In the order they are followed; the last is a CNAME.
+        links: Vec<Record<'s>>,
+        /// Its owner [`Owner::Question`] is the name that the last link leads to.
+        last: Box<Self>,
+    },
+    /// The name that a DNAME makes is too long (RFC 6672 section 2.2).
+    Overlong {
+        /// The DNAME.
+        dname: Record<'s>,
+    },
     /// Not ours to answer, or not to this asker.
     Refused(ExtendedError),
     /// Ours, but not known yet: SERVFAIL.
@@ -59,34 +78,77 @@ pub fn answer<'s>(
             "not allowed to ask",
         ));
     }
-    let Some(zone) = snapshot.zone_for(question) else {
-        let text = "no zone of this server holds the name";
-        return Answer::Refused(ExtendedError::new(ExtendedError::NOT_AUTHORITATIVE, text));
-    };
+    let mut chain = Chain::new(&question.name);
+    let mut name = Cow::Borrowed(&question.name);
+    loop {
+        let Some(zone) = snapshot.zone_of(&name) else {
+            let text = "no zone of this server holds the name";
+            let error = ExtendedError::new(ExtendedError::NOT_AUTHORITATIVE, text);
+            return chain.end_outside(Answer::Refused(error));
+        };
+        match step(snapshot, zone, &name, question.rtype, rng) {
+            Step::Last(last) => return chain.end(last),
+            Step::Alias { links, target } => {
+                if !chain.follow(links, &target) {
+                    return chain.end_here();
+                }
+                name = target;
+            }
+        }
+    }
+}
+
+/// What is said to one name of `zone`: an answer, or an alias to follow.
+fn step<'s>(
+    snapshot: &'s Snapshot,
+    zone: &'s Zone,
+    name: &Name,
+    rtype: Rtype,
+    rng: &mut fastrand::Rng,
+) -> Step<'s> {
     if !zone.usable {
         let text = "the zone's zone.toml has not been read yet";
-        return Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text));
+        let error = ExtendedError::new(ExtendedError::NOT_READY, text);
+        return Step::Last(Answer::NotReady(error));
     }
-    match lookup(zone, &question.name) {
+    if rtype == Rtype::DS
+        && *name == zone.facts.apex
+        && let Some(parent) = snapshot.parent_of(zone)
+    {
+        return Step::Last(statics::ds_of_child(parent, name));
+    }
+    let node = lookup(zone, name, rtype);
+    if let Some(answer) = statics::beside_services(zone, name, &node, rtype) {
+        return Step::Last(answer);
+    }
+    let answer = match node {
         // RFC 8020: NXDOMAIN would take the zone below with it.
-        Node::Missing if snapshot.above_zones.contains(&question.name) => {
+        Node::Missing if snapshot.above_zones.contains(name) => {
             Answer::NoData { zone, reason: None }
         }
         Node::Missing => Answer::NxDomain { zone },
         Node::Empty => Answer::NoData { zone, reason: None },
-        Node::Apex => records::apex(zone, question.rtype),
-        Node::Static(addresses) => records::addresses(zone, question.rtype, addresses),
-        Node::Address { address, ttl } => records::address(zone, question.rtype, address, ttl),
+        Node::Apex => statics::apex(zone, rtype),
+        Node::Static(node) => return statics::answer(zone, node, rtype),
+        Node::Delegated(cut) => Answer::Referral(cut),
+        Node::Redirected { owner, rrset } => {
+            return statics::redirect(name, owner, rrset, rtype);
+        }
+        Node::Address { address, ttl } => records::address(zone, rtype, address, ttl),
         Node::Service { view, .. } | Node::Instance { view, .. } if view.waiting => {
             let text = format!("{}: the first checks have not answered yet", view.service.key.name);
             Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text))
         }
         Node::Service { view, tags, selection } => {
             let view = records::Selected { zone, view, tags, selection };
-            view.answer(question.rtype, rng)
+            view.answer(rtype, rng)
         }
-        Node::Instance { view, place } => records::instance(zone, view, place, question.rtype),
-    }
+        Node::Instance { view, place } => records::instance(zone, view, place, rtype),
+    };
+    // ANY takes what a master file adds when the service has nothing.
+    let nothing = rtype == Rtype::ANY && matches!(answer, Answer::NoData { .. });
+    let other = if nothing { statics::any_beside_services(zone, name) } else { None };
+    Step::Last(other.unwrap_or(answer))
 }
 
 impl<'s> Answer<'s> {
@@ -97,6 +159,7 @@ impl<'s> Answer<'s> {
             authoritative: true,
             answers: Vec::new(),
             authority: Vec::new(),
+            glue: Vec::new(),
             additional: Vec::new(),
             extended_error: None,
         };
@@ -109,6 +172,11 @@ impl<'s> Answer<'s> {
             }
             Self::NxDomain { zone } => {
                 Reply { rcode: Rcode::NxDomain, authority: vec![negative(zone)], ..empty }
+            }
+            Self::Referral(cut) => statics::referral(cut),
+            Self::Aliased { links, last } => chain::reply(links, last.into_reply()),
+            Self::Overlong { dname } => {
+                Reply { rcode: Rcode::YxDomain, answers: vec![dname], ..empty }
             }
             Self::Refused(error) => Reply {
                 rcode: Rcode::Refused,
@@ -126,11 +194,11 @@ impl<'s> Answer<'s> {
     }
 }
 
-/// RFC 2308 section 3: the SOA, with the lesser of its TTL and its minimum; here they are one.
+/// RFC 2308 section 3: the SOA, with the lesser of its TTL and its minimum.
 fn negative(zone: &Zone) -> Record<'_> {
     Record {
         owner: Owner::Name(Cow::Borrowed(&zone.facts.apex)),
-        ttl: zone.soa.minimum,
+        ttl: zone.negative_ttl(),
         data: Rdata::Soa(&zone.soa),
     }
 }

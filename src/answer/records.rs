@@ -10,56 +10,18 @@ use crate::model::health::Condition;
 use crate::model::name::{Name, NameError};
 use crate::model::service::Instance;
 use crate::snapshot::service::{Fitness, Selection, ServiceView, Target};
-use crate::snapshot::zone::{STATIC_TTL, Zone};
+use crate::snapshot::zone::Zone;
 
 /// RFC 8482 section 4.1 lets ANY be answered with one `RRset`: the first of these that there is.
-const ANY_ORDER: [Rtype; 4] = [Rtype::A, Rtype::AAAA, Rtype::SRV, Rtype::TXT];
+pub(super) const ANY_ORDER: [Rtype; 5] =
+    [Rtype::A, Rtype::AAAA, Rtype::SRV, Rtype::CNAME, Rtype::TXT];
 
-fn found(records: Vec<Record<'_>>) -> Answer<'_> {
+pub(super) fn found(records: Vec<Record<'_>>) -> Answer<'_> {
     Answer::Found { records, additional: Vec::new(), note: None }
 }
 
-fn at_question(ttl: u32, data: Rdata<'_>) -> Record<'_> {
+pub(super) fn at_question(ttl: u32, data: Rdata<'_>) -> Record<'_> {
     Record { owner: Owner::Question, ttl, data }
-}
-
-/// The apex: SOA, NS, and addresses when zone.toml gives it some.
-pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
-    match rtype {
-        Rtype::SOA | Rtype::ANY => {
-            found(vec![at_question(zone.soa.minimum, Rdata::Soa(&zone.soa))])
-        }
-        Rtype::NS => {
-            let servers = &zone.facts.nameservers;
-            let records =
-                servers.iter().map(|name| at_question(STATIC_TTL, Rdata::Ns(name))).collect();
-            let additional = servers
-                .iter()
-                .filter_map(|name| Some((name, zone.facts.statics.get(name)?)))
-                .flat_map(|(name, addresses)| {
-                    addresses.iter().map(|&address| Record {
-                        owner: Owner::Name(Cow::Borrowed(name)),
-                        ttl: STATIC_TTL,
-                        data: Rdata::address(address),
-                    })
-                })
-                .collect();
-            Answer::Found { records, additional, note: None }
-        }
-        _ => {
-            let apex = zone.facts.statics.get(&zone.facts.apex);
-            addresses(zone, rtype, apex.map_or(&[], Vec::as_slice))
-        }
-    }
-}
-
-/// A static name's addresses.
-pub fn addresses<'s>(zone: &'s Zone, rtype: Rtype, addresses: &[IpAddr]) -> Answer<'s> {
-    let of = |rtype: Rtype| -> Vec<Record<'s>> {
-        let data = addresses.iter().map(|&address| Rdata::address(address));
-        data.filter(|d| d.rtype() == rtype).map(|d| at_question(STATIC_TTL, d)).collect()
-    };
-    or_nodata(zone, one_rrset(rtype, of))
 }
 
 /// An `addr` name's one address.
@@ -106,10 +68,6 @@ pub fn instance<'s>(
         return Answer::NoData { zone, reason: None };
     }
     Answer::Found { records, additional, note: None }
-}
-
-fn or_nodata<'s>(zone: &'s Zone, records: Vec<Record<'s>>) -> Answer<'s> {
-    if records.is_empty() { Answer::NoData { zone, reason: None } } else { found(records) }
 }
 
 /// The records of `rtype`; for ANY the first `RRset` there is.

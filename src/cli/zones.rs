@@ -10,7 +10,8 @@ use crate::config::zone_toml;
 use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::sources::files::kind::Kind;
-use crate::sources::files::parse::parse;
+use crate::sources::files::master::Includes;
+use crate::sources::files::parse::{Context, parse};
 use crate::sources::{Change, Content, FileChange};
 
 /// What the folders hold, and what is wrong with the folders themselves.
@@ -70,11 +71,25 @@ impl Read {
             }
         };
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
+        let includes = includes(&files);
+        let context = Context { apex: &apex, ns_addresses, includes: &includes };
         for file in files.iter().filter(|path| path.is_file()) {
-            let Some(kind) = kind_of(file) else { continue };
-            self.changes.push(Change::File(read_file(&apex, kind, file, ns_addresses)));
+            match kind_of(file) {
+                None | Some(Kind::Included) => {}
+                Some(kind) => self.changes.push(Change::File(read_file(kind, file, context))),
+            }
         }
     }
+}
+
+/// What master files of the folder may include.
+fn includes(files: &[PathBuf]) -> Includes {
+    let included = files.iter().filter(|path| kind_of(path) == Some(Kind::Included));
+    let text = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        Some((name, fs::read_to_string(path).map(Arc::from).map_err(|error| error.to_string())))
+    };
+    included.filter_map(text).collect()
 }
 
 /// What a file of this name holds; `None` for one that is not read.
@@ -105,14 +120,14 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read_file(apex: &Name, kind: Kind, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {
+fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> FileChange {
     let path: Arc<Path> = Arc::from(file);
     let (content, diagnostics) = match fs::read_to_string(file) {
-        Ok(text) => parse(kind, apex, (Arc::clone(&path), text.into()), ns_addresses),
+        Ok(text) => parse(kind, (Arc::clone(&path), text.into()), context),
         Err(error) => {
             let diagnostic = Diagnostic::of_file(&path, format!("cannot be read: {error}"));
             (Content::Refused, vec![diagnostic])
         }
     };
-    FileChange { zone: apex.clone(), path, content, diagnostics }
+    FileChange { zone: context.apex.clone(), path, content, diagnostics }
 }

@@ -17,9 +17,11 @@ use crate::model::check::{Check, Probe};
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
+use crate::model::records::MasterFile;
 use crate::model::service::{Instance, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
+use crate::registry::statics::contest::contest;
 use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
 
@@ -28,6 +30,8 @@ use crate::sources::{Change, Content, FileChange};
 pub(super) struct FileState {
     pub(super) zone: Name,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What it says as a master file.
+    pub(super) master: Option<Arc<MasterFile>>,
     document: Option<Arc<Document>>,
     /// The document's definitions of each service.
     services: HashMap<Label, Vec<Arc<ServiceDefinition>>>,
@@ -66,6 +70,7 @@ impl World {
                 Change::File(change) => self.apply_file(change, &mut affected, turn),
             }
         }
+        self.merge_statics(&mut affected, turn);
         for zone in self.zones.values_mut().filter(|zone| zone.file == ZoneFile::Unread) {
             zone.file = ZoneFile::Absent;
         }
@@ -96,11 +101,8 @@ impl World {
     fn add_zone(&mut self, defaults: ZoneSettings, turn: &mut Turn) {
         let apex = defaults.apex.clone();
         turn.zones.insert(apex.clone());
-        let state = self.zones.entry(apex).or_insert_with(|| ZoneState {
-            settings: defaults.clone(),
-            defaults: defaults.clone(),
-            file: ZoneFile::Unread,
-        });
+        let new = || ZoneState::new(defaults.clone());
+        let state = self.zones.entry(apex).or_insert_with(new);
         if matches!(state.file, ZoneFile::Unread | ZoneFile::Absent) {
             state.settings = defaults.clone();
         }
@@ -118,6 +120,7 @@ impl World {
         let file = self.files.entry(Arc::clone(&path)).or_insert_with(|| FileState {
             zone: zone.clone(),
             diagnostics: Vec::new(),
+            master: None,
             document: None,
             services: HashMap::new(),
         });
@@ -127,13 +130,19 @@ impl World {
             Content::Services(document) => {
                 self.set_document(&zone, &path, Some(document), affected);
             }
+            Content::Records(master) => {
+                file.master = Some(master);
+                turn.zones.insert(zone);
+            }
             Content::Refused => self.refuse(&zone, &path, turn),
             Content::Gone => {
                 if is_zone_file(&path) {
                     self.set_zone(&zone, None, affected, turn);
                 }
                 self.set_document(&zone, &path, None, affected);
-                self.files.remove(&path);
+                if self.files.remove(&path).is_some_and(|file| file.master.is_some()) {
+                    turn.zones.insert(zone);
+                }
             }
         }
     }
@@ -188,7 +197,7 @@ impl World {
         file.document = document;
     }
 
-    fn contributions(&self, key: &ServiceKey) -> Vec<Contribution> {
+    pub(super) fn contributions(&self, key: &ServiceKey) -> Vec<Contribution> {
         let paths = self.contributors.get(key).into_iter().flatten();
         let files = paths.filter_map(|path| self.files.get(path));
         files
@@ -212,7 +221,8 @@ impl World {
             self.remove_service(key, turn);
             return;
         };
-        let merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        let mut merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        merged.conflicts.extend(contest(&merged.service, &zone.statics));
         let old = self.services.get_mut(key);
         let known = old.as_ref().map(|state| &state.conflicts);
         let news = merged.conflicts.iter().filter(|c| known.is_none_or(|known| !known.contains(c)));

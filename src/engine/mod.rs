@@ -8,6 +8,7 @@ pub mod checks;
 pub mod files;
 pub mod publish;
 pub mod report;
+mod statics;
 pub mod task;
 pub mod turn;
 pub mod world;

@@ -51,7 +51,7 @@ impl World {
             };
             let new = || Arc::new(Zone::new(&state.settings, self.last_serial));
             let zone = Arc::make_mut(table.entry(apex.clone()).or_insert_with(new));
-            zone.reconfigure(&state.settings);
+            zone.reconfigure(state.soa(self.last_serial), Arc::clone(&state.facts));
             zone.usable = state.file != ZoneFile::NeverParsed;
         }
         let above = |apex: &Name| std::iter::successors(Some(apex.clone()), Name::parent);

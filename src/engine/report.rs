@@ -117,6 +117,8 @@ impl World {
     fn errors_by_file(&self) -> BTreeMap<&Path, Vec<&Diagnostic>> {
         let own = self.files.values().flat_map(|file| &file.diagnostics);
         let conflicts = self.services.values().flat_map(|state| &state.conflicts);
+        let conflicts =
+            conflicts.chain(self.zones.values().flat_map(|zone| &zone.statics.conflicts));
         let mut errors: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
         for diagnostic in own.chain(conflicts).filter(|d| d.severity == Severity::Error) {
             errors.entry(&diagnostic.path).or_default().push(diagnostic);

@@ -81,7 +81,7 @@ pub(super) struct Turn {
     pub(super) effects: Effects,
     /// Services whose answers may have changed.
     pub(super) dirty: BTreeSet<ServiceKey>,
-    /// Zones that have come, gone or changed their settings.
+    /// Zones that have come, gone or changed their settings or static names.
     pub(super) zones: BTreeSet<Name>,
     /// Whether the rules of answering have changed.
     pub(super) rules_changed: bool,

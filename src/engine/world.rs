@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::engine::checks::CheckState;
 use crate::engine::files::FileState;
@@ -13,12 +14,16 @@ use crate::engine::turn::{Transition, Turn};
 use crate::health::scheduler::{CheckId, Scheduler};
 use crate::health::state::State;
 use crate::model::check::Policy;
+use crate::model::dns::Soa;
 use crate::model::health::Condition;
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
+use crate::registry::merge::Contribution;
+use crate::registry::statics::Statics;
 use crate::snapshot::service::{Fitness, Standing};
+use crate::snapshot::zone::{Facts, soa};
 use crate::snapshot::{Rules, Snapshot};
 
 /// What the configuration says to the world.
@@ -37,6 +42,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What a configuration says.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            policy: config.health.policy.clone(),
+            first_round: config.health.first_round,
+            max_in_flight: config.health.max_in_flight,
+            source: config.health.source.clone(),
+            rules: Rules {
+                access: config.dns.access.clone(),
+                udp_max_size: config.dns.udp_max_size,
+            },
+        }
+    }
+
     /// The address to ask `target` from.
     pub(super) fn source_for(&self, target: IpAddr) -> Option<IpAddr> {
         self.source.iter().copied().find(|source| source.is_ipv4() == target.is_ipv4())
@@ -73,6 +92,25 @@ pub(super) struct ZoneState {
     pub(super) settings: ZoneSettings,
     pub(super) defaults: ZoneSettings,
     pub(super) file: ZoneFile,
+    /// What master files and the settings say together, with its places.
+    pub(super) statics: Statics,
+    /// The same, as it is answered.
+    pub(super) facts: Arc<Facts>,
+}
+
+impl ZoneState {
+    /// A zone of which no file is known yet.
+    pub(super) fn new(settings: ZoneSettings) -> Self {
+        let statics = Statics::default();
+        let facts = Arc::new(Facts::new(&settings, &statics));
+        let defaults = settings.clone();
+        Self { settings, defaults, file: ZoneFile::Unread, statics, facts }
+    }
+
+    /// The zone's start of authority, with that serial.
+    pub(super) fn soa(&self, serial: u32) -> Soa {
+        soa(&self.settings, &self.statics, serial)
+    }
 }
 
 /// What has become of a zone's zone.toml.
@@ -154,6 +192,16 @@ impl World {
     /// How many services are registered.
     pub fn service_count(&self) -> usize {
         self.services.len()
+    }
+
+    /// How many zones there are.
+    pub fn zone_count(&self) -> usize {
+        self.zones.len()
+    }
+
+    /// Every service with the definitions that it was merged from.
+    pub fn catalogue(&self) -> impl Iterator<Item = (&Service, Vec<Contribution>)> {
+        self.services.iter().map(|(key, state)| (&*state.service, self.contributions(key)))
     }
 
     /// How many checks there are.

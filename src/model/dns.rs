@@ -62,19 +62,21 @@ pub enum Rcode {
     NxDomain,
     NotImp,
     Refused,
+    YxDomain,
     NotAuth,
     BadVers,
 }
 
 impl Rcode {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoError,
         Self::FormErr,
         Self::ServFail,
         Self::NxDomain,
         Self::NotImp,
         Self::Refused,
+        Self::YxDomain,
         Self::NotAuth,
         Self::BadVers,
     ];
@@ -88,6 +90,7 @@ impl Rcode {
             Self::NxDomain => 3,
             Self::NotImp => 4,
             Self::Refused => 5,
+            Self::YxDomain => 6,
             Self::NotAuth => 9,
             Self::BadVers => 16,
         }
@@ -102,6 +105,7 @@ impl Rcode {
             Self::NxDomain => "NXDOMAIN",
             Self::NotImp => "NOTIMP",
             Self::Refused => "REFUSED",
+            Self::YxDomain => "YXDOMAIN",
             Self::NotAuth => "NOTAUTH",
             Self::BadVers => "BADVERS",
         }
@@ -151,7 +155,7 @@ pub struct Question {
 pub enum Owner<'s> {
     /// The name asked for, in the asker's case.
     Question,
-    /// The target of the SRV record at this place of the answer section.
+    /// The target of the SRV or CNAME record at this place of the answer section.
     Target(usize),
     /// Any other name.
     Name(Cow<'s, Name>),
@@ -193,6 +197,15 @@ pub enum Rdata<'s> {
     Txt(Cow<'s, str>),
     /// RFC 1035 section 3.3.13.
     Soa(&'s Soa),
+    /// RFC 1035 section 3.3.1.
+    Cname(Cow<'s, Name>),
+    /// Any other type, or any form: octets that are sent as they are (RFC 3597 section 4).
+    Octets {
+        /// The record's type.
+        rtype: Rtype,
+        /// Its data, names uncompressed.
+        octets: Cow<'s, [u8]>,
+    },
 }
 
 impl Rdata<'_> {
@@ -205,6 +218,8 @@ impl Rdata<'_> {
             Self::Srv { .. } => Rtype::SRV,
             Self::Txt(_) => Rtype::TXT,
             Self::Soa(_) => Rtype::SOA,
+            Self::Cname(_) => Rtype::CNAME,
+            Self::Octets { rtype, .. } => *rtype,
         }
     }
 

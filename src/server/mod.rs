@@ -26,8 +26,8 @@ use crate::health::checks::Runner;
 use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
-use crate::snapshot::{Rules, Snapshot};
-use crate::sources::files::parse::parse;
+use crate::snapshot::Snapshot;
+use crate::sources::files::parse::{self, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::SerialFile;
@@ -263,15 +263,10 @@ async fn listen_http(
     Ok(Some((listener, address)))
 }
 
-/// What the configuration says to the world.
+/// What the configuration says to the world, within what the system allows.
 fn settings(config: &Config) -> Settings {
-    Settings {
-        policy: config.health.policy.clone(),
-        first_round: config.health.first_round,
-        max_in_flight: limits::checks_in_flight(config.health.max_in_flight),
-        source: config.health.source.clone(),
-        rules: Rules { access: config.dns.access.clone(), udp_max_size: config.dns.udp_max_size },
-    }
+    let max_in_flight = limits::checks_in_flight(config.health.max_in_flight);
+    Settings { max_in_flight, ..Settings::of(config) }
 }
 
 fn file_options(config: &Config) -> watch::Options {
@@ -279,7 +274,10 @@ fn file_options(config: &Config) -> watch::Options {
     let for_defaults = Arc::clone(&servers);
     watch::Options {
         zones_dir: config.zones_dir.clone(),
-        parse: Arc::new(move |apex, kind, path, text| parse(kind, apex, (path, text), &servers)),
+        parse: Arc::new(move |apex, kind, path, text, includes| {
+            let context = parse::Context { apex, ns_addresses: &servers, includes };
+            parse(kind, (path, text), context)
+        }),
         defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults)),
     }
 }

@@ -4,13 +4,13 @@
 pub mod choice;
 pub mod service;
 pub mod shards;
+pub mod statics;
 pub mod zone;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
-use crate::model::dns::{Question, Rtype};
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -47,17 +47,6 @@ impl Snapshot {
         }
     }
 
-    /// The zone that answers: the one that holds the name, and for DS at its apex the one above,
-    /// when that is served too (RFC 4035 section 3.1.4.1).
-    pub fn zone_for(&self, question: &Question) -> Option<&Arc<Zone>> {
-        let zone = self.zone_of(&question.name)?;
-        if question.rtype != Rtype::DS || zone.facts.apex != question.name {
-            return Some(zone);
-        }
-        let above = question.name.parent().and_then(|parent| self.zone_of(&parent));
-        Some(above.unwrap_or(zone))
-    }
-
     /// The zone with the longest apex at or above `name`.
     pub fn zone_of(&self, name: &Name) -> Option<&Arc<Zone>> {
         let mut labels = name.labels();
@@ -67,6 +56,11 @@ impl Snapshot {
             }
             labels.next()?;
         }
+    }
+
+    /// The zone above the apex of `zone`, when it is served too.
+    pub fn parent_of(&self, zone: &Zone) -> Option<&Arc<Zone>> {
+        self.zone_of(&zone.facts.apex.parent()?)
     }
 
     /// How many services are registered in all zones.

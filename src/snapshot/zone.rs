@@ -1,6 +1,5 @@
 //! A zone as it is answered: its apex, its services, and the names that follow from them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,8 +7,10 @@ use crate::model::dns::Soa;
 use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
+use crate::registry::statics::{Statics, merge};
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::shards::Shards;
+use crate::snapshot::statics::StaticNames;
 
 /// Secondaries are told to come back within the hour; none can transfer yet.
 const REFRESH: u32 = 3600;
@@ -17,9 +18,6 @@ const REFRESH: u32 = 3600;
 const RETRY: u32 = 600;
 /// RFC 1912 section 2.2 asks for weeks; a copy of live health is worth less than a day.
 const EXPIRE: u32 = 86_400;
-/// Name servers and static addresses change by hand: resolvers may keep them for a minute.
-pub const STATIC_TTL: u32 = 60;
-
 /// One zone.
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -37,38 +35,55 @@ pub struct Zone {
     tags: Shards<Tag, usize>,
 }
 
-/// What zone.toml says, as it is answered.
+/// What zone.toml and master files say, as it is answered.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The zone's name.
     pub apex: Name,
-    /// The NS records' targets.
-    pub nameservers: Vec<Name>,
+    /// The TTL of the SOA itself, in seconds.
+    pub soa_ttl: u32,
     /// The TTL of `addr` names, in seconds.
     pub address_ttl: u32,
-    /// Addresses of names that are no services.
-    pub statics: BTreeMap<Name, Vec<IpAddr>>,
-    /// Names without records between the apex and static names.
-    pub empty: BTreeSet<Name>,
+    /// Names that are no services, the apex among them.
+    pub statics: StaticNames,
+}
+
+impl Facts {
+    /// Puts together what stays until a file is changed.
+    pub fn new(settings: &ZoneSettings, statics: &Statics) -> Self {
+        let negative_ttl = ttl_seconds(settings.negative_ttl);
+        Self {
+            apex: settings.apex.clone(),
+            soa_ttl: statics.soa.as_ref().map_or(negative_ttl, |(ttl, _)| *ttl),
+            address_ttl: settled_ttl(settings.ttl, settings.min_ttl, std::iter::empty()),
+            statics: StaticNames::build(&settings.apex, statics),
+        }
+    }
 }
 
 impl Zone {
-    /// A zone without services.
+    /// A zone without services and master files.
     pub fn new(settings: &ZoneSettings, serial: u32) -> Self {
+        let statics = merge(settings, &[]);
         Self {
             usable: true,
-            soa: soa(settings, serial),
-            facts: Arc::new(facts(settings)),
+            soa: soa(settings, &statics, serial),
+            facts: Arc::new(Facts::new(settings, &statics)),
             services: Shards::default(),
             addresses: Shards::default(),
             tags: Shards::default(),
         }
     }
 
-    /// Takes new settings; the services stay until they are replaced.
-    pub fn reconfigure(&mut self, settings: &ZoneSettings) {
-        self.soa = soa(settings, self.soa.serial);
-        self.facts = Arc::new(facts(settings));
+    /// Takes new settings and static names; the services and the serial stay.
+    pub fn reconfigure(&mut self, soa: Soa, facts: Arc<Facts>) {
+        self.soa = Soa { serial: self.soa.serial, ..soa };
+        self.facts = facts;
+    }
+
+    /// RFC 2308 section 5: how long a negative answer may be kept.
+    pub fn negative_ttl(&self) -> u32 {
+        self.facts.soa_ttl.min(self.soa.minimum)
     }
 
     /// Puts `view` in the place of the service called `name`, or takes it out. The cost is in
@@ -117,7 +132,11 @@ fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, usize>, key:
     }
 }
 
-fn soa(settings: &ZoneSettings, serial: u32) -> Soa {
+/// The start of authority: a master file's, else what zone.toml says; the serial is ours.
+pub fn soa(settings: &ZoneSettings, statics: &Statics, serial: u32) -> Soa {
+    if let Some((_, soa)) = &statics.soa {
+        return Soa { serial, ..soa.clone() };
+    }
     let mname = settings.nameservers.first().unwrap_or(&settings.apex).clone();
     Soa {
         mname,
@@ -128,21 +147,4 @@ fn soa(settings: &ZoneSettings, serial: u32) -> Soa {
         expire: EXPIRE,
         minimum: ttl_seconds(settings.negative_ttl),
     }
-}
-
-fn facts(settings: &ZoneSettings) -> Facts {
-    let apex = settings.apex.clone();
-    let statics: BTreeMap<_, _> = settings.static_addresses.iter().cloned().collect();
-    let mut empty = BTreeSet::new();
-    for name in statics.keys() {
-        let mut above = name.parent();
-        while let Some(name) = above.filter(|name| *name != apex) {
-            above = name.parent();
-            if !statics.contains_key(&name) {
-                empty.insert(name);
-            }
-        }
-    }
-    let address_ttl = settled_ttl(settings.ttl, settings.min_ttl, std::iter::empty());
-    Facts { apex, nameservers: settings.nameservers.clone(), address_ttl, statics, empty }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::model::definition::Document;
 use crate::model::name::Name;
+use crate::model::records::MasterFile;
 use crate::model::zone::ZoneSettings;
 
 /// What has become of one thing that a source watches.
@@ -42,6 +43,8 @@ pub enum Content {
     Zone(ZoneSettings),
     /// It registers services.
     Services(Arc<Document>),
+    /// It is a master file.
+    Records(Arc<MasterFile>),
     /// It cannot be taken: what it said before stands.
     Refused,
     /// It is no longer there. A zone.toml that has gone leaves the defaults.

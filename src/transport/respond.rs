@@ -109,7 +109,10 @@ fn decide(
             let qtype = query.rtype;
             let question =
                 Question { name: query.name.clone(), rtype: qtype, client: received.peer.ip() };
-            let reply = answer(snapshot, &question, rng).into_reply();
+            let mut reply = answer(snapshot, &question, rng).into_reply();
+            if !query.edns.is_some_and(|edns| edns.dnssec_ok) {
+                reply.drop_proofs();
+            }
             encode(&query, &reply, limits(query.edns), out);
             let rcode = reply.rcode;
             Response::Sent { rcode, qtype }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Message, Metadata};
-use hickory_proto::rr::rdata::{A, AAAA, NS, SOA, SRV, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA, SRV, TXT};
 use hickory_proto::rr::{Name as TheirName, RData, Record as TheirRecord};
 use hickory_proto::serialize::binary::{BinDecodable, BinEncoder};
 use hickory_server::net::NetError;
@@ -88,7 +88,7 @@ fn their_record(question: &Name, answers: &[Record<'_>], record: &Record<'_>) ->
         Owner::Question => their_name(question),
         Owner::Name(name) => their_name(name),
         Owner::Target(place) => match &answers[*place].data {
-            Rdata::Srv { target, .. } => their_name(target),
+            Rdata::Srv { target, .. } | Rdata::Cname(target) => their_name(target),
             other => panic!("{other:?} has no target"),
         },
     };
@@ -96,6 +96,10 @@ fn their_record(question: &Name, answers: &[Record<'_>], record: &Record<'_>) ->
         Rdata::A(address) => RData::A(A(*address)),
         Rdata::Aaaa(address) => RData::AAAA(AAAA(*address)),
         Rdata::Ns(name) => RData::NS(NS(their_name(name))),
+        Rdata::Cname(name) => RData::CNAME(CNAME(their_name(name))),
+        Rdata::Octets { rtype, octets } => {
+            RData::Unknown { code: rtype.0.into(), rdata: NULL::with(octets.to_vec()) }
+        }
         Rdata::Srv { priority, weight, port, target } => {
             RData::SRV(SRV::new(*priority, *weight, *port, their_name(target)))
         }
@@ -173,7 +177,7 @@ proptest! {
         // The library knows nothing of targets: those that point to none stay out.
         reply.additional.retain(|record| match record.owner {
             Owner::Target(place) => {
-                answers.get(place).is_some_and(|a| matches!(a.data, Rdata::Srv { .. }))
+                answers.get(place).is_some_and(|a| matches!(a.data, Rdata::Srv { .. } | Rdata::Cname(_)))
             }
             Owner::Question | Owner::Name(_) => true,
         });

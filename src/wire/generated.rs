@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Soa};
+use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype, Soa};
 use crate::model::name::Name;
 use crate::wire::reply::Reply;
 
@@ -19,6 +19,8 @@ pub(super) enum Data {
     Srv(u16, u16, u16, Name),
     Txt(String),
     Soa(Soa),
+    Cname(Name),
+    Octets(Vec<u8>),
 }
 
 /// An owner: the question, a target, or a name.
@@ -47,6 +49,7 @@ impl Parts {
             authoritative: self.authoritative,
             answers,
             authority,
+            glue: Vec::new(),
             additional,
             extended_error: self
                 .error
@@ -74,6 +77,10 @@ fn record((owner, ttl, data): &(Of, u32, Data)) -> Record<'_> {
         },
         Data::Txt(text) => Rdata::Txt(Cow::Borrowed(text)),
         Data::Soa(soa) => Rdata::Soa(soa),
+        Data::Cname(name) => Rdata::Cname(Cow::Borrowed(name)),
+        Data::Octets(octets) => {
+            Rdata::Octets { rtype: Rtype(65280), octets: Cow::Borrowed(octets) }
+        }
     };
     Record { owner, ttl: *ttl, data }
 }
@@ -99,6 +106,9 @@ fn data() -> impl Strategy<Value = Data> {
         4 => (any::<[u16; 3]>(), names()).prop_map(|([p, w, o], t)| Data::Srv(p, w, o, t)),
         1 => "[a-zé€]{0,300}".prop_map(Data::Txt),
         1 => soa,
+        1 => names().prop_map(Data::Cname),
+        // The library takes no record without data.
+        1 => vec(any::<u8>(), 1..40).prop_map(Data::Octets),
     ]
 }
 

@@ -31,6 +31,8 @@ pub struct Reply<'s> {
     pub answers: Vec<Record<'s>>,
     /// SOA or NS, sent whole or with TC.
     pub authority: Vec<Record<'s>>,
+    /// Addresses without which a referral leads nowhere: all are sent, or TC is (RFC 9471).
+    pub glue: Vec<Record<'s>>,
     /// A courtesy: whole sets are left out silently, and all of them before one answer is.
     pub additional: Vec<Record<'s>>,
     /// Said to askers with EDNS, if there is room.
@@ -38,6 +40,11 @@ pub struct Reply<'s> {
 }
 
 impl Reply<'_> {
+    /// RFC 3225 section 3: a DS is told beside other things only to those who set DO.
+    pub fn drop_proofs(&mut self) {
+        self.authority.retain(|record| record.data.rtype() != Rtype::DS);
+    }
+
     /// A reply without records.
     pub fn empty(rcode: Rcode) -> Self {
         Self {
@@ -45,6 +52,7 @@ impl Reply<'_> {
             authoritative: false,
             answers: Vec::new(),
             authority: Vec::new(),
+            glue: Vec::new(),
             additional: Vec::new(),
             extended_error: None,
         }
@@ -95,13 +103,16 @@ pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Ve
     let mut body = Body::new(&query.name, reply, limits.size.saturating_sub(opt), out);
     let answers = body.put_answers();
     let mut truncated = usize::from(answers) < reply.answers.len();
-    let authority = if truncated { 0 } else { body.put_authority() };
+    let authority = if truncated { 0 } else { body.put_all(&reply.authority) };
     truncated |= usize::from(authority) < reply.authority.len();
+    let glue = if truncated { 0 } else { body.put_all(&reply.glue) };
+    truncated |= usize::from(glue) < reply.glue.len();
     let error = match (&query.edns, &reply.extended_error) {
         (Some(_), Some(error)) => body.reserve(error),
         (None, _) | (_, None) => None,
     };
-    let mut additional = if truncated { 0 } else { body.put_additional() };
+    let courtesy = if truncated { 0 } else { body.put_additional() };
+    let mut additional = glue.saturating_add(courtesy);
     if let Some(edns) = query.edns {
         put_opt(edns, reply.rcode, limits.payload, error, out);
         additional = additional.saturating_add(1);
@@ -188,7 +199,8 @@ impl<'b, 's> Body<'b, 's> {
     }
 
     fn put_answers(&mut self) -> u16 {
-        let placed = !self.reply.additional.is_empty();
+        let points = |record: &Record<'_>| matches!(record.owner, Owner::Target(_));
+        let placed = !self.reply.additional.is_empty() || self.reply.answers.iter().any(points);
         let mut count: u16 = 0;
         for record in &self.reply.answers {
             let Some(place) = self.put(record) else { break };
@@ -200,9 +212,10 @@ impl<'b, 's> Body<'b, 's> {
         count
     }
 
-    fn put_authority(&mut self) -> u16 {
+    /// The first of `records` that fit.
+    fn put_all(&mut self, records: &[Record<'_>]) -> u16 {
         let mut count: u16 = 0;
-        for record in &self.reply.authority {
+        for record in records {
             if self.put(record).is_none() {
                 break;
             }
@@ -271,17 +284,25 @@ impl<'b, 's> Body<'b, 's> {
         match owner {
             Owner::Question => self.out.extend_from_slice(&pointer(HEADER)?),
             Owner::Name(name) => self.names.spell(name, self.out),
-            Owner::Target(answer) => {
-                let Rdata::Srv { target, .. } = &self.reply.answers.get(*answer)?.data else {
-                    return None;
-                };
-                // The target follows three words of the RDATA.
-                let place = self.places.get(*answer)?.checked_add(6)?;
-                match pointer(place) {
-                    Some(pointer) => self.out.extend_from_slice(&pointer),
-                    None => self.names.spell(target, self.out),
-                }
+            Owner::Target(answer) => self.put_target(*answer)?,
+        }
+        Some(())
+    }
+
+    /// The name that the data of the answer at this place ends in, or is.
+    fn put_target(&mut self, answer: usize) -> Option<()> {
+        let (target, before) = match &self.reply.answers.get(answer)?.data {
+            // The target follows three words of the RDATA.
+            Rdata::Srv { target, .. } => (target, 6),
+            Rdata::Cname(target) => (target, 0),
+            Rdata::A(_) | Rdata::Aaaa(_) | Rdata::Ns(_) | Rdata::Txt(_) | Rdata::Soa(_) => {
+                return None;
             }
+            Rdata::Octets { .. } => return None,
+        };
+        match pointer(self.places.get(answer)?.checked_add(before)?) {
+            Some(pointer) => self.out.extend_from_slice(&pointer),
+            None => self.names.spell(target, self.out),
         }
         Some(())
     }
@@ -298,6 +319,8 @@ impl<'b, 's> Body<'b, 's> {
                 // RFC 2782: the target is not compressed.
                 self.out.extend_from_slice(target.as_wire());
             }
+            Rdata::Cname(name) => self.names.spell(name, self.out),
+            Rdata::Octets { octets, .. } => self.out.extend_from_slice(octets),
             Rdata::Txt(text) => put_strings(text.as_bytes(), self.out),
             Rdata::Soa(soa) => {
                 self.names.spell(&soa.mname, self.out);

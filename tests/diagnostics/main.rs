@@ -1,7 +1,8 @@
-//! What people are told about files with a mistake: `tests/bad/<kind>/<mistake>.toml` beside its
-//! `.expected`. `LIVEZONE_BLESS=1` writes the expectations anew; read the difference then.
+//! What people are told about files with a mistake: `tests/bad/<kind>/<mistake>.toml` (or `.zone`)
+//! beside its `.expected`. `LIVEZONE_BLESS=1` writes the expectations anew; read the difference then.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use livezone::config::{livezone_toml, zone_toml};
 use livezone::diagnostic::{Colour, Diagnostic, Severity};
 use livezone::model::name::Name;
-use livezone::sources::files::native;
+use livezone::registry::statics;
+use livezone::sources::files::{master, native};
 
 type Parse = fn(Arc<Path>, Arc<str>) -> (bool, Vec<Diagnostic>);
 
@@ -35,6 +37,20 @@ fn configuration() {
     compare("config", |path, text| {
         let (config, diagnostics) = livezone_toml::parse(path, text);
         (config.is_some(), diagnostics)
+    });
+}
+
+/// Syntax, and what the records of one file do to each other.
+#[test]
+fn master_files() {
+    compare("master", |path, text| {
+        let apex = Name::parse("service.internal").unwrap();
+        let zone = zone_toml::defaults(&apex, &[]);
+        let (file, mut diagnostics) = master::parse(&apex, path, &text, &BTreeMap::new());
+        let files: Vec<_> = file.into_iter().map(Arc::new).collect();
+        diagnostics.extend(statics::merge(&zone, &files).conflicts);
+        let errors = diagnostics.iter().any(|d| d.severity == Severity::Error);
+        (!errors, diagnostics)
     });
 }
 
@@ -64,7 +80,7 @@ fn mistakes(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| path.extension().is_some_and(|e| e == "toml" || e == "zone"))
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{} holds no mistakes", folder.display());

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::cli::zones::Read;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::check::Policy;
-use crate::model::definition::Document;
+use crate::engine::turn::{Event, turn};
+use crate::engine::world::{Settings, World};
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey, settled_ttl};
-use crate::model::zone::{TtlSetting, ZoneSettings};
-use crate::registry::merge::{Contribution, merge};
+use crate::model::time::Now;
+use crate::model::zone::TtlSetting;
+use crate::registry::merge::Contribution;
 use crate::sources::{Change, Content, FileChange};
 use crate::syntax::duration::show;
 
@@ -24,38 +25,31 @@ pub(super) struct Tally {
     pub(super) instances: usize,
 }
 
-/// A zone as its folder has it.
-struct Zone {
-    settings: ZoneSettings,
-    /// Its zone.toml, when there is one that parses.
-    file: Option<Arc<Path>>,
-    documents: Vec<Arc<Document>>,
-}
-
-/// Every complaint about what was read, file by file.
-pub(super) fn lint(read: Read, defaults: &Policy) -> (Vec<Diagnostic>, Tally) {
+/// Every complaint about what was read, file by file: those of the server, and those about TTLs.
+pub(super) fn lint(read: Read, settings: Settings) -> (Vec<Diagnostic>, Tally) {
     let Read { changes, mut diagnostics } = read;
-    let zones = gather(changes, &mut diagnostics);
-    let mut tally = Tally { zones: zones.len(), ..Tally::default() };
-    for (apex, zone) in zones {
-        let mut least: Option<Excess> = None;
-        for (name, contributions) in by_service(&zone.documents) {
-            let key = ServiceKey { zone: apex.clone(), name };
-            let merged = merge(&key, &contributions, &zone.settings, defaults);
-            tally.services += 1;
-            tally.instances += merged.service.instances.len();
-            diagnostics.extend(merged.conflicts);
-            let Some(excess) = Excess::of(&merged.service) else { continue };
-            match at_service(&contributions, &excess) {
-                Some(warning) => diagnostics.push(warning),
-                None if least.as_ref().is_none_or(|l| excess.needs < l.needs) => {
-                    least = Some(excess);
-                }
-                None => {}
-            }
+    let files = zone_files(&changes);
+    let mut world = World::new(settings, 1, 0);
+    let effects = turn(&mut world, Event::Loaded(changes), Now::default());
+    diagnostics.extend(effects.complaints);
+    let mut tally = Tally { zones: world.zone_count(), ..Tally::default() };
+    let mut least: BTreeMap<Name, Excess> = BTreeMap::new();
+    for (service, contributions) in world.catalogue() {
+        tally.services += 1;
+        tally.instances += service.instances.len();
+        let Some(excess) = Excess::of(service) else { continue };
+        if let Some(warning) = at_service(&contributions, &excess) {
+            diagnostics.push(warning);
+            continue;
         }
-        diagnostics.extend(at_zone(&zone, least));
+        let zone = service.key.zone.clone();
+        if least.get(&zone).is_none_or(|least| excess.needs < least.needs) {
+            least.insert(zone, excess);
+        }
     }
+    let at_zones =
+        least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
+    diagnostics.extend(at_zones);
     diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
     (diagnostics, tally)
 }
@@ -64,48 +58,15 @@ fn order(diagnostic: &Diagnostic) -> (&Path, usize) {
     (&diagnostic.path, diagnostic.span.as_ref().map_or(0, |span| span.start))
 }
 
-fn gather(changes: Vec<Change>, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<Name, Zone> {
-    let mut zones = BTreeMap::new();
-    for change in changes {
-        match change {
-            Change::ZoneAppeared(settings) => {
-                let zone = |settings| Zone { settings, file: None, documents: Vec::new() };
-                let apex = settings.apex.clone();
-                zones.entry(apex).or_insert_with(|| zone(settings));
-            }
-            Change::ZoneGone(apex) => drop(zones.remove(&apex)),
-            Change::File(FileChange { zone, path, content, diagnostics: of_file }) => {
-                diagnostics.extend(of_file);
-                let Some(zone) = zones.get_mut(&zone) else { continue };
-                match content {
-                    Content::Zone(settings) => {
-                        (zone.settings, zone.file) = (settings, Some(path));
-                    }
-                    Content::Services(document) => zone.documents.push(document),
-                    Content::Refused | Content::Gone => {}
-                }
-            }
+/// The zone.toml of each zone, when there is one that parses.
+fn zone_files(changes: &[Change]) -> BTreeMap<Name, Arc<Path>> {
+    let file = |change: &Change| match change {
+        Change::File(FileChange { zone, path, content: Content::Zone(_), .. }) => {
+            Some((zone.clone(), Arc::clone(path)))
         }
-    }
-    for zone in zones.values_mut() {
-        zone.documents.sort_by(|a, b| a.path.cmp(&b.path));
-    }
-    zones
-}
-
-/// The definitions of each service, in order of precedence.
-fn by_service(
-    documents: &[Arc<Document>],
-) -> BTreeMap<crate::model::name::Label, Vec<Contribution>> {
-    let mut services: BTreeMap<_, Vec<Contribution>> = BTreeMap::new();
-    for document in documents {
-        for definition in &document.services {
-            let contribution =
-                Contribution { document: Arc::clone(document), definition: Arc::clone(definition) };
-            services.entry(definition.name.value.clone()).or_default().push(contribution);
-        }
-    }
-    services
+        Change::File(_) | Change::ZoneAppeared(_) | Change::ZoneGone(_) => None,
+    };
+    changes.iter().filter_map(file).collect()
 }
 
 /// A TTL with which caches outlive health.
@@ -156,8 +117,7 @@ fn at_service(contributions: &[Contribution], excess: &Excess) -> Option<Diagnos
 }
 
 /// At zone.toml, for the services that name no `ttl`: once, for the one that needs the shortest.
-fn at_zone(zone: &Zone, excess: Option<Excess>) -> Option<Diagnostic> {
-    let (file, excess) = (zone.file.as_ref()?, excess?);
+fn at_zone(file: &Arc<Path>, excess: &Excess) -> Diagnostic {
     let warning = Diagnostic::of_file(file, excess.message()).with_label(ADVICE);
-    Some(Diagnostic { severity: Severity::Warning, ..warning })
+    Diagnostic { severity: Severity::Warning, ..warning }
 }

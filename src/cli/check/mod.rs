@@ -15,6 +15,7 @@ use crate::cli::settings::{self, Environment, Listen, Loaded, Overrides, Setting
 use crate::cli::{Failure, Verdict, zones};
 use crate::config::{Config, default_ns_addresses};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::world::Settings;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -75,13 +76,13 @@ impl Report {
         if paths.is_empty() {
             self.diagnostics = diagnostics;
             let read = zones::read_all(&config.zones_dir, &ns_addresses);
-            let (found, tally) = lint(read, &config.health.policy);
+            let (found, tally) = lint(read, Settings::of(&config));
             self.diagnostics.extend(found);
             self.tally = tally;
             return;
         }
         let Selection { read, wanted, diagnostics } = select(paths, &ns_addresses);
-        let (found, tally) = lint(read, &config.health.policy);
+        let (found, tally) = lint(read, Settings::of(&config));
         self.diagnostics = diagnostics;
         self.diagnostics.extend(found.into_iter().filter(|d| wanted.covers(&d.path)));
         self.tally = tally;

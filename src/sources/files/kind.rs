@@ -10,10 +10,15 @@ pub enum Kind {
     ZoneToml,
     /// Registrations.
     Services,
+    /// A master file.
+    Master,
+    /// What master files include.
+    Included,
 }
 
 /// The endings that are read; everything else in a zone's folder is left alone.
-const ENDINGS: &[(&str, Kind)] = &[(".toml", Kind::Services)];
+const ENDINGS: &[(&str, Kind)] =
+    &[(".toml", Kind::Services), (".zone", Kind::Master), (".inc", Kind::Included)];
 
 impl Kind {
     /// `None` for a file that is none of ours.
@@ -58,6 +63,8 @@ mod tests {
         }
         assert_eq!(Kind::of(OsStr::new("zone.toml")), Some(Kind::ZoneToml));
         assert_eq!(Kind::of(OsStr::new("web.toml")), Some(Kind::Services));
+        assert_eq!(Kind::of(OsStr::new("a.zone")), Some(Kind::Master));
+        assert_eq!(Kind::of(OsStr::new("a.inc")), Some(Kind::Included));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod disk;
 mod file;
 pub mod kind;
 mod links;
+pub mod master;
 pub mod native;
 mod notices;
 pub mod parse;

@@ -9,16 +9,27 @@ use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::sources::Content;
 use crate::sources::files::kind::Kind;
-use crate::sources::files::native;
+use crate::sources::files::master::Includes;
+use crate::sources::files::{master, native};
 
-/// Parses one file of the zone `apex`. `ns_addresses` are those of the zone's name server where
-/// zone.toml names none.
+/// What a file's meaning depends on besides its text.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The zone whose folder holds it.
+    pub apex: &'a Name,
+    /// The addresses of the zone's name server where zone.toml names none.
+    pub ns_addresses: &'a [IpAddr],
+    /// What a master file may include.
+    pub includes: &'a Includes,
+}
+
+/// Parses one file.
 pub fn parse(
     kind: Kind,
-    apex: &Name,
     (path, text): (Arc<Path>, Arc<str>),
-    ns_addresses: &[IpAddr],
+    context: Context<'_>,
 ) -> (Content, Vec<Diagnostic>) {
+    let Context { apex, ns_addresses, includes } = context;
     let (content, diagnostics) = match kind {
         Kind::ZoneToml => {
             let (settings, diagnostics) = zone_toml::parse(path, text, apex, ns_addresses);
@@ -28,6 +39,12 @@ pub fn parse(
             let (document, diagnostics) = native::parse(path, text);
             (document.map(|document| Content::Services(Arc::new(document))), diagnostics)
         }
+        Kind::Master => {
+            let (records, diagnostics) = master::parse(apex, path, &text, includes);
+            (records.map(|records| Content::Records(Arc::new(records))), diagnostics)
+        }
+        // The source keeps it for those that include it.
+        Kind::Included => (Some(Content::Gone), Vec::new()),
     };
     (content.unwrap_or(Content::Refused), diagnostics)
 }

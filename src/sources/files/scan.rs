@@ -12,6 +12,8 @@ use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::sources::files::disk;
 use crate::sources::files::file::Said;
+use crate::sources::files::kind::Kind;
+use crate::sources::files::master::{Includes, may_include};
 use crate::sources::files::tracker::{Entry, Folder, News, Task, Tracker, Unlisted};
 use crate::sources::files::watch::Options;
 use crate::sources::files::watches::Watches;
@@ -125,33 +127,44 @@ impl Scanner {
 
     /// What is new since the last call, in order.
     pub(crate) fn changes(&mut self) -> Vec<Change> {
+        self.tracker.retell_includers();
         let news = self.tracker.news();
         for news in &news {
             if let (News::ZoneGone(name), Some(watches)) = (news, &mut self.watches) {
                 watches.release_zone(name);
             }
         }
-        news.into_iter().map(|news| self.change(news)).collect()
+        news.into_iter().filter_map(|news| self.change(news)).collect()
     }
 
-    fn change(&self, news: News) -> Change {
+    fn change(&self, news: News) -> Option<Change> {
         let (Entry { zone, key }, folder, said) = match news {
-            News::ZoneAppeared(name) => return Change::ZoneAppeared((self.options.defaults)(name)),
-            News::ZoneGone(name) => return Change::ZoneGone(name),
+            News::ZoneAppeared(name) => {
+                return Some(Change::ZoneAppeared((self.options.defaults)(name)));
+            }
+            News::ZoneGone(name) => return Some(Change::ZoneGone(name)),
             News::File(entry, folder, said) => (entry, folder, said),
         };
+        // What is included is told by the files that include it.
+        if key.kind == Kind::Included {
+            return None;
+        }
         let path: Arc<Path> = self.options.zones_dir.join(folder).join(&key.name).into();
         let (content, diagnostics) = match said {
             None => (Content::Gone, Vec::new()),
             Some(Said::Text(text)) => {
-                (self.options.parse)(&zone, key.kind, Arc::clone(&path), text)
+                let includes = match key.kind {
+                    Kind::Master if may_include(&text) => self.tracker.includes(&zone),
+                    _ => Includes::new(),
+                };
+                (self.options.parse)(&zone, key.kind, Arc::clone(&path), text, &includes)
             }
             Some(Said::Unreadable(message)) => {
                 let complaint = complaint(Severity::Error, Arc::clone(&path), message);
                 (Content::Refused, vec![complaint])
             }
         };
-        Change::File(FileChange { zone, path, content, diagnostics })
+        Some(Change::File(FileChange { zone, path, content, diagnostics }))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
 use crate::sources::files::file::{File, Identity, PATIENCE, Reading, Said};
 use crate::sources::files::kind::{FileKey, is_ignored};
+use crate::sources::files::master::Includes;
 use crate::sources::files::zone::{Cause, Listing, Zone};
 
 /// How often everything is listed: some file systems tell nothing of what others do to them.
@@ -258,6 +259,16 @@ impl Tracker {
             }
         }
         news
+    }
+
+    /// Tells master files anew when something that they may include is new.
+    pub(crate) fn retell_includers(&mut self) {
+        self.zones.values_mut().for_each(Zone::retell_includers);
+    }
+
+    /// What the master files of a zone may include.
+    pub(crate) fn includes(&self, zone: &Name) -> Includes {
+        self.zones.get(zone).map(Zone::includes).unwrap_or_default()
     }
 
     /// Folders that are no zone, each told once.

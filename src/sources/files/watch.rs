@@ -18,6 +18,7 @@ use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::sources::files::kind::Kind;
+use crate::sources::files::master::Includes;
 use crate::sources::files::notices;
 use crate::sources::files::scan::Scanner;
 use crate::sources::files::tracker::Event;
@@ -28,9 +29,10 @@ use crate::sources::{Change, Content};
 /// Notices that wait while a batch is read and parsed; what comes above is found by a re-scan.
 const QUEUE: usize = 4096;
 
-/// Tells what a file says: its zone, its kind, its path for diagnostics and its text.
+/// Tells what a file says: its zone, its kind, its path for diagnostics, its text, and what it may
+/// include.
 pub type Parse =
-    dyn Fn(&Name, Kind, Arc<Path>, Arc<str>) -> (Content, Vec<Diagnostic>) + Send + Sync;
+    dyn Fn(&Name, Kind, Arc<Path>, Arc<str>, &Includes) -> (Content, Vec<Diagnostic>) + Send + Sync;
 
 /// The settings of a zone that has no zone.toml.
 pub type Defaults = dyn Fn(Name) -> ZoneSettings + Send + Sync;

@@ -20,6 +20,7 @@ use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::sources::files::kind::Kind;
+use crate::sources::files::master::Includes;
 use crate::sources::files::watch::{Options, ScanError, WatchHandle, load};
 use crate::sources::{Change, Content};
 
@@ -41,9 +42,9 @@ struct Rig {
 }
 
 fn options(zones_dir: &Path) -> Options {
-    let parse = |_: &Name, kind, path, text: Arc<str>| match kind {
+    let parse = |_: &Name, kind, path, text: Arc<str>, _: &Includes| match kind {
         Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
-        Kind::ZoneToml | Kind::Services => {
+        Kind::ZoneToml | Kind::Services | Kind::Master | Kind::Included => {
             (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
         }
     };
@@ -111,7 +112,9 @@ impl Rig {
                         }
                         Content::Gone => assert!(self.told.remove(&path).is_some()),
                         Content::Refused => (),
-                        Content::Zone(_) => panic!("the parser of these tests makes none"),
+                        Content::Records(_) | Content::Zone(_) => {
+                            panic!("the parser of these tests makes none")
+                        }
                     }
                 }
             }

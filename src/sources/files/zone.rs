@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use crate::model::time::Instant;
 use crate::sources::files::file::{File, Fingerprint, Identity, Said, Sighting};
 use crate::sources::files::kind::{FileKey, Kind};
+use crate::sources::files::master::{Includes, may_include};
 
 /// Why a folder is listed, from the weakest to the strongest: two reasons make the stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +103,33 @@ impl Zone {
             false
         });
         self.wake = self.files.values().filter_map(File::wake).min();
+    }
+
+    /// A master file says something else when what it includes does.
+    pub(crate) fn retell_includers(&mut self) {
+        if !self.news.keys().any(|key| key.kind == Kind::Included) {
+            return;
+        }
+        for (key, file) in self.files.iter().filter(|(key, _)| key.kind == Kind::Master) {
+            if let Some(Said::Text(text)) = &file.said
+                && may_include(text)
+            {
+                self.news.entry(key.clone()).or_insert_with(|| file.said.clone());
+            }
+        }
+    }
+
+    /// What its master files may include; a name that is no text cannot be written.
+    pub(crate) fn includes(&self) -> Includes {
+        let included = self.files.iter().filter(|(key, _)| key.kind == Kind::Included);
+        let told = included.filter_map(|(key, file)| {
+            let said = match file.said.as_ref()? {
+                Said::Text(text) => Ok(Arc::clone(text)),
+                Said::Unreadable(why) => Err(why.clone()),
+            };
+            Some((key.name.to_str()?.to_owned(), said))
+        });
+        told.collect()
     }
 
     /// Defaults must not be served while the folder holds a zone.toml that nobody has read.

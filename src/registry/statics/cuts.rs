@@ -1,0 +1,121 @@
+//! What a delegation or a DNAME leaves of the names at and below it.
+
+use std::collections::HashSet;
+
+use crate::model::dns::Rtype;
+use crate::model::name::Name;
+use crate::model::records;
+use crate::registry::statics::{Rrsets, Statics};
+
+const GLUE_ONLY: &str = "only glue, addresses of name servers, may stand there";
+
+/// The names that NS records of the zone lead to.
+pub(super) fn servers(statics: &Statics) -> HashSet<Name> {
+    let ns = statics.names.values().filter_map(|rrsets| rrsets.get(&Rtype::NS));
+    ns.flat_map(|ns| &ns.records).filter_map(|datum| records::target(&datum.rdata)).collect()
+}
+
+/// Whether `name` lies at or below a delegation, or below a DNAME.
+pub(super) fn is_occluded(name: &Name, apex: &Name, statics: &Statics) -> bool {
+    let is_cut = |name: &Name| name != apex && has(statics, name, Rtype::NS);
+    is_cut(name) || above(name, apex).any(|name| is_cut(&name) || has(statics, &name, Rtype::DNAME))
+}
+
+fn has(statics: &Statics, name: &Name, rtype: Rtype) -> bool {
+    statics.names.get(name).is_some_and(|rrsets| rrsets.contains_key(&rtype))
+}
+
+/// The names above `name` up to `apex`.
+fn above(name: &Name, apex: &Name) -> impl Iterator<Item = Name> {
+    let inside = name != apex;
+    let first = if inside { name.parent() } else { None };
+    std::iter::successors(first, move |name| if name == apex { None } else { name.parent() })
+}
+
+/// Takes out what delegations and DNAMEs hide, and tells of each.
+pub(super) fn enforce(apex: &Name, statics: &mut Statics) {
+    drop_dnames_at_cuts(apex, statics);
+    let servers = servers(statics);
+    let mut hidden = Vec::new();
+    for (name, rrsets) in &statics.names {
+        let cut =
+            above(name, apex).filter(|name| name != apex).find(|n| has(statics, n, Rtype::NS));
+        let dname = above(name, apex).find(|name| has(statics, name, Rtype::DNAME));
+        for &rtype in rrsets.keys() {
+            let is_address = matches!(rtype, Rtype::A | Rtype::AAAA);
+            let at_cut = name != apex && rrsets.contains_key(&Rtype::NS);
+            let stays = matches!(rtype, Rtype::NS | Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
+            let is_glue = is_address && servers.contains(name);
+            let (why, advice) = match (&cut, &dname) {
+                (Some(cut), _) if !is_glue => (format!("{cut} above it is delegated"), GLUE_ONLY),
+                (None, Some(dname)) => {
+                    (format!("{dname} above it is a DNAME"), "nothing can stand below a DNAME")
+                }
+                (None, None) if at_cut && !stays && !is_glue => {
+                    ("the name is delegated".to_owned(), GLUE_ONLY)
+                }
+                (Some(_), _) | (None, None) => continue,
+            };
+            hidden.push((
+                name.clone(),
+                rtype,
+                format!("{name} {rtype} is not served: {why}"),
+                advice,
+            ));
+        }
+    }
+    for (name, rtype, message, advice) in hidden {
+        drop_rrset(statics, &name, rtype, &message, advice);
+    }
+    warn_of_gaps(apex, statics);
+}
+
+fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics) {
+    let both = |(name, rrsets): (&Name, &Rrsets)| {
+        let cut = name != apex && rrsets.contains_key(&Rtype::NS);
+        (cut && rrsets.contains_key(&Rtype::DNAME)).then(|| name.clone())
+    };
+    let names: Vec<Name> = statics.names.iter().filter_map(both).collect();
+    for name in names {
+        let message = format!("{name} is delegated and can have no DNAME");
+        drop_rrset(statics, &name, Rtype::DNAME, &message, "take it out");
+    }
+}
+
+/// Takes an `RRset` out, with an error at each of its records.
+fn drop_rrset(statics: &mut Statics, name: &Name, rtype: Rtype, message: &str, advice: &str) {
+    let Some(rrsets) = statics.names.get_mut(name) else { return };
+    let Some(rrset) = rrsets.remove(&rtype) else { return };
+    if rrsets.is_empty() {
+        statics.names.remove(name);
+    }
+    let from = rrset.records.iter().filter_map(|datum| datum.from.as_ref());
+    statics.conflicts.extend(from.filter_map(|from| from.error(message, advice)));
+}
+
+/// What is served as it is, and will not work.
+fn warn_of_gaps(apex: &Name, statics: &mut Statics) {
+    let mut warnings = Vec::new();
+    for (name, rrsets) in statics.names.iter().filter(|(name, _)| *name != apex) {
+        let Some(ns) = rrsets.get(&Rtype::NS) else {
+            let ds = rrsets.get(&Rtype::DS).into_iter().flat_map(|ds| &ds.records);
+            let message = format!("{name} has a DS and is not delegated");
+            let advice = "a DS stands beside the NS of a delegation";
+            let from = ds.filter_map(|datum| datum.from.as_ref());
+            warnings.extend(from.filter_map(|from| from.warning(&message, advice)));
+            continue;
+        };
+        for datum in &ns.records {
+            let server = records::target(&datum.rdata).filter(|s| s.below(name).is_some());
+            let Some(server) = server else { continue };
+            if has(statics, &server, Rtype::A) || has(statics, &server, Rtype::AAAA) {
+                continue;
+            }
+            let message =
+                format!("the name server {server} lies in what it serves, without an address");
+            let from = datum.from.as_ref();
+            warnings.extend(from.and_then(|f| f.warning(message, "add its A or AAAA as glue")));
+        }
+    }
+    statics.conflicts.extend(warnings);
+}

@@ -1,0 +1,379 @@
+//! Master files (RFC 1035 section 5): `*.zone` → [`MasterFile`].
+//!
+//! Entries, owners, TTLs and directives are read here, so that one mistake hides no other and each
+//! is pointed at; the data of records is `domain`'s business. What records do to each other is
+//! decided when all files of a zone are merged.
+//!
+//! `$INCLUDE` takes the name of a file in the zone's own folder that ends in `.inc`: such files are
+//! watched like all others, and no name can lead out of the folder.
+
+mod fields;
+mod lexer;
+mod rdata;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::model::dns::Rtype;
+use crate::model::name::Name;
+use crate::model::records::{self, MasterFile, Part, Place, StaticRecord};
+use crate::syntax::report::Report;
+
+use lexer::{Entry, Lexer, Token};
+
+/// How a file must be called to be included.
+pub const INCLUDED: &str = ".inc";
+
+/// Nobody nests deeper, and a file that includes itself ends here.
+const MAX_DEPTH: usize = 8;
+
+/// The octets of all included files together, however often each is included.
+const MAX_INCLUDED: usize = 64 * 1024 * 1024;
+
+/// How many `$INCLUDE` one file can come to.
+const MAX_PARTS: usize = 1000;
+
+/// The files of the zone's folder that may be included: their texts, or why there is none.
+pub type Includes = BTreeMap<String, Result<Arc<str>, String>>;
+
+/// `None` when an error is among the diagnostics.
+pub fn parse(
+    apex: &Name,
+    path: Arc<Path>,
+    text: &Arc<str>,
+    includes: &Includes,
+) -> (Option<MasterFile>, Vec<Diagnostic>) {
+    let mut reader = Reader {
+        apex,
+        includes,
+        reports: Vec::new(),
+        records: Vec::new(),
+        room: MAX_INCLUDED,
+        ttl: Ttl::default(),
+        has_soa: false,
+    };
+    reader.file(path, text, apex.clone(), 0);
+    let Reader { reports, records, .. } = reader;
+    let part =
+        |report: &Report| Part { path: Arc::clone(&report.path), text: Arc::clone(&report.text) };
+    let parts = reports.iter().map(part).collect();
+    let (mut taken, mut diagnostics) = (true, Vec::new());
+    for report in reports {
+        let (value, complaints) = report.finish(Some(()));
+        taken &= value.is_some();
+        diagnostics.extend(complaints);
+    }
+    (taken.then_some(MasterFile { parts, records }), diagnostics)
+}
+
+/// Whether a text may hold an `$INCLUDE`.
+pub(crate) fn may_include(text: &str) -> bool {
+    text.as_bytes().windows(8).any(|word| word.eq_ignore_ascii_case(b"$INCLUDE"))
+}
+
+/// What a record without a TTL takes, from the strongest to the weakest (RFC 2308 section 4,
+/// RFC 1035 section 5.1, and the practice before RFC 2308).
+#[derive(Default)]
+struct Ttl {
+    directive: Option<u32>,
+    last: Option<u32>,
+    soa_minimum: Option<u32>,
+}
+
+impl Ttl {
+    fn left_out(&self) -> Option<u32> {
+        self.directive.or(self.last).or(self.soa_minimum)
+    }
+}
+
+struct Reader<'a> {
+    apex: &'a Name,
+    includes: &'a Includes,
+    /// One a part.
+    reports: Vec<Report>,
+    records: Vec<StaticRecord>,
+    room: usize,
+    ttl: Ttl,
+    has_soa: bool,
+}
+
+/// Where the reading of one text is.
+struct Cursor {
+    part: usize,
+    depth: usize,
+    origin: Name,
+    owner: Option<Name>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, path: Arc<Path>, text: &Arc<str>, origin: Name, depth: usize) {
+        let mut cursor = Cursor { part: self.reports.len(), depth, origin, owner: None };
+        self.reports.push(Report::new(path, Arc::clone(text)));
+        for entry in Lexer::new(text) {
+            self.entry(&entry, &mut cursor);
+        }
+    }
+
+    fn error(
+        &self,
+        cursor: &Cursor,
+        span: Range<usize>,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        if let Some(report) = self.reports.get(cursor.part) {
+            report.error(span, message, advice);
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, cursor: &mut Cursor) {
+        if let Some(mistake) = &entry.mistake {
+            self.error(cursor, mistake.span.clone(), mistake.message, mistake.advice);
+            // The owner still counts for the lines below.
+            if let Some(first) = entry.tokens.first().filter(|_| !entry.is_indented) {
+                cursor.owner =
+                    fields::name(first.text, &cursor.origin).ok().or(cursor.owner.take());
+            }
+            return;
+        }
+        let [first, rest @ ..] = entry.tokens.as_slice() else { return };
+        if entry.is_indented {
+            if cursor.owner.is_none() {
+                let message = "a line that begins with a blank is of the owner above, and there is \
+                               none";
+                self.error(
+                    cursor,
+                    first.span.clone(),
+                    message,
+                    "write the owner, or @ for the zone",
+                );
+                return;
+            }
+            self.record(first, &entry.tokens, cursor);
+        } else if first.text.starts_with('$') {
+            self.directive(first, rest, cursor);
+        } else {
+            match fields::name(first.text, &cursor.origin) {
+                Ok(owner) => cursor.owner = Some(owner),
+                Err(why) => {
+                    let message = format!("{} is no name", first.text);
+                    self.error(cursor, first.span.clone(), message, why);
+                    cursor.owner = None;
+                }
+            }
+            self.record(first, rest, cursor);
+        }
+    }
+
+    fn directive(&mut self, word: &Token<'_>, rest: &[Token<'_>], cursor: &mut Cursor) {
+        const DIRECTIVES: [&str; 3] = ["$ORIGIN", "$TTL", "$INCLUDE"];
+        let directive = word.text.to_ascii_uppercase();
+        match (directive.as_str(), rest) {
+            ("$ORIGIN", [name]) => {
+                if let Some(origin) = self.name(name, cursor) {
+                    cursor.origin = origin;
+                }
+            }
+            ("$TTL", [ttl]) => match fields::ttl(ttl.text) {
+                Some(Ok(ttl)) => self.ttl.directive = Some(ttl),
+                wrong => {
+                    let why = wrong.and_then(Result::err).unwrap_or("write seconds, or 1h");
+                    let message = format!("{} is no TTL", ttl.text);
+                    self.error(cursor, ttl.span.clone(), message, why);
+                }
+            },
+            ("$INCLUDE", [file]) => self.include(file, cursor.origin.clone(), cursor),
+            ("$INCLUDE", [file, origin]) => {
+                if let Some(origin) = self.name(origin, cursor) {
+                    self.include(file, origin, cursor);
+                }
+            }
+            ("$ORIGIN" | "$TTL" | "$INCLUDE", [] | [_, ..]) => {
+                let form = match directive.as_str() {
+                    "$ORIGIN" => "it takes one name",
+                    "$TTL" => "it takes one TTL",
+                    _ => "it takes a file, and an origin if you like",
+                };
+                let place = rest.last().unwrap_or(word).span.clone();
+                self.error(cursor, place, format!("{directive} is not complete here"), form);
+            }
+            (other, _) => {
+                let advice = match nearest(other, DIRECTIVES) {
+                    Some(word) => format!("did you mean {word}?"),
+                    None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
+                };
+                let message = format!("unknown directive {}", word.text);
+                self.error(cursor, word.span.clone(), message, advice);
+            }
+        }
+    }
+
+    fn name(&self, token: &Token<'_>, cursor: &Cursor) -> Option<Name> {
+        match fields::name(token.text, &cursor.origin) {
+            Ok(name) => Some(name),
+            Err(why) => {
+                let message = format!("{} is no name", token.text);
+                self.error(cursor, token.span.clone(), message, why);
+                None
+            }
+        }
+    }
+
+    fn include(&mut self, file: &Token<'_>, origin: Name, cursor: &Cursor) {
+        let name = file.text.trim_matches('"');
+        let wrong = |message: String, advice: &str| {
+            self.error(cursor, file.span.clone(), message, advice);
+        };
+        if name.contains('/') || name.starts_with('.') {
+            let advice = "included files lie in the zone's own folder";
+            return wrong(format!("{name} leads out of the zone's folder"), advice);
+        }
+        if !name.ends_with(INCLUDED) {
+            let message = format!("{name} cannot be included");
+            return wrong(message, "call it NAME.inc: files with that ending are watched");
+        }
+        let text = match self.includes.get(name) {
+            Some(Ok(text)) => Arc::clone(text),
+            Some(Err(why)) => return wrong(format!("{name} cannot be included"), why),
+            None => {
+                let message = format!("there is no {name} to include");
+                return wrong(message, "it is looked for in the zone's own folder");
+            }
+        };
+        let room = self.room.checked_sub(text.len());
+        let (Some(room), true) = (room, cursor.depth < MAX_DEPTH) else {
+            let message = format!("{name} is included too deep or too often");
+            return wrong(message, "at most 8 deep, and 64 MiB in all");
+        };
+        if self.reports.len() >= MAX_PARTS {
+            return wrong(format!("{name} is one include too many"), "at most 1000 in all");
+        }
+        self.room = room;
+        let Some(path) = self.reports.first().map(|report| report.path.with_file_name(name)) else {
+            return;
+        };
+        self.file(path.into(), &text, origin, cursor.depth + 1);
+    }
+
+    /// One record of `cursor.owner`, which `at` stands for; `tokens` are what follows the owner.
+    fn record(&mut self, at: &Token<'_>, tokens: &[Token<'_>], cursor: &Cursor) {
+        let Some((ttl, tokens)) = self.ttl_and_class(tokens, cursor) else { return };
+        let Some(rtype) = self.rtype(at, tokens, cursor) else { return };
+        let data = match rdata::read(rtype, tokens, &cursor.origin) {
+            Ok(data) => data,
+            Err(wrong) => return self.error(cursor, wrong.span, wrong.message, wrong.advice),
+        };
+        let Some(owner) = cursor.owner.clone() else { return };
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
+        if rtype == Rtype::SOA && ttl.is_none() && self.ttl.soa_minimum.is_none() {
+            self.ttl.soa_minimum = records::soa(&data).map(|soa| soa.minimum);
+        }
+        self.ttl.last = ttl.or(self.ttl.last);
+        if !self.stands_well(&owner, rtype, (at, first), cursor) {
+            return;
+        }
+        let Some(ttl) = ttl.or_else(|| self.ttl.left_out()) else {
+            let advice = "write $TTL 1h at the top of the file";
+            return self.error(cursor, first.span.clone(), "this record has no TTL", advice);
+        };
+        let place = Place { part: cursor.part, span: first.span.start..last.span.end };
+        self.records.push(StaticRecord { owner, rtype, ttl, rdata: data.into(), place });
+    }
+
+    /// The TTL, if it is said, and what follows it and the class; both may come in either order.
+    fn ttl_and_class<'t, 'x>(
+        &self,
+        tokens: &'x [Token<'t>],
+        cursor: &Cursor,
+    ) -> Option<(Option<u32>, &'x [Token<'t>])> {
+        let (mut rest, mut ttl, mut has_class) = (tokens, None, false);
+        while let [token, after @ ..] = rest {
+            if let Some(read) = fields::ttl(token.text).filter(|_| ttl.is_none()) {
+                match read {
+                    Ok(read) => ttl = Some(read),
+                    Err(why) => {
+                        let message = format!("{} is no TTL", token.text);
+                        self.error(cursor, token.span.clone(), message, why);
+                        return None;
+                    }
+                }
+            } else if let Some(served) = fields::class(token.text).filter(|_| !has_class) {
+                if !served {
+                    let message = format!("class {} is not served", token.text);
+                    self.error(cursor, token.span.clone(), message, "write IN, or nothing");
+                    return None;
+                }
+                has_class = true;
+            } else {
+                break;
+            }
+            rest = after;
+        }
+        Some((ttl, rest))
+    }
+
+    fn rtype(&self, at: &Token<'_>, tokens: &[Token<'_>], cursor: &Cursor) -> Option<Rtype> {
+        let Some(first) = tokens.first() else {
+            let advice = "a record is: OWNER TTL TYPE DATA";
+            self.error(cursor, at.span.clone(), "this record has no type", advice);
+            return None;
+        };
+        let Some(rtype) = rdata::rtype(first.text) else {
+            let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
+            let advice = match nearest(first.text, known) {
+                Some(word) => format!("did you mean {word}?"),
+                None => "a type is a mnemonic, or TYPE and a number".to_owned(),
+            };
+            let message = format!("unknown type {}", first.text);
+            self.error(cursor, first.span.clone(), message, advice);
+            return None;
+        };
+        // RFC 6895 section 3.1: types that only questions and messages have.
+        if matches!(rtype.0, 0 | 41 | 128..=255) {
+            let message = format!("{rtype} is no type of a record in a zone");
+            self.error(cursor, first.span.clone(), message, "take it out");
+            return None;
+        }
+        Some(rtype)
+    }
+
+    /// Whether a record of this type may have this owner, whatever else there is.
+    fn stands_well(
+        &mut self,
+        owner: &Name,
+        rtype: Rtype,
+        (at, first): (&Token<'_>, &Token<'_>),
+        cursor: &Cursor,
+    ) -> bool {
+        let apex = self.apex;
+        if owner.below(apex).is_none() {
+            let message = format!("{owner} lies outside the zone {apex}");
+            let advice = "a name that ends in a dot is not completed";
+            self.error(cursor, at.span.clone(), message, advice);
+            return false;
+        }
+        let is_wildcard = owner.labels().next() == Some(b"*");
+        let wrong = match rtype {
+            Rtype::SOA if owner != apex => Some(("a SOA below the zone's apex", "its owner is @")),
+            Rtype::SOA if self.has_soa => Some(("a second SOA", "a zone has one")),
+            Rtype::DS if owner == apex => {
+                Some(("a DS at the zone's own apex", "it belongs to the zone above"))
+            }
+            // RFC 4592 sections 4.2 and 4.4: nobody agrees on what they would mean.
+            Rtype::NS | Rtype::DNAME | Rtype::DS if is_wildcard => {
+                Some(("a wildcard cannot be delegated or redirected", "name what is"))
+            }
+            _ => None,
+        };
+        self.has_soa |= rtype == Rtype::SOA;
+        if let Some((message, advice)) = wrong {
+            self.error(cursor, first.span.clone(), message, advice);
+        }
+        wrong.is_none()
+    }
+}
