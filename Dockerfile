@@ -1,0 +1,52 @@
+# An image of one static binary, its configuration and the trust anchors for checks over TLS.
+#
+#   docker build -t livezone .
+#   docker run -d --name livezone -p 53:53/udp -p 53:53/tcp -v "$PWD/zones:/zones:ro" livezone
+#
+# A builder without a registry names images of its own: --build-arg BUILD_IMAGE=…, with cargo, a C
+# compiler for musl and Rust's musl target. deploy/README.md has the rest.
+
+ARG BUILD_IMAGE=rust:1-bookworm
+ARG RUN_IMAGE=scratch
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /src
+# ring is partly C and assembly. What is there already is not fetched.
+RUN if ! command -v musl-gcc >/dev/null; then \
+        apt-get update \
+        && apt-get install -y --no-install-recommends ca-certificates musl-tools \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi; \
+    if command -v rustup >/dev/null; then rustup target add "$(uname -m)-unknown-linux-musl"; fi
+
+# The dependencies, in a layer that only Cargo.lock can spoil.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' >src/main.rs \
+    && cargo build --locked --release --target "$(uname -m)-unknown-linux-musl" \
+    && rm -r src
+
+# COPY keeps the files' old times, which cargo would take for "built already".
+COPY src src
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --locked --release --target "$(uname -m)-unknown-linux-musl" \
+    && mkdir -p /out/zones /out/state \
+    && install -s "target/$(uname -m)-unknown-linux-musl/release/livezone" /out/livezone
+
+FROM ${RUN_IMAGE}
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY deploy/container/livezone.toml /etc/livezone/livezone.toml
+COPY --from=build /out/zones /zones
+COPY --from=build --chown=65532:65532 /out/state /state
+COPY --from=build /out/livezone /livezone
+ENV LIVEZONE_CONFIG=/etc/livezone/livezone.toml
+# A number, so that Kubernetes can see that it is not root. Port 53 needs no capability: Docker sets
+# net.ipv4.ip_unprivileged_port_start to 0 in a container's network; elsewhere do the same, or listen
+# on a higher port.
+USER 65532:65532
+VOLUME ["/zones", "/state"]
+# 8500 is the whole API, on the container's loopback unless told otherwise; 8501 health and metrics.
+EXPOSE 53/udp 53/tcp 8500/tcp 8501/tcp
+# Exit 0 when the running server tells what it serves. Nothing else is in here that could ask.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/livezone", "status"]
+ENTRYPOINT ["/livezone"]
+CMD ["serve"]
