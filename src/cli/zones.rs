@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::config::zone_toml;
 use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::sources::files::kind::Kind;
-use crate::sources::files::parse::parse;
+use crate::sources::files::parse::{Host, parse};
 use crate::sources::{Change, Content, FileChange};
 
 /// What the folders hold, and what is wrong with the folders themselves.
@@ -21,12 +20,12 @@ pub(super) struct Read {
 }
 
 /// Every folder of `zones_dir`, a zone each.
-pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
+pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
     let mut read = Read::default();
     match entries(zones_dir) {
         Ok(entries) => {
             for folder in entries.iter().filter(|path| path.is_dir()) {
-                read.zone(folder, ns_addresses);
+                read.zone(folder, host);
             }
         }
         Err(error) => {
@@ -39,9 +38,9 @@ pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
 }
 
 /// One folder, a zone by its name.
-pub(super) fn read_one(folder: &Path, ns_addresses: &[IpAddr]) -> Read {
+pub(super) fn read_one(folder: &Path, host: &Host) -> Read {
     let mut read = Read::default();
-    read.zone(folder, ns_addresses);
+    read.zone(folder, host);
     read
 }
 
@@ -51,7 +50,7 @@ impl Read {
         self.diagnostics.extend(other.diagnostics);
     }
 
-    fn zone(&mut self, folder: &Path, ns_addresses: &[IpAddr]) {
+    fn zone(&mut self, folder: &Path, host: &Host) {
         let name = folder_name(folder);
         let apex = match Name::parse(&name) {
             Ok(apex) => apex,
@@ -69,10 +68,10 @@ impl Read {
                 return;
             }
         };
-        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
+        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &host.ns_addresses)));
         for file in files.iter().filter(|path| path.is_file()) {
             let Some(kind) = kind_of(file) else { continue };
-            self.changes.push(Change::File(read_file(&apex, kind, file, ns_addresses)));
+            self.changes.push(Change::File(read_file(&apex, kind, file, host)));
         }
     }
 }
@@ -105,10 +104,10 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read_file(apex: &Name, kind: Kind, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {
+fn read_file(apex: &Name, kind: Kind, file: &Path, host: &Host) -> FileChange {
     let path: Arc<Path> = Arc::from(file);
     let (content, diagnostics) = match fs::read_to_string(file) {
-        Ok(text) => parse(kind, apex, (Arc::clone(&path), text.into()), ns_addresses),
+        Ok(text) => parse(kind, apex, (Arc::clone(&path), text.into()), host),
         Err(error) => {
             let diagnostic = Diagnostic::of_file(&path, format!("cannot be read: {error}"));
             (Content::Refused, vec![diagnostic])

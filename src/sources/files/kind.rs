@@ -10,10 +10,13 @@ pub enum Kind {
     ZoneToml,
     /// Registrations.
     Services,
+    /// Consul's service definitions.
+    Consul,
 }
 
 /// The endings that are read; everything else in a zone's folder is left alone.
-const ENDINGS: &[(&str, Kind)] = &[(".toml", Kind::Services)];
+const ENDINGS: &[(&str, Kind)] =
+    &[(".toml", Kind::Services), (".json", Kind::Consul), (".hcl", Kind::Consul)];
 
 impl Kind {
     /// `None` for a file that is none of ours.
@@ -58,6 +61,8 @@ mod tests {
         }
         assert_eq!(Kind::of(OsStr::new("zone.toml")), Some(Kind::ZoneToml));
         assert_eq!(Kind::of(OsStr::new("web.toml")), Some(Kind::Services));
+        assert_eq!(Kind::of(OsStr::new("web.json")), Some(Kind::Consul));
+        assert_eq!(Kind::of(OsStr::new("web.hcl")), Some(Kind::Consul));
     }
 
     #[test]

@@ -43,7 +43,7 @@ struct Rig {
 fn options(zones_dir: &Path) -> Options {
     let parse = |_: &Name, kind, path, text: Arc<str>| match kind {
         Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
-        Kind::ZoneToml | Kind::Services => {
+        Kind::ZoneToml | Kind::Services | Kind::Consul => {
             (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
         }
     };
