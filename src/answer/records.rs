@@ -90,13 +90,14 @@ fn addresses_of(view: &ServiceView, place: usize) -> impl Iterator<Item = IpAddr
     targets.iter().filter(move |t| !any || view.is_eligible(t)).map(|t| t.address)
 }
 
-/// Whether a tag of the same text takes the instance's name.
+/// Whether the instance has no name of its own: a tag of the same text takes it, or DNS cannot
+/// carry its id.
 fn is_hidden(view: &ServiceView, instance: &Instance) -> bool {
-    view.tags.contains_key(instance.id.as_str())
+    instance.id.name().is_none_or(|id| view.tags.contains_key(id.as_str()))
 }
 
 /// The SRV record of an instance that has a port. Its target is the instance's name, or the
-/// `addr` name of its first address where a tag hides that.
+/// `addr` name of its first address where it has none.
 fn srv<'s>(zone: &Zone, view: &ServiceView, place: usize) -> Option<Rdata<'s>> {
     let instance = view.service.instances.get(place)?;
     let apex = &zone.facts.apex;

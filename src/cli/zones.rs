@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
-use crate::sources::files::parse::{Context, parse};
+use crate::sources::files::parse::{Context, Host, parse};
 use crate::sources::{Change, Content, FileChange};
 
 /// What the folders hold, and what is wrong with the folders themselves.
@@ -22,12 +21,12 @@ pub(super) struct Read {
 }
 
 /// Every folder of `zones_dir`, a zone each.
-pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
+pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
     let mut read = Read::default();
     match entries(zones_dir) {
         Ok(entries) => {
             for folder in entries.iter().filter(|path| path.is_dir()) {
-                read.zone(folder, ns_addresses);
+                read.zone(folder, host);
             }
         }
         Err(error) => {
@@ -40,9 +39,9 @@ pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
 }
 
 /// One folder, a zone by its name.
-pub(super) fn read_one(folder: &Path, ns_addresses: &[IpAddr]) -> Read {
+pub(super) fn read_one(folder: &Path, host: &Host) -> Read {
     let mut read = Read::default();
-    read.zone(folder, ns_addresses);
+    read.zone(folder, host);
     read
 }
 
@@ -52,7 +51,7 @@ impl Read {
         self.diagnostics.extend(other.diagnostics);
     }
 
-    fn zone(&mut self, folder: &Path, ns_addresses: &[IpAddr]) {
+    fn zone(&mut self, folder: &Path, host: &Host) {
         let name = folder_name(folder);
         let apex = match Name::parse(&name) {
             Ok(apex) => apex,
@@ -70,9 +69,9 @@ impl Read {
                 return;
             }
         };
-        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
+        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &host.ns_addresses)));
         let includes = includes(&files);
-        let context = Context { apex: &apex, ns_addresses, includes: &includes };
+        let context = Context { apex: &apex, host, includes: &includes };
         for file in files.iter().filter(|path| path.is_file()) {
             match kind_of(file) {
                 None | Some(Kind::Included) => {}

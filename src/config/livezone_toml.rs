@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Access, Config, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel, address,
-    policy,
+    Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel,
+    address, policy,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::Policy;
@@ -41,6 +41,7 @@ fn config(mut reader: Reader<'_>) -> Config {
         health: reader
             .table("health", "[health]")
             .map_or(default.health.clone(), |r| health(r, default.health)),
+        consul: reader.table("consul", "[consul]").map_or(default.consul, consul),
         log: reader.table("log", "[log]").map_or(default.log, |r| log(r, default.log)),
     };
     reader.finish();
@@ -164,6 +165,13 @@ fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
     sources
 }
 
+fn consul(mut reader: Reader<'_>) -> Consul {
+    let written = reader.string("node_address").filter(|text| !text.value.is_empty());
+    let node_address = written.and_then(|text| address::host(reader.report, &text));
+    reader.finish();
+    Consul { node_address }
+}
+
 fn log(mut reader: Reader<'_>, default: Log) -> Log {
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let levels =
@@ -190,7 +198,10 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_defaults() {
         assert_eq!(good(""), Config::default());
-        assert_eq!(good("[dns]\n[http]\n[health]\n[log]\n"), Config::default());
+        assert_eq!(
+            good("[dns]\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"),
+            Config::default()
+        );
     }
 
     #[test]
@@ -219,6 +230,8 @@ immediate_status = [503]
 first_round = "2s"
 max_in_flight = 64
 source = ["192.0.2.1", "2001:db8::1"]
+[consul]
+node_address = "192.0.2.7"
 [log]
 format = "json"
 level = "debug"
@@ -235,6 +248,7 @@ level = "debug"
         assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));
         assert_eq!(policy.immediate_status, [503]);
         assert_eq!(config.health.source.len(), 2);
+        assert_eq!(config.consul.node_address, Some("192.0.2.7".parse().unwrap()));
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
     }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub http: Http,
     /// `[health]`
     pub health: Health,
+    /// `[consul]`
+    pub consul: Consul,
     /// `[log]`
     pub log: Log,
 }
@@ -87,6 +89,13 @@ pub struct Health {
     pub max_in_flight: usize,
     /// Addresses to check from, at most one a family.
     pub source: Vec<IpAddr>,
+}
+
+/// `[consul]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consul {
+    /// The address of definitions that name none; `None` is this host's on its default route.
+    pub node_address: Option<IpAddr>,
 }
 
 /// `[log]`
@@ -157,6 +166,7 @@ impl Default for Config {
                 max_in_flight: 4096,
                 source: Vec::new(),
             },
+            consul: Consul::default(),
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
         }
     }

@@ -18,7 +18,7 @@ use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
 use crate::model::records::MasterFile;
-use crate::model::service::{Instance, Service, ServiceKey};
+use crate::model::service::{Instance, InstanceId, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
 use crate::registry::statics::contest::contest;
@@ -367,13 +367,13 @@ fn newcomer(instance: &Instance) -> Standing {
 /// What a service's new state may take over.
 #[derive(Default)]
 struct Predecessor {
-    instances: HashMap<Label, InstanceState>,
-    targets: HashMap<(Label, IpAddr), TargetState>,
+    instances: HashMap<InstanceId, InstanceState>,
+    targets: HashMap<(InstanceId, IpAddr), TargetState>,
 }
 
 impl Predecessor {
     fn new(state: ServiceState) -> Self {
-        let ids: Vec<Label> = state.service.instances.iter().map(|i| i.id.clone()).collect();
+        let ids: Vec<InstanceId> = state.service.instances.iter().map(|i| i.id.clone()).collect();
         let targets = state.targets.into_iter().filter_map(|target| {
             Some(((ids.get(target.instance)?.clone(), target.address), target))
         });

@@ -9,8 +9,8 @@ use crate::engine::world::{Settings, World};
 use crate::health::scheduler::CheckId;
 use crate::model::check::Probe;
 use crate::model::health::{Condition, Outcome};
-use crate::model::name::{Label, Name};
-use crate::model::service::ServiceKey;
+use crate::model::name::Name;
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
@@ -65,7 +65,7 @@ pub struct Transition {
     /// Its service.
     pub service: ServiceKey,
     /// Its id.
-    pub instance: Label,
+    pub instance: InstanceId,
     /// The state before.
     pub from: Condition,
     /// The state now.

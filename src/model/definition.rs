@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::check::Kind;
 use crate::model::health::Verdict;
 use crate::model::name::Label;
-use crate::model::service::{Tag, Weights};
+use crate::model::service::{InstanceId, Tag, Weights};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
 /// All that one file registers.
@@ -72,7 +72,7 @@ pub struct ServiceDefinition {
 pub struct InstanceDefinition {
     /// Given or derived (`<service>-<address with dashes>[-<port>]`), placed at the key or at the
     /// instance.
-    pub id: Placed<Label>,
+    pub id: Placed<InstanceId>,
     /// At least one, each once.
     pub addresses: Vec<IpAddr>,
     /// Its own, else the service's.

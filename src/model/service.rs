@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,34 +30,123 @@ impl fmt::Display for ServiceKey {
     }
 }
 
-/// A tag: one or more labels joined by dots, folded.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag(Arc<str>);
+/// What a question may name in front of a service; see the table of names.
+const MOST_TAG_LABELS: usize = 4;
+
+/// Why a text is no tag that a question can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// One of its labels.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// More dots than a question has room for.
+    #[error("a tag has at most {MOST_TAG_LABELS} labels")]
+    Labels,
+}
+
+/// A tag. What DNS can carry is one or more labels joined by dots, folded, and stands in front of
+/// the service's name; any other text is kept as it is, and no question ever matches it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag {
+    text: Arc<str>,
+    /// Follows from the text: it tells no two tags of one text apart.
+    is_name: bool,
+}
 
 impl Tag {
-    /// Checks each label and folds the text.
-    pub fn parse(text: &str) -> Result<Self, LabelError> {
+    /// A tag that has a name in DNS: checks each label and folds the text.
+    pub fn parse(text: &str) -> Result<Self, TagError> {
         for label in text.split('.') {
             Label::parse(label)?;
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        if text.split('.').count() > MOST_TAG_LABELS {
+            return Err(TagError::Labels);
+        }
+        Ok(Self { text: text.to_ascii_lowercase().into(), is_name: true })
     }
 
-    /// The folded text.
+    /// Any text, for registrations that are not made for DNS alone.
+    pub fn keep(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|_| Self { text: text.into(), is_name: false })
+    }
+
+    /// The text; folded when it is a name.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether a question can name it.
+    pub fn is_name(&self) -> bool {
+        self.is_name
     }
 }
 
 impl std::borrow::Borrow<str> for Tag {
     fn borrow(&self) -> &str {
-        &self.0
+        &self.text
+    }
+}
+
+/// Of the text alone, as a table that is asked with a text needs it.
+impl Hash for Tag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+/// What an instance is called within its service. A label, folded, is a name in DNS too; any other
+/// text is kept as it is and has no name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstanceId {
+    /// Stands in front of the service's name.
+    Name(Label),
+    /// No question ever matches it.
+    Text(Arc<str>),
+}
+
+impl InstanceId {
+    /// An id that has a name in DNS.
+    pub fn parse(text: &str) -> Result<Self, LabelError> {
+        Label::parse(text).map(Self::Name)
+    }
+
+    /// Any text, for registrations that are not made for DNS alone.
+    pub fn keep(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|_| Self::Text(text.into()))
+    }
+
+    /// The text; folded when it is a name.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Name(label) => label.as_str(),
+            Self::Text(text) => text,
+        }
+    }
+
+    /// Its label in DNS, if it has one.
+    pub fn name(&self) -> Option<&Label> {
+        match self {
+            Self::Name(label) => Some(label),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -107,8 +197,8 @@ impl Service {
 /// An instance of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
-    /// Unique within the service; a name in DNS.
-    pub id: Label,
+    /// Unique within the service.
+    pub id: InstanceId,
     /// Where it is reached; at least one, each once.
     pub addresses: Vec<IpAddr>,
     /// Where it listens; without one it has no SRV record.
@@ -182,6 +272,17 @@ mod tests {
         let slow = Policy { fast_interval: Duration::from_secs(2), ..Policy::default() };
         assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow].into_iter()), 5);
         assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow, &Policy::default()].into_iter()), 1);
+    }
+
+    #[test]
+    fn a_tag_or_id_that_dns_cannot_carry_keeps_its_text_and_has_no_name() {
+        let tag = Tag::keep("traefik.http.routers.Web.rule=Host(`a.example`)");
+        assert!(!tag.is_name() && tag.as_str().contains("Web.rule"));
+        assert!(!Tag::keep("a.b.c.d.e").is_name() && !Tag::keep("_x").is_name());
+        assert!(Tag::keep("V1.Web").is_name() && Tag::keep("V1.Web").as_str() == "v1.web");
+        let id = InstanceId::keep("_nomad-task-5f3-Web-http");
+        assert_eq!((id.name(), id.as_str()), (None, "_nomad-task-5f3-Web-http"));
+        assert_eq!(InstanceId::keep("Web-1"), InstanceId::parse("web-1").unwrap());
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::model::check::{Check, Policy};
 use crate::model::definition::{
     CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
 };
-use crate::model::name::Label;
-use crate::model::service::{Instance, Service, ServiceKey, Tag, settled_ttl, ttl_seconds};
+use crate::model::service::{
+    Instance, InstanceId, Service, ServiceKey, Tag, settled_ttl, ttl_seconds,
+};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 
 /// One file's definition of the service that is merged.
@@ -161,7 +162,7 @@ fn instances(
     shared: &Shared<'_>,
     conflicts: &mut Vec<Diagnostic>,
 ) -> Vec<Instance> {
-    let mut owners: HashMap<&Label, &Document> = HashMap::new();
+    let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
     let mut instances = Vec::new();
     for Contribution { document, definition } in contributions {
         for instance in &definition.instances {
@@ -256,7 +257,7 @@ fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
 mod tests {
     use super::*;
     use crate::model::check::{Kind, TcpCheck};
-    use crate::model::name::Name;
+    use crate::model::name::{Label, Name};
     use crate::model::service::Weights;
 
     fn key() -> ServiceKey {
@@ -268,7 +269,7 @@ mod tests {
 
     fn instance(id: &str, at: usize) -> InstanceDefinition {
         InstanceDefinition {
-            id: Placed::new(Label::parse(id).unwrap(), at..at + 1),
+            id: Placed::new(InstanceId::parse(id).unwrap(), at..at + 1),
             addresses: vec!["10.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()],
             port: None,
             tags: Vec::new(),

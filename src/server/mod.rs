@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::{Config, default_ns_addresses, zone_toml};
+use crate::config::{Config, zone_toml};
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
@@ -27,7 +27,7 @@ use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
 use crate::snapshot::Snapshot;
-use crate::sources::files::parse::{self, parse};
+use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::SerialFile;
@@ -270,15 +270,14 @@ fn settings(config: &Config) -> Settings {
 }
 
 fn file_options(config: &Config) -> watch::Options {
-    let servers: Arc<[_]> = default_ns_addresses(&config.dns.listen).into();
-    let for_defaults = Arc::clone(&servers);
+    let host = Arc::new(Host::new(config));
+    let for_defaults = Arc::clone(&host);
     watch::Options {
         zones_dir: config.zones_dir.clone(),
         parse: Arc::new(move |apex, kind, path, text, includes| {
-            let context = parse::Context { apex, ns_addresses: &servers, includes };
-            parse(kind, (path, text), context)
+            parse(kind, (path, text), parse::Context { apex, host: &host, includes })
         }),
-        defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults)),
+        defaults: Arc::new(move |apex| zone_toml::defaults(&apex, &for_defaults.ns_addresses)),
     }
 }
 

@@ -42,12 +42,14 @@ fn keep_fixed(old: &Config, new: Config) -> Config {
     keep("dns.listen", config.dns.listen != old.dns.listen);
     keep("dns.workers", config.dns.workers != old.dns.workers);
     keep("http", config.http != old.http);
+    keep("consul", config.consul != old.consul);
     keep("log.format", config.log.format != old.log.format);
     config.state_dir.clone_from(&old.state_dir);
     config.zones_dir.clone_from(&old.zones_dir);
     config.dns.listen.clone_from(&old.dns.listen);
     config.dns.workers = old.dns.workers;
     config.http = old.http;
+    config.consul = old.consul;
     config.log.format = old.log.format;
     config
 }

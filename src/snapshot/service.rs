@@ -84,7 +84,7 @@ pub struct ServiceView {
     pub tags: HashMap<Tag, Selection>,
     /// Names above dotted tags, as their labels joined by dots.
     pub above_tags: HashSet<Box<str>>,
-    /// Places of the instances, sorted by id.
+    /// Places of the instances that have a name, sorted by it.
     by_id: Box<[usize]>,
 }
 
@@ -105,13 +105,17 @@ pub struct Selection {
 
 /// Freezes a service with its targets' standings.
 pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> ServiceView {
-    let carried: BTreeSet<&Tag> = service.instances.iter().flat_map(|i| &i.tags).collect();
+    let carried = service.instances.iter().flat_map(|i| &i.tags);
+    // The others no question can name.
+    let carried: BTreeSet<&Tag> = carried.filter(|tag| tag.is_name()).collect();
     let above_tags = carried.iter().flat_map(|tag| names_above(tag.as_str())).collect();
     let tags = carried
         .iter()
         .map(|&tag| (tag.clone(), select(&service, &targets, |i| i.tags.contains(tag))))
         .collect();
-    let mut by_id: Vec<usize> = (0..service.instances.len()).collect();
+    let has_name =
+        |place: &usize| service.instances.get(*place).is_some_and(|i| i.id.name().is_some());
+    let mut by_id: Vec<usize> = (0..service.instances.len()).filter(has_name).collect();
     by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
     ServiceView {
         all: select(&service, &targets, |_| true),

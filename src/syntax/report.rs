@@ -21,7 +21,7 @@ pub struct Report {
     diagnostics: RefCell<Vec<Diagnostic>>,
     /// Whether an error was found, shown or not.
     refused: Cell<bool>,
-    /// Where lines begin and end that are no TOML at all.
+    /// Where lines begin and end that are no syntax at all.
     broken: RefCell<Vec<Range<usize>>>,
 }
 
@@ -43,6 +43,19 @@ impl Report {
             return;
         }
         self.push(Diagnostic::error(&self.path, &self.text, span, message).with_label(label));
+    }
+
+    /// An error that refuses what stands at `span`, and not the file.
+    pub fn refusal(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) {
+        if !self.may_be_misread(&span) {
+            let error = Diagnostic::error(&self.path, &self.text, span, message);
+            self.keep(error.with_label(label));
+        }
     }
 
     /// A warning at `span`, with what to write instead.
@@ -94,6 +107,10 @@ impl Report {
         if diagnostic.severity == Severity::Error {
             self.refused.set(true);
         }
+        self.keep(diagnostic);
+    }
+
+    fn keep(&self, diagnostic: Diagnostic) {
         if self.diagnostics.borrow().len() < MOST {
             self.diagnostics.borrow_mut().push(diagnostic);
         }

@@ -35,6 +35,15 @@ pub enum Value {
     Other(&'static str),
 }
 
+/// The value that says that there is none.
+pub const NULL: Value = Value::Other("null");
+
+/// A text without the byte order mark that it may begin with, and the octets of the mark.
+pub fn without_mark(text: &str) -> (&str, usize) {
+    let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    (rest, text.len() - rest.len())
+}
+
 impl Value {
     /// Its kind, in words that follow "not".
     pub fn kind(&self) -> &'static str {

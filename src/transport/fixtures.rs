@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::model::dns::Rtype;
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
-use crate::model::service::{Instance, Service, ServiceKey, Weights};
+use crate::model::service::{Instance, InstanceId, Service, ServiceKey, Weights};
 use crate::model::time::Now;
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::snapshot::service::{Fitness, Standing, Target, build};
@@ -48,7 +48,7 @@ fn snapshot() -> Snapshot {
 
 fn service(key: ServiceKey) -> Service {
     let instance = Instance {
-        id: Label::parse("one").unwrap(),
+        id: InstanceId::parse("one").unwrap(),
         addresses: vec!["10.0.0.1".parse().unwrap()],
         port: None,
         tags: Vec::new(),

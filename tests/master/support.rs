@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name as TheirName, Record, RecordType};
-use livezone::config::{livezone_toml, zone_toml};
+use livezone::config::{Config, zone_toml};
 use livezone::diagnostic::Diagnostic;
 use livezone::engine::turn::{Event, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
 use livezone::model::time::Now;
-use livezone::snapshot::{Rules, Snapshot};
-use livezone::sources::Content;
-use livezone::sources::files::kind::Kind;
+use livezone::snapshot::Snapshot;
+use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::files::watch::{Options, load};
-use livezone::sources::files::{master, native};
 use livezone::transport::respond::{Received, Worker, respond};
 
 pub(crate) struct Server {
@@ -32,35 +30,17 @@ impl Server {
     pub(crate) fn load(zones_dir: &Path) -> Self {
         let options = Options {
             zones_dir: zones_dir.to_owned(),
-            parse: Arc::new(|apex, kind, path, text, includes| match kind {
-                Kind::ZoneToml => {
-                    let (zone, said) = zone_toml::parse(path, text, apex, &[]);
-                    (zone.map_or(Content::Refused, Content::Zone), said)
-                }
-                Kind::Services => {
-                    let (document, said) = native::parse(path, text);
-                    let content = document.map(|document| Content::Services(Arc::new(document)));
-                    (content.unwrap_or(Content::Refused), said)
-                }
-                Kind::Master => {
-                    let (file, said) = master::parse(apex, path, &text, includes);
-                    let content = file.map(|file| Content::Records(Arc::new(file)));
-                    (content.unwrap_or(Content::Refused), said)
-                }
-                Kind::Included => (Content::Gone, Vec::new()),
+            parse: Arc::new(|apex, kind, path, text, includes| {
+                let host = Host { ns_addresses: Vec::new(), node: None };
+                parse(kind, (path, text), Context { apex, host: &host, includes })
             }),
             defaults: Arc::new(|apex| zone_toml::defaults(&apex, &[])),
         };
         let now = Now::default();
         let (_, changes) = load(options, now).unwrap();
-        let (config, _) = livezone_toml::parse(Path::new("livezone.toml").into(), "".into());
-        let settings = Settings {
-            policy: config.unwrap().health.policy,
-            first_round: Duration::ZERO,
-            max_in_flight: 1,
-            source: Vec::new(),
-            rules: Rules { udp_max_size: 1232, ..Rules::default() },
-        };
+        let mut config = Config::default();
+        config.health.first_round = Duration::ZERO;
+        let settings = Settings::of(&config);
         let effects = turn(&mut World::new(settings, 1, 1), Event::Loaded(changes), now);
         Self {
             snapshot: effects.snapshot.unwrap(),

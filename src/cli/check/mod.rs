@@ -13,9 +13,10 @@ use crate::cli::check::paths::{Selection, select};
 use crate::cli::output::{colour, counted, render, say};
 use crate::cli::settings::{self, Environment, Listen, Loaded, Overrides, SettingsError, errors};
 use crate::cli::{Failure, Verdict, zones};
-use crate::config::{Config, default_ns_addresses};
+use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::world::Settings;
+use crate::sources::files::parse::Host;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -72,16 +73,16 @@ impl Report {
     /// Looks at the configuration and all zones, or at the paths that are named.
     fn everything(&mut self, loaded: Loaded, paths: &[PathBuf]) {
         let Loaded { config, diagnostics } = loaded;
-        let ns_addresses = default_ns_addresses(&config.dns.listen);
+        let host = Host::new(&config);
         if paths.is_empty() {
             self.diagnostics = diagnostics;
-            let read = zones::read_all(&config.zones_dir, &ns_addresses);
+            let read = zones::read_all(&config.zones_dir, &host);
             let (found, tally) = lint(read, Settings::of(&config));
             self.diagnostics.extend(found);
             self.tally = tally;
             return;
         }
-        let Selection { read, wanted, diagnostics } = select(paths, &ns_addresses);
+        let Selection { read, wanted, diagnostics } = select(paths, &host);
         let (found, tally) = lint(read, Settings::of(&config));
         self.diagnostics = diagnostics;
         self.diagnostics.extend(found.into_iter().filter(|d| wanted.covers(&d.path)));

@@ -1,13 +1,13 @@
 //! Which files `check PATH…` is about.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::zones::{self, Read};
 use crate::config::livezone_toml;
 use crate::diagnostic::Diagnostic;
+use crate::sources::files::parse::Host;
 
 /// The zones that the paths touch, whole, and what of them is wanted.
 #[derive(Debug, Default)]
@@ -29,14 +29,14 @@ impl Wanted {
 }
 
 /// Neighbours are read, too: a file may clash with them, and zone.toml has a say in every TTL.
-pub(super) fn select(paths: &[PathBuf], ns_addresses: &[IpAddr]) -> Selection {
+pub(super) fn select(paths: &[PathBuf], host: &Host) -> Selection {
     let mut selection = Selection::default();
     let mut folders = BTreeSet::new();
     for path in paths {
         if path.is_dir() {
             selection.wanted.0.push(path.clone());
             if holds_zones(path) {
-                selection.read.extend(zones::read_all(path, ns_addresses));
+                selection.read.extend(zones::read_all(path, host));
             } else {
                 folders.insert(path.clone());
             }
@@ -52,7 +52,7 @@ pub(super) fn select(paths: &[PathBuf], ns_addresses: &[IpAddr]) -> Selection {
         }
     }
     for folder in folders {
-        selection.read.extend(zones::read_one(&folder, ns_addresses));
+        selection.read.extend(zones::read_one(&folder, host));
     }
     selection
 }

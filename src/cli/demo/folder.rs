@@ -88,6 +88,8 @@ fn registration(backends: &Backends) -> String {
 mod tests {
     use super::*;
     use crate::cli::zones;
+    use crate::config::Config;
+    use crate::sources::files::parse::Host;
     use crate::sources::{Change, Content};
 
     #[test]
@@ -95,7 +97,7 @@ mod tests {
         let backends = Backends::start().unwrap();
         let folder = Folder::make(&backends).unwrap();
         backends.stop();
-        let read = zones::read_all(&folder.zones(), &[]);
+        let read = zones::read_all(&folder.zones(), &Host::new(&Config::default()));
         assert_eq!(read.diagnostics, []);
         let [Change::ZoneAppeared(_), Change::File(file)] = &read.changes[..] else {
             panic!("{read:?}")

@@ -14,11 +14,18 @@ pub enum Kind {
     Master,
     /// What master files include.
     Included,
+    /// Consul's service definitions.
+    Consul,
 }
 
 /// The endings that are read; everything else in a zone's folder is left alone.
-const ENDINGS: &[(&str, Kind)] =
-    &[(".toml", Kind::Services), (".zone", Kind::Master), (".inc", Kind::Included)];
+const ENDINGS: &[(&str, Kind)] = &[
+    (".toml", Kind::Services),
+    (".json", Kind::Consul),
+    (".hcl", Kind::Consul),
+    (".zone", Kind::Master),
+    (".inc", Kind::Included),
+];
 
 impl Kind {
     /// `None` for a file that is none of ours.
@@ -65,6 +72,8 @@ mod tests {
         assert_eq!(Kind::of(OsStr::new("web.toml")), Some(Kind::Services));
         assert_eq!(Kind::of(OsStr::new("a.zone")), Some(Kind::Master));
         assert_eq!(Kind::of(OsStr::new("a.inc")), Some(Kind::Included));
+        assert_eq!(Kind::of(OsStr::new("web.json")), Some(Kind::Consul));
+        assert_eq!(Kind::of(OsStr::new("web.hcl")), Some(Kind::Consul));
     }
 
     #[test]

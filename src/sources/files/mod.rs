@@ -1,5 +1,6 @@
 //! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
+pub mod consul;
 mod disk;
 mod file;
 pub mod kind;

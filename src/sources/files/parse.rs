@@ -4,21 +4,41 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::zone_toml;
+use crate::config::{Config, default_ns_addresses, zone_toml};
 use crate::diagnostic::Diagnostic;
+use crate::model::definition::Document;
 use crate::model::name::Name;
 use crate::sources::Content;
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
-use crate::sources::files::{master, native};
+use crate::sources::files::{consul, master, native};
+
+/// What files leave to the host that reads them.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Of a zone's name server where zone.toml names none.
+    pub ns_addresses: Vec<IpAddr>,
+    /// Of Consul definitions that name none; `None` refuses these.
+    pub node: Option<IpAddr>,
+}
+
+impl Host {
+    /// As configured, else as found out now.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            ns_addresses: default_ns_addresses(&config.dns.listen),
+            node: config.consul.node_address.or_else(consul::node::address),
+        }
+    }
+}
 
 /// What a file's meaning depends on besides its text.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The zone whose folder holds it.
     pub apex: &'a Name,
-    /// The addresses of the zone's name server where zone.toml names none.
-    pub ns_addresses: &'a [IpAddr],
+    /// Who reads it.
+    pub host: &'a Host,
     /// What a master file may include.
     pub includes: &'a Includes,
 }
@@ -29,22 +49,27 @@ pub fn parse(
     (path, text): (Arc<Path>, Arc<str>),
     context: Context<'_>,
 ) -> (Content, Vec<Diagnostic>) {
-    let Context { apex, ns_addresses, includes } = context;
-    let (content, diagnostics) = match kind {
+    let Context { apex, host, includes } = context;
+    match kind {
         Kind::ZoneToml => {
-            let (settings, diagnostics) = zone_toml::parse(path, text, apex, ns_addresses);
-            (settings.map(Content::Zone), diagnostics)
+            let (zone, diagnostics) = zone_toml::parse(path, text, apex, &host.ns_addresses);
+            (zone.map_or(Content::Refused, Content::Zone), diagnostics)
         }
-        Kind::Services => {
-            let (document, diagnostics) = native::parse(path, text);
-            (document.map(|document| Content::Services(Arc::new(document))), diagnostics)
-        }
+        Kind::Services => services(native::parse(path, text)),
+        Kind::Consul => services(consul::parse(path, text, host.node)),
         Kind::Master => {
             let (records, diagnostics) = master::parse(apex, path, &text, includes);
-            (records.map(|records| Content::Records(Arc::new(records))), diagnostics)
+            let content = records.map(|records| Content::Records(Arc::new(records)));
+            (content.unwrap_or(Content::Refused), diagnostics)
         }
         // The source keeps it for those that include it.
-        Kind::Included => (Some(Content::Gone), Vec::new()),
-    };
+        Kind::Included => (Content::Gone, Vec::new()),
+    }
+}
+
+fn services(
+    (document, diagnostics): (Option<Document>, Vec<Diagnostic>),
+) -> (Content, Vec<Diagnostic>) {
+    let content = document.map(|document| Content::Services(Arc::new(document)));
     (content.unwrap_or(Content::Refused), diagnostics)
 }

@@ -44,7 +44,7 @@ struct Rig {
 fn options(zones_dir: &Path) -> Options {
     let parse = |_: &Name, kind, path, text: Arc<str>, _: &Includes| match kind {
         Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
-        Kind::ZoneToml | Kind::Services | Kind::Master | Kind::Included => {
+        Kind::ZoneToml | Kind::Services | Kind::Consul | Kind::Master | Kind::Included => {
             (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
         }
     };

@@ -21,15 +21,15 @@ pub(super) const TLS_KEYS: [&str; 5] =
     ["tls_skip_verify", "tls_server_name", "tls_ca_file", "tls_cert_file", "tls_key_file"];
 
 /// What a kind's own keys say.
-pub(super) struct Asked {
+pub(in crate::sources::files) struct Asked {
     /// How it asks.
-    pub(super) kind: Kind,
+    pub(in crate::sources::files) kind: Kind,
     /// An address that the value names and that is not loopback: it must be the instance's.
-    pub(super) literal: Option<IpAddr>,
+    pub(in crate::sources::files) literal: Option<IpAddr>,
     /// Whether the port is the instance's.
-    pub(super) needs_port: bool,
+    pub(in crate::sources::files) needs_port: bool,
     /// What the id is made of when none is given.
-    pub(super) summary: String,
+    pub(in crate::sources::files) summary: String,
 }
 
 /// A check and what an instance must have to be asked it.

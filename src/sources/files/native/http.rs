@@ -22,7 +22,7 @@ const MAX_PATTERN: usize = 1 << 20;
 const OUR_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
 
 /// Reads the value of `http` and the keys that go with it.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = reader.string("http").and_then(|text| {
         let target = url::parse(text.value)
             .map_err(|advice| {

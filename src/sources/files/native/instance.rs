@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed};
 use crate::model::name::{Label, LabelError};
-use crate::model::service::Weights;
+use crate::model::service::{InstanceId, Weights};
 use crate::sources::files::native::check;
 use crate::sources::files::native::service::{label, meta, port, tags};
 use crate::syntax::reader::Reader;
@@ -39,7 +39,8 @@ pub(super) fn read(mut reader: Reader<'_>, context: &Context<'_>) -> Option<Inst
     let port = own_port.or(context.port);
     let id = match id {
         Some(text) => {
-            label(reader.report, &text, "instance id").map(|id| Placed::new(id, text.span))
+            let id = label(reader.report, &text, "instance id");
+            id.map(|id| Placed::new(InstanceId::Name(id), text.span))
         }
         None => derived(&mut reader, context, &addresses, port),
     };
@@ -70,7 +71,7 @@ fn derived(
     context: &Context<'_>,
     addresses: &[IpAddr],
     port: Option<u16>,
-) -> Option<Placed<Label>> {
+) -> Option<Placed<InstanceId>> {
     let (service, address) = (context.service?, addresses.first()?);
     if reader.has("id") || reader.misspelt("id") {
         return None;
@@ -78,7 +79,7 @@ fn derived(
     let port = port.map(|port| format!("-{port}")).unwrap_or_default();
     let text = format!("{service}-{}{port}", address.to_string().replace(['.', ':'], "-"));
     match Label::parse(&text) {
-        Ok(id) => Some(Placed::new(id, reader.place.clone())),
+        Ok(id) => Some(Placed::new(InstanceId::Name(id), reader.place.clone())),
         Err(error) => {
             let why = match error {
                 LabelError::Long(octets) => format!("it would have {octets} characters"),
@@ -93,7 +94,8 @@ fn derived(
     }
 }
 
-fn weights(reader: &mut Reader<'_>) -> Weights {
+/// `weights`, 1 and 1 where they are left out.
+pub(in crate::sources::files) fn weights(reader: &mut Reader<'_>) -> Weights {
     let default = Weights::default();
     let Some(mut table) = reader.table("weights", "\"weights\"") else { return default };
     let weights = Weights {

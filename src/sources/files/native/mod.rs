@@ -1,10 +1,10 @@
 //! Registrations in livezone's own TOML → [`Document`].
 
-mod check;
-mod http;
-mod instance;
+pub(super) mod check;
+pub(super) mod http;
+pub(super) mod instance;
 mod service;
-mod tcp;
+pub(super) mod tcp;
 mod tls;
 mod url;
 
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::Label;
+use crate::model::service::InstanceId;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::toml;
@@ -36,7 +37,7 @@ pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnost
 
 /// An id is one instance of a service, in however many blocks the service is written.
 fn each_id_once(report: &Report, services: &[Arc<ServiceDefinition>]) {
-    let mut seen: HashMap<(&Label, &Label), &Range<usize>> = HashMap::new();
+    let mut seen: HashMap<(&Label, &InstanceId), &Range<usize>> = HashMap::new();
     for service in services {
         for instance in &service.instances {
             let (name, id) = (&service.name.value, &instance.id.value);

@@ -13,8 +13,6 @@ use crate::syntax::report::Report;
 
 /// More answers than any transport can carry.
 const MOST_ANSWERS: i64 = 65_535;
-/// What a question may name in front of a service; see the table of names.
-const MOST_TAG_LABELS: usize = 4;
 /// RFC 1035 section 3.3: a character string of a TXT record has its length in one octet.
 const MAX_TXT: usize = 255;
 
@@ -95,9 +93,6 @@ pub(super) fn tags(reader: &mut Reader<'_>) -> Vec<Tag> {
     let mut tags = Vec::new();
     for text in reader.strings("tags").unwrap_or_default() {
         let error = match Tag::parse(text.value) {
-            Ok(_) if text.value.split('.').count() > MOST_TAG_LABELS => {
-                format!("a tag has at most {MOST_TAG_LABELS} labels")
-            }
             Ok(tag) => {
                 if !tags.contains(&tag) {
                     tags.push(tag);

@@ -19,7 +19,7 @@ enum Target {
 }
 
 /// Reads the value of `tcp` and the keys that go with it.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http`");
     let use_tls = reader.boolean("tcp_use_tls").is_some_and(|placed| placed.value);

@@ -1,0 +1,221 @@
+//! The checks of a definition.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::model::definition::{CheckDefinition, InstanceDefinition};
+use crate::model::health::Verdict;
+use crate::sources::files::consul::keys::{CHECK, says, value};
+use crate::sources::files::consul::{File, only, text, times};
+use crate::sources::files::native::check::Asked;
+use crate::sources::files::native::{http, tcp};
+use crate::syntax::reader::Reader;
+use crate::syntax::tree::{Tree, Value};
+
+/// The keys that choose a check's kind, in the order of what wins where Consul takes two.
+const KINDS: [&str; 12] = [
+    "docker_container_id",
+    "http",
+    "tcp",
+    "grpc",
+    "args",
+    "alias_service",
+    "alias_node",
+    "ttl",
+    "udp",
+    "h2ping",
+    "os_service",
+    "shell",
+];
+
+/// The keys of every kind; the rest goes with one.
+const SHARED: [&str; 10] = [
+    "id",
+    "name",
+    "notes",
+    "service_id",
+    "status",
+    "interval",
+    "timeout",
+    "success_before_passing",
+    "failures_before_warning",
+    "failures_before_critical",
+];
+
+/// Why a check is not among those that are run. It has been told.
+pub(super) struct Refused;
+
+/// Reads the checks, those that stand in the service first. An error refuses the service: without
+/// one of its checks it would be served unseen.
+pub(super) fn read(
+    file: &mut File<'_>,
+    (own, alone): (&[Tree], &[Tree]),
+    instance: &InstanceDefinition,
+) -> Result<Vec<CheckDefinition>, Refused> {
+    let mut checks = Vec::new();
+    let (mut ids, mut refused) = (HashSet::new(), false);
+    for (number, table) in own.iter().chain(alone).enumerate() {
+        file.note_unused(CHECK.unused_in(table));
+        let stands_alone = number >= own.len();
+        let (id, place) = id(table, instance, (own.len() > 1).then_some(number + 1), stands_alone);
+        if !ids.insert(Arc::clone(&id)) {
+            let message = format!("another check here has the id {id:?}");
+            file.report.error(place, message, "give each check its own id");
+        }
+        match check(file, table, instance) {
+            Ok(Some(check)) => checks.push(CheckDefinition { id, ..check }),
+            // The file is refused for it.
+            Ok(None) => {}
+            Err(Refused) => refused = true,
+        }
+    }
+    if refused { Err(Refused) } else { Ok(checks) }
+}
+
+/// As Consul names them: `service:<id>`, `service:<id>:<number>` where there are several. A check
+/// that stands alone is called by its name.
+fn id(
+    table: &Tree,
+    instance: &InstanceDefinition,
+    number: Option<usize>,
+    stands_alone: bool,
+) -> (Arc<str>, Range<usize>) {
+    let name = || text(table, "name").filter(|_| stands_alone);
+    if let Some(given) = text(table, "id").or_else(name) {
+        return (given.value.into(), given.span);
+    }
+    let number = number.map(|number| format!(":{number}")).unwrap_or_default();
+    (format!("service:{}{number}", instance.id.value).into(), table.span.clone())
+}
+
+fn check(
+    file: &mut File<'_>,
+    table: &Tree,
+    instance: &InstanceDefinition,
+) -> Result<Option<CheckDefinition>, Refused> {
+    let Some(kind) = kind(file, table) else { return Ok(None) };
+    let common = only(table, |key| SHARED.contains(&key));
+    // A threshold of 0 says something, unlike any other 0.
+    let mut thresholds = Reader::document(file.report, table, CHECK.what);
+    let policy = times::read(&mut thresholds);
+    let mut reader = Reader::document(file.report, &common, CHECK.what);
+    for key in ["id", "name", "notes", "service_id"] {
+        reader.string(key);
+    }
+    let initial = status(&mut reader);
+    let Some(asked) = ask(file, table, kind, instance)? else { return Ok(None) };
+    fits(file, table, kind, (&asked, instance))?;
+    let (id, kind) = (Arc::default(), Arc::new(asked.kind));
+    Ok(Some(CheckDefinition { id, kind, policy, initial }))
+}
+
+/// The one kind of a check.
+fn kind(file: &File<'_>, table: &Tree) -> Option<&'static str> {
+    let chosen = |key: &&'static str| value(table, key).is_some_and(|value| says(&value.value));
+    let mut kinds: Vec<&'static str> = KINDS.into_iter().filter(chosen).collect();
+    match kinds.first() {
+        Some(&"docker_container_id") => kinds.truncate(1),
+        _ => kinds.retain(|kind| *kind != "shell"),
+    }
+    if kinds.contains(&"alias_service") {
+        kinds.retain(|kind| *kind != "alias_node");
+    }
+    match kinds[..] {
+        [kind] => Some(kind),
+        [] => {
+            if CHECK.has_unknown(table) || file.report.is_broken() {
+                return None;
+            }
+            let label = "write http = \"http://localhost:8080/health\" or tcp = \"localhost:8080\"";
+            file.report.error(table.span.clone(), "this check asks nothing", label);
+            None
+        }
+        [first, second, ..] => {
+            let message = format!("a check asks one thing, this one has {first:?} and {second:?}");
+            let place = value(table, second).map_or(table.span.clone(), |value| value.span.clone());
+            file.report.error(place, message, "write two checks");
+            None
+        }
+    }
+}
+
+/// What a kind's own keys say. The kinds that livezone does not run refuse the service.
+fn ask(
+    file: &mut File<'_>,
+    table: &Tree,
+    kind: &'static str,
+    instance: &InstanceDefinition,
+) -> Result<Option<Asked>, Refused> {
+    let own: &[&str] = match kind {
+        "http" if is_https(table) => {
+            &["http", "method", "header", "body", "tls_skip_verify", "tls_server_name"]
+        }
+        "http" => &["http", "method", "header", "body"],
+        "tcp" if is_true(table, "tcp_use_tls") => {
+            &["tcp", "tcp_use_tls", "tls_skip_verify", "tls_server_name"]
+        }
+        "tcp" => &["tcp"],
+        _ => {
+            let message = format!("livezone does not run checks of {kind:?}");
+            let label = format!(
+                "service {:?} is not taken with it: write an http or a tcp check",
+                instance.id.value.as_str()
+            );
+            let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
+            file.report.refusal(place, message, label);
+            return Err(Refused);
+        }
+    };
+    let is_other = |key: &str| {
+        let shared = SHARED.contains(&key) || key == "disable_redirects";
+        CHECK.read.contains(&key) && !shared && !own.contains(&key)
+    };
+    if let Value::Table(others) = &only(table, is_other).value {
+        file.note_unused(others.iter().map(|(key, _)| key));
+    }
+    let asked = only(table, |key| own.contains(&key));
+    let mut reader = Reader::document(file.report, &asked, CHECK.what);
+    Ok(if kind == "http" { http::read(&mut reader) } else { tcp::read(&mut reader) })
+}
+
+/// A check goes to its instance: an address that is another's, or a port that nobody names, refuse
+/// the service.
+fn fits(
+    file: &File<'_>,
+    table: &Tree,
+    kind: &str,
+    (asked, instance): (&Asked, &InstanceDefinition),
+) -> Result<(), Refused> {
+    let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
+    let id = &instance.id.value;
+    if let Some(literal) = asked.literal.filter(|literal| !instance.addresses.contains(literal)) {
+        let message = format!("{literal} is not the address of service \"{id}\"");
+        file.report.refusal(place, message, "write \"localhost\" for the service's own address");
+        return Err(Refused);
+    }
+    if asked.needs_port && instance.port.is_none() {
+        let message = format!("this check has no port to connect to at service \"{id}\"");
+        file.report.refusal(place, message, "write the port here or at the service");
+        return Err(Refused);
+    }
+    Ok(())
+}
+
+fn is_https(table: &Tree) -> bool {
+    text(table, "http").is_some_and(|url| url.value.starts_with("https:"))
+}
+
+fn is_true(table: &Tree, key: &str) -> bool {
+    value(table, key).is_some_and(|value| value.value == Value::Boolean(true))
+}
+
+/// Consul's initial critical is what nobody has an outcome of yet.
+fn status(reader: &mut Reader<'_>) -> Option<Verdict> {
+    let words = [
+        ("passing", Some(Verdict::Passing)),
+        ("warning", Some(Verdict::Warning)),
+        ("critical", None),
+    ];
+    reader.choice("status", &words)?.value
+}

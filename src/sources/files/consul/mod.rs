@@ -1,0 +1,179 @@
+//! Consul's service definition files, in JSON and HCL → [`Document`].
+//!
+//! Each definition is one instance of the service it names. One that livezone cannot take (a check
+//! of a kind that it does not run, a name that DNS cannot carry) is refused alone, with an error;
+//! the others of its file are taken. Any other error refuses the file, as in native TOML.
+
+mod checks;
+mod keys;
+pub mod node;
+mod service;
+mod times;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::model::definition::{Document, Placed, ServiceDefinition};
+use crate::model::service::InstanceId;
+use crate::sources::files::consul::keys::{CHECK, FILE, SERVICE, one_or_many, says, value};
+use crate::syntax::report::Report;
+use crate::syntax::tree::{Key, Tree, Value};
+use crate::syntax::{hcl, json};
+
+/// `None` when an error that refuses the file is among the diagnostics. A path that ends in `.hcl`
+/// is HCL, any other JSON. `node` is the address of definitions that name none.
+pub fn parse(
+    path: Arc<Path>,
+    text: Arc<str>,
+    node: Option<IpAddr>,
+) -> (Option<Document>, Vec<Diagnostic>) {
+    let report = Report::new(Arc::clone(&path), Arc::clone(&text));
+    let tree = if path.extension().is_some_and(|ending| ending == "hcl") {
+        hcl::parse(&report, &["service", "check"])
+    } else {
+        json::parse(&report)
+    };
+    let mut file = File { report: &report, node, unused: Vec::new(), unnamed: Unnamed::default() };
+    let services = file.read(&tree);
+    file.warn();
+    report.finish(Some(Document { path, text, services }))
+}
+
+/// One file while it is read.
+struct File<'a> {
+    report: &'a Report,
+    node: Option<IpAddr>,
+    /// Keys that Consul has and livezone does not use, where they are first written.
+    unused: Vec<Key>,
+    unnamed: Unnamed,
+}
+
+/// The ids and tags that DNS cannot carry.
+#[derive(Default)]
+struct Unnamed {
+    ids: usize,
+    tags: usize,
+    first: Option<Range<usize>>,
+}
+
+impl Unnamed {
+    fn see(&mut self, span: &Range<usize>) {
+        if self.first.as_ref().is_none_or(|first| span.start < first.start) {
+            self.first = Some(span.clone());
+        }
+    }
+}
+
+impl File<'_> {
+    fn read(&mut self, tree: &Tree) -> Vec<Arc<ServiceDefinition>> {
+        let Some(top) = FILE.read(self.report, tree) else { return Vec::new() };
+        self.note_unused(FILE.unused_in(&top));
+        let services = self.tables(&top, ["service", "services"], &SERVICE);
+        let ids = self.each_id_once(&services);
+        let mut alone = self.stand_alone(&top, &ids);
+        let read = services.iter().filter_map(|table| {
+            let own = id_of(table).and_then(|id| alone.remove(id.value)).unwrap_or_default();
+            service::read(self, table, &own)
+        });
+        read.map(Arc::new).collect()
+    }
+
+    /// The tables under either of the two keys.
+    fn tables(&self, top: &Tree, names: [&str; 2], keys: &keys::Keys) -> Vec<Tree> {
+        let written = names.into_iter().filter_map(|name| value(top, name)).flat_map(one_or_many);
+        written.filter_map(|tree| keys.read(self.report, tree)).collect()
+    }
+
+    /// An id is one service of an agent.
+    fn each_id_once<'t>(&self, services: &'t [Tree]) -> HashMap<InstanceId, &'t str> {
+        let mut seen: HashMap<InstanceId, (&str, Range<usize>)> = HashMap::new();
+        for id in services.iter().filter_map(id_of) {
+            let key = InstanceId::keep(id.value);
+            if let Some((_, first)) = seen.get(&key) {
+                let line = self.report.line_number(first.start);
+                let message = format!("a service with the id {:?} stands here already", id.value);
+                let label = format!("the first is in line {line}; give this one an id of its own");
+                self.report.error(id.span, message, label);
+            } else {
+                seen.insert(key, (id.value, id.span));
+            }
+        }
+        seen.into_iter().map(|(key, (text, _))| (key, text)).collect()
+    }
+
+    /// The checks that stand outside of their services, by the service's id.
+    fn stand_alone<'t>(
+        &self,
+        top: &Tree,
+        services: &HashMap<InstanceId, &'t str>,
+    ) -> HashMap<&'t str, Vec<Tree>> {
+        let mut found: HashMap<&str, Vec<Tree>> = HashMap::new();
+        for check in self.tables(top, ["check", "checks"], &CHECK) {
+            let Some(id) = text(&check, "service_id") else {
+                let label = "write service_id = \"…\", or put it into a service";
+                let message = "this check is for a node: livezone has no nodes and does not run it";
+                self.report.warning(check.span, message, label);
+                continue;
+            };
+            if let Some(service) = services.get(&InstanceId::keep(id.value)) {
+                found.entry(service).or_default().push(check);
+                continue;
+            }
+            let message = format!("this file has no service with the id {:?}", id.value);
+            let label = "put the check into the file of its service";
+            self.report.error(id.span, message, label);
+        }
+        found
+    }
+
+    fn note_unused<'k>(&mut self, keys: impl Iterator<Item = &'k Key>) {
+        for key in keys {
+            if self.unused.iter().all(|known| known.text != key.text) {
+                self.unused.push(key.clone());
+            }
+        }
+    }
+
+    /// What is taken and does less than in Consul: one warning of each sort.
+    fn warn(&mut self) {
+        self.unused.sort_by_key(|key| key.span.start);
+        if let Some(first) = self.unused.first() {
+            let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
+            let message = format!("livezone does not use {}", words.join(", "));
+            self.report.warning(first.span.clone(), message, "nothing is done for it");
+        }
+        let Unnamed { ids, tags, first: Some(first) } = &self.unnamed else { return };
+        let counted = [(*ids, "id"), (*tags, "tag")].into_iter().filter(|(count, _)| *count > 0);
+        let words: Vec<_> = counted
+            .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+            .collect();
+        let message = format!("{} that DNS cannot carry", words.join(" and "));
+        self.report.warning(first.clone(), message, "kept, but no question can ask for it");
+    }
+}
+
+/// The id of a service, which its name is when it has none.
+fn id_of(service: &Tree) -> Option<Placed<&str>> {
+    text(service, "id").or_else(|| text(service, "name"))
+}
+
+/// A string that is written and not empty.
+fn text<'a>(table: &'a Tree, key: &str) -> Option<Placed<&'a str>> {
+    match value(table, key)? {
+        Tree { value: Value::String(text), span } if !text.is_empty() => {
+            Some(Placed::new(text, span.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// The table without the keys that say nothing in Consul, and of the others those `wanted`.
+fn only(table: &Tree, wanted: impl Fn(&str) -> bool) -> Tree {
+    let Value::Table(entries) = &table.value else { return table.clone() };
+    let kept = entries.iter().filter(|(key, value)| wanted(&key.text) && says(&value.value));
+    Tree { span: table.span.clone(), value: Value::Table(kept.cloned().collect()) }
+}

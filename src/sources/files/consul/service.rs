@@ -1,0 +1,169 @@
+//! One definition of a service → [`ServiceDefinition`] with one instance.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::config::address;
+use crate::model::definition::{InstanceDefinition, Placed, ServiceDefinition};
+use crate::model::name::Label;
+use crate::model::service::{InstanceId, Tag, Weights};
+use crate::sources::files::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, value};
+use crate::sources::files::consul::{File, checks, id_of, only, text};
+use crate::sources::files::native::instance::weights;
+use crate::syntax::reader::Reader;
+use crate::syntax::tree::{Tree, Value};
+
+/// RFC 1035 section 3.3: a character string of a TXT record has its length in one octet.
+const MAX_TXT: usize = 255;
+
+/// Reads a service; `alone` are its checks that stand outside of it. `None` when it is refused.
+pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<ServiceDefinition> {
+    file.note_unused(SERVICE.unused_in(table));
+    let said = only(table, |key| SERVICE.knows(key));
+    let mut reader = Reader::document(file.report, &said, SERVICE.what);
+    let name = reader.string("name");
+    reader.string("id");
+    let port = reader.integer("port", 1..=65_535).map(|port| port.value);
+    let meta = meta(&mut reader);
+    let addresses = addresses(file, &mut reader);
+    let tags = tags(file, &mut reader);
+    let own: Vec<Tree> = ["check", "checks"]
+        .into_iter()
+        .filter_map(|key| value(&said, key))
+        .flat_map(one_or_many)
+        .filter_map(|tree| CHECK.read(file.report, tree))
+        .collect();
+    let Some(name) = name else {
+        // A name of another type has been told of, and a misspelt one.
+        let told = value(&said, "name").is_some() || SERVICE.has_unknown(table);
+        if !told && !file.report.is_broken() {
+            file.report.error(reader.place, "a service needs \"name\"", "write name = \"…\"");
+        }
+        return None;
+    };
+    let name = label(file, name);
+    let id = id(file, &said)?;
+    let instance = InstanceDefinition {
+        id,
+        addresses: addresses.into_iter().collect(),
+        port,
+        tags,
+        weights: weights_of(file, &said),
+        priority: 0,
+        meta,
+        checks: Vec::new(),
+    };
+    let checks = checks::read(file, (&own, alone), &instance).ok();
+    if instance.addresses.is_empty() {
+        return None;
+    }
+    let instances = vec![InstanceDefinition { checks: checks?, ..instance }];
+    Some(ServiceDefinition {
+        name: name?,
+        port: None,
+        tags: Vec::new(),
+        meta: None,
+        ttl: None,
+        min_ttl: None,
+        when_unhealthy: None,
+        max_answers: None,
+        checks: Vec::new(),
+        instances,
+    })
+}
+
+/// A name that DNS cannot carry refuses the service: nobody could ask for it.
+fn label(file: &File<'_>, name: Placed<&str>) -> Option<Placed<Label>> {
+    let why = match Label::parse(name.value) {
+        Ok(label) if label.as_str() == "addr" => {
+            "the names of addresses stand there: choose another name".to_owned()
+        }
+        Ok(label) => return Some(Placed::new(label, name.span)),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("{:?} is no name in DNS: this service is not taken", name.value);
+    file.report.refusal(name.span, message, why);
+    None
+}
+
+fn id(file: &mut File<'_>, said: &Tree) -> Option<Placed<InstanceId>> {
+    let written = id_of(said)?;
+    let id = InstanceId::keep(written.value);
+    // Of an id left out, the name has been complained of.
+    if id.name().is_none() && text(said, "id").is_some() {
+        file.unnamed.ids += 1;
+        file.unnamed.see(&written.span);
+    }
+    Some(Placed::new(id, written.span))
+}
+
+/// The address, else this host's. Where there is neither, and for a host name, the service is
+/// refused.
+fn addresses(file: &File<'_>, reader: &mut Reader<'_>) -> Option<IpAddr> {
+    let Some(written) = reader.string("address") else {
+        // One of another type has been told of.
+        if file.node.is_none() && !reader.has("address") {
+            let message = "this service has no address, and this host none on a default route";
+            let label = "write address = \"10.0.1.50\", or [consul] node_address in livezone.toml";
+            file.report.refusal(reader.place.clone(), message, label);
+        }
+        return file.node.filter(|_| !reader.has("address"));
+    };
+    if written.value.parse::<IpAddr>().is_ok() {
+        return address::host(file.report, &written);
+    }
+    let message = format!("{:?} is no address: this service is not taken", written.value);
+    file.report.refusal(written.span, message, "write an IPv4 or an IPv6 address");
+    None
+}
+
+fn tags(file: &mut File<'_>, reader: &mut Reader<'_>) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for text in reader.strings("tags").unwrap_or_default() {
+        let tag = Tag::keep(text.value);
+        if tags.contains(&tag) {
+            continue;
+        }
+        if !tag.is_name() {
+            file.unnamed.tags += 1;
+            file.unnamed.see(&text.span);
+        }
+        tags.push(tag);
+    }
+    tags
+}
+
+/// A pair that no TXT string can carry is left out, with a warning.
+fn meta(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+    let mut meta = BTreeMap::new();
+    for (key, value) in reader.string_table("meta").unwrap_or_default() {
+        let octets = key.text.len() + 1 + value.value.len();
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if key.text.is_empty() || !key.text.chars().all(legal) {
+            let message = format!("{:?} is no key of \"meta\"", key.text);
+            let label = "letters, digits, '-' and '_' make one";
+            reader.report.error(key.span.clone(), message, label);
+        } else if octets > MAX_TXT {
+            let message = format!("{:?} makes a TXT string of {octets} octets", key.text);
+            let label = format!("it is left out: key=value has at most {MAX_TXT} octets");
+            reader.report.warning(value.span, message, label);
+        } else {
+            meta.insert(key.text.clone(), value.value.to_owned());
+        }
+    }
+    meta
+}
+
+fn weights_of(file: &File<'_>, said: &Tree) -> Weights {
+    let Value::Table(entries) = &said.value else { return Weights::default() };
+    let own = entries.iter().filter(|(key, _)| key.text == "weights");
+    let canonical = own.filter_map(|(key, tree)| {
+        let table = match tree.value {
+            Value::Table(_) => WEIGHTS.read(file.report, tree)?,
+            _ => tree.clone(),
+        };
+        Some((key.clone(), table))
+    });
+    let table = Tree { span: said.span.clone(), value: Value::Table(canonical.collect()) };
+    weights(&mut Reader::document(file.report, &table, SERVICE.what))
+}

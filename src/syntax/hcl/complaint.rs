@@ -1,0 +1,73 @@
+//! What to write instead of what the parser could not read.
+
+/// What the parser says of an error of syntax.
+pub(super) struct Said<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) words: &'a str,
+}
+
+/// What we say of it.
+pub(super) struct Complaint {
+    pub(super) at: usize,
+    pub(super) message: String,
+    pub(super) label: String,
+}
+
+impl Said<'_> {
+    /// Where it is something that HCL 1 allows or that is easily slipped, what to write.
+    pub(super) fn complaint(&self) -> Complaint {
+        let (before, rest) = self.text.split_at_checked(self.at).unwrap_or((self.text, ""));
+        let (last, next) = (before.chars().next_back(), rest.chars().next());
+        if self.words.contains("redefined") {
+            let word: String = rest.chars().take_while(|c| is_word(*c) || *c == '"').collect();
+            let message = format!("duplicate key {:?}", word.trim_matches('"'));
+            return Complaint { at: self.at, message, label: "take one of them out".to_owned() };
+        }
+        let unit = |c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E');
+        if last.is_some_and(|c| c.is_ascii_digit()) && next.is_some_and(unit) {
+            return self.unit(before, rest);
+        }
+        let (message, label) = match next {
+            _ if self.words.contains("nesting depth") => {
+                ("this is nested too deeply", "64 levels are read")
+            }
+            // The parser stays on the last character.
+            _ if rest.trim().is_empty() => {
+                ("the text ends too early", "a '}', a ']' or a '\"' is missing")
+            }
+            Some('\'') => ("a text stands in double quotes", "write \"…\""),
+            _ if self.words.contains("invalid object item") => (
+                "the items of an object on one line have commas between them",
+                "write a comma before this: { a = 1, b = 2 }",
+            ),
+            Some('"') if last.is_none_or(|c| c.is_whitespace() || c == '{') => {
+                ("a key of a block stands without quotes", "write name = \"…\"")
+            }
+            _ if self.words.contains("invalid block body") => {
+                ("a block on one line has one key", "write each key on a line of its own")
+            }
+            Some(',') if self.words.contains("newline") => {
+                ("the keys of a block have no commas between them", "take it out")
+            }
+            _ if self.words.contains("newline") => {
+                ("a line ends here", "write this on a line of its own")
+            }
+            _ => (self.words, ""),
+        };
+        Complaint { at: self.at, message: message.to_owned(), label: label.to_owned() }
+    }
+
+    /// `10s` without quotes.
+    fn unit(&self, before: &str, rest: &str) -> Complaint {
+        let start = before.rfind(|c: char| !is_word(c) && c != '.').map_or(0, |at| at + 1);
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let text = self.text.get(start..self.at + end).unwrap_or_default();
+        let label = format!("write {text:?}");
+        Complaint { at: start, message: "a number has no unit".to_owned(), label }
+    }
+}
+
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '-'
+}

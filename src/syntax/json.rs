@@ -1,0 +1,193 @@
+//! JSON into the tree. Comments and a comma after the last item say nothing wrong and are taken.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use jsonc_parser::ast::{self, ObjectPropName};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::{ParseError, ParseErrorKind};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+use crate::syntax::report::Report;
+use crate::syntax::tree::{Key, NULL, Tree, Value, without_mark};
+
+/// JSON as RFC 8259 has it, but for what the module's first line says.
+const LENIENT: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: true,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// Reads the report's text, which is one object or nothing. The first error of syntax ends the
+/// reading, and leaves nothing in the tree.
+pub fn parse(report: &Report) -> Tree {
+    let (text, skipped) = without_mark(&report.text);
+    let reader = Json { report, skipped };
+    let value = match parse_to_ast(text, &CollectOptions::default(), &LENIENT) {
+        Ok(result) => result.value.map_or(Value::Table(Vec::new()), |value| reader.root(&value)),
+        Err(error) => {
+            reader.syntax_error(&error);
+            Value::Table(Vec::new())
+        }
+    };
+    Tree { span: 0..0, value }
+}
+
+struct Json<'a> {
+    report: &'a Report,
+    /// Octets before the text that was parsed.
+    skipped: usize,
+}
+
+impl Json<'_> {
+    fn span(&self, node: &impl Ranged) -> Range<usize> {
+        self.skipped + node.start()..self.skipped + node.end()
+    }
+
+    fn root(&self, value: &ast::Value<'_>) -> Value {
+        let tree = self.tree(value);
+        if !matches!(tree.value, Value::Table(_)) {
+            let message = format!("this file is an object, not {}", tree.value.kind());
+            self.report.syntax_error(tree.span, message, "write { \"service\": { … } }");
+            return Value::Table(Vec::new());
+        }
+        tree.value
+    }
+
+    fn tree(&self, value: &ast::Value<'_>) -> Tree {
+        let span = self.span(value);
+        let value = match value {
+            ast::Value::StringLit(text) => Value::String(text.value.clone().into_owned()),
+            ast::Value::NumberLit(number) => self.number(span.clone(), number.value),
+            ast::Value::BooleanLit(yes) => Value::Boolean(yes.value),
+            ast::Value::Array(items) => {
+                Value::List(items.elements.iter().map(|item| self.tree(item)).collect())
+            }
+            ast::Value::Object(object) => self.table(object),
+            ast::Value::NullKeyword(_) => NULL,
+        };
+        Tree { span, value }
+    }
+
+    fn table(&self, object: &ast::Object<'_>) -> Value {
+        let mut entries = Vec::with_capacity(object.properties.len());
+        let mut lines: HashMap<&str, usize> = HashMap::new();
+        for property in &object.properties {
+            let (text, span) = match &property.name {
+                ObjectPropName::String(text) => (&*text.value, self.span(text)),
+                ObjectPropName::Word(word) => (word.value, self.span(word)),
+            };
+            if let Some(line) = lines.get(text) {
+                let label = format!("the first is in line {line}: take one of them out");
+                self.report.error(span, format!("duplicate key {text:?}"), label);
+                continue;
+            }
+            lines.insert(text, self.report.line_number(span.start));
+            entries.push((Key { text: text.to_owned(), span }, self.tree(&property.value)));
+        }
+        Value::Table(entries)
+    }
+
+    fn number(&self, span: Range<usize>, text: &str) -> Value {
+        if let Ok(number) = text.parse() {
+            return Value::Integer(number);
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && text.contains(['.', 'e', 'E']) => {
+                Value::Float(number)
+            }
+            _ => {
+                self.report.error(span, "this number is out of all range", "");
+                Value::Other("a number")
+            }
+        }
+    }
+
+    fn syntax_error(&self, error: &ParseError) {
+        let range = error.range();
+        let span = self.skipped + range.start..self.skipped + range.end;
+        let (message, label) = words(error.kind());
+        self.report.syntax_error(span, message, label);
+    }
+}
+
+/// What is wrong, and what to write.
+fn words(kind: &ParseErrorKind) -> (String, &'static str) {
+    let label = match kind {
+        ParseErrorKind::ExpectedComma => "write a comma here",
+        ParseErrorKind::ExpectedColonAfterObjectKey => "write \"key\": value",
+        ParseErrorKind::ExpectedObjectValue => "write the value after the colon",
+        ParseErrorKind::ExpectedStringObjectProperty => "write the key in double quotes",
+        ParseErrorKind::SingleQuotedStringsNotAllowed => "write double quotes",
+        ParseErrorKind::UnexpectedWord => "write a text in double quotes",
+        ParseErrorKind::UnterminatedObject => "this object has no closing '}'",
+        ParseErrorKind::UnterminatedArray => "this list has no closing ']'",
+        ParseErrorKind::UnterminatedCommentBlock => "this comment has no closing '*/'",
+        ParseErrorKind::MultipleRootJsonValues => "a file is one object: put all of it in there",
+        ParseErrorKind::UnexpectedComma => "take the comma out",
+        _ => "",
+    };
+    let message = kind.to_string();
+    let mut rest = message.chars();
+    let lower = rest.next().map(|first| first.to_ascii_lowercase());
+    (lower.into_iter().chain(rest).collect(), label)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> (Tree, Vec<String>) {
+        let report = Report::new(Path::new("a.json").into(), text.into());
+        let tree = parse(&report);
+        let (_, diagnostics) = report.finish(Some(()));
+        (tree, diagnostics.iter().map(crate::diagnostic::Diagnostic::short).collect())
+    }
+
+    #[test]
+    fn keys_keep_the_order_written_and_their_places() {
+        let (tree, complaints) = read("\u{feff}{\"b\": 1, \"a\": [2.5, null,], // x\n}");
+        assert_eq!(complaints, Vec::<String>::new());
+        let Value::Table(entries) = tree.value else { panic!("a document is a table") };
+        let keys: Vec<_> =
+            entries.iter().map(|(k, v)| (&*k.text, k.span.clone(), v.span.clone())).collect();
+        assert_eq!(keys, [("b", 4..7, 9..10), ("a", 12..15, 17..29)]);
+        assert_eq!(read("").0.value, Value::Table(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_place() {
+        for (text, wanted) in [
+            ("{\"a\": 1 \"b\": 2}", "a.json:1:8: expected comma; write a comma here"),
+            ("{\"a\": 1, \"a\": 2}", "duplicate key"),
+            ("{a: 1}", "write the key in double quotes"),
+            ("[]", "not a list"),
+            ("{} {}", "a file is one object"),
+            ("{\"a\": 'x'}", "write double quotes"),
+            ("{\"a\": 1e999}", "out of all range"),
+            ("{\"a\": 99999999999999999999}", "out of all range"),
+        ] {
+            let (_, complaints) = read(text);
+            assert!(complaints.iter().any(|c| c.contains(wanted)), "{text}: {complaints:?}");
+        }
+        assert_eq!(read(&"[".repeat(100_000)).1.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "[\\[\\]{}:,\"'a0.\\-+eé\n/*u\\\\ ]{0,40}") {
+            read(&text);
+        }
+    }
+}

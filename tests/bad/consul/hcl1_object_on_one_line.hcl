@@ -1,0 +1,4 @@
+service {
+  name    = "web"
+  weights = { passing = 10 warning = 1 }
+}

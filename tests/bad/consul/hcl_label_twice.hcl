@@ -1,0 +1,5 @@
+service "web" {
+  name = "api"
+}
+meta "x" {
+}
