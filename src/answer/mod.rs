@@ -122,6 +122,9 @@ fn step<'s>(
         return Step::Last(answer);
     }
     let answer = match node {
+        Node::Missing if snapshot.above_zones.contains(name) => {
+            Answer::NoData { zone, reason: None }
+        }
         Node::Missing => Answer::NxDomain { zone },
         Node::Empty => Answer::NoData { zone, reason: None },
         Node::Apex => statics::apex(zone, rtype),

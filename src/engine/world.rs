@@ -21,7 +21,7 @@ use crate::model::zone::ZoneSettings;
 use crate::registry::statics::Statics;
 use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
 use crate::snapshot::zone::{Facts, Zone, soa};
-use crate::snapshot::{Rules, Snapshot};
+use crate::snapshot::{Rules, Snapshot, above};
 
 /// What the configuration says to the world.
 #[derive(Clone, Debug)]
@@ -257,6 +257,7 @@ impl World {
             table.retain(|apex, _| self.zones.contains_key(apex));
             touched.extend(self.zones.keys());
             changed.extend(self.zones.keys());
+            self.snapshot.above_zones = Arc::new(above(self.zones.keys()));
         }
         for apex in changed {
             let Some(state) = self.zones.get(apex) else { continue };

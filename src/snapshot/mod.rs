@@ -7,7 +7,7 @@ pub mod shards;
 pub mod statics;
 pub mod zone;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
@@ -21,8 +21,15 @@ pub struct Snapshot {
     pub generation: u64,
     /// By apex.
     pub zones: Arc<HashMap<Name, Arc<Zone>>>,
+    /// Names above apexes: they exist in the zone above, whatever that says of them (RFC 8020).
+    pub above_zones: Arc<HashSet<Name>>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
+}
+
+/// Every name above one of `apexes`.
+pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name> {
+    apexes.flat_map(|apex| std::iter::successors(apex.parent(), Name::parent)).collect()
 }
 
 /// What the configuration says of answering.
@@ -37,7 +44,12 @@ pub struct Rules {
 impl Snapshot {
     /// No zones.
     pub fn empty(rules: Rules) -> Self {
-        Self { generation: 0, zones: Arc::default(), rules: Arc::new(rules) }
+        Self {
+            generation: 0,
+            zones: Arc::default(),
+            above_zones: Arc::default(),
+            rules: Arc::new(rules),
+        }
     }
 
     /// The zone with the longest apex at or above `name`.
