@@ -122,7 +122,6 @@ fn step<'s>(
         return Step::Last(answer);
     }
     let answer = match node {
-        // RFC 8020: NXDOMAIN would take the zone below with it.
         Node::Missing if snapshot.above_zones.contains(name) => {
             Answer::NoData { zone, reason: None }
         }

@@ -8,7 +8,7 @@ use crate::answer::lookup::{Node, lookup};
 use crate::answer::records::{ANY_ORDER, at_question, found};
 use crate::model::dns::{Owner, Rcode, Rdata, Record, Rtype};
 use crate::model::name::Name;
-use crate::registry::statics::contest::is_of_services;
+use crate::registry::statics::contest::{is_of_services, redirects};
 use crate::snapshot::statics::{self, Cut, Data, Rrset};
 use crate::snapshot::zone::Zone;
 use crate::wire::reply::Reply;
@@ -74,15 +74,19 @@ pub(super) fn beside_services<'s>(
             !is_of_services(rtype)
         }
         // An address at `_tcp`, say: only what would make something else of the name is kept out.
-        Node::Empty => !matches!(rtype, Rtype::CNAME | Rtype::NS | Rtype::DS | Rtype::DNAME),
+        Node::Empty => !redirects(rtype),
         Node::Missing
         | Node::Apex
         | Node::Static(_)
         | Node::Delegated(_)
         | Node::Redirected { .. } => false,
     };
-    let node = zone.facts.statics.get(name.as_wire()).filter(|_| may_add)?;
-    Some(found(of_question(node.rrset(rtype)?)))
+    let added = zone.facts.statics.get(name.as_wire()).filter(|_| may_add)?;
+    let rrset = match (node, rtype) {
+        (Node::Empty, Rtype::ANY) => added.rrsets().iter().find(|rrset| !redirects(rrset.rtype)),
+        (_, rtype) => added.rrset(rtype),
+    };
+    Some(found(of_question(rrset?)))
 }
 
 /// The first `RRset` that a master file adds to a name that services make.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::turn::Turn;
 use crate::engine::world::{ServiceState, TargetState, World, ZoneFile};
 use crate::model::name::Name;
+use crate::snapshot::above;
 use crate::snapshot::service::{ServiceView, Target, build};
 use crate::snapshot::zone::Zone;
 
@@ -54,8 +55,7 @@ impl World {
             zone.reconfigure(state.soa(self.last_serial), Arc::clone(&state.facts));
             zone.usable = state.file != ZoneFile::NeverParsed;
         }
-        let above = |apex: &Name| std::iter::successors(Some(apex.clone()), Name::parent);
-        self.snapshot.above_zones = Arc::new(self.zones.keys().flat_map(above).collect());
+        self.snapshot.above_zones = Arc::new(above(self.zones.keys()));
     }
 }
 

@@ -21,10 +21,15 @@ pub struct Snapshot {
     pub generation: u64,
     /// By apex.
     pub zones: Arc<HashMap<Name, Arc<Zone>>>,
-    /// The apexes and every name above one: they exist, whatever the zone around them holds.
+    /// Names above apexes: they exist in the zone above, whatever that says of them (RFC 8020).
     pub above_zones: Arc<HashSet<Name>>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
+}
+
+/// Every name above one of `apexes`.
+pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name> {
+    apexes.flat_map(|apex| std::iter::successors(apex.parent(), Name::parent)).collect()
 }
 
 /// What the configuration says of answering.

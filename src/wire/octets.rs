@@ -255,3 +255,40 @@ fn thousands_of_records_on_a_stream_point_to_targets_near_and_far() {
     assert!(encode(&query, &reply, Limits::tcp(1232), &mut out).truncated);
     assert!(out.len() <= 65535);
 }
+
+#[test]
+fn an_alias_is_spelled_once_and_pointed_to_by_what_it_leads_to() {
+    let target = name("b.svc.test");
+    let alias =
+        Record { owner: Owner::Question, ttl: 1, data: Rdata::Cname(Cow::Borrowed(&target)) };
+    let reply = found(vec![alias, a(Owner::Target(0), 1), a(Owner::Target(0), 2)]);
+    let (out, encoded) = answer(&ask(QUESTION, b""), &reply);
+    assert_eq!(encoded, Encoded { truncated: false, answers: 3 });
+    let records = &out[12 + QUESTION.len()..];
+    // "b", and a pointer to "svc.test" in the question.
+    assert_eq!(records[..16], *b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x01\x00\x04\x01b\xc0\x11");
+    let place = u8::try_from(12 + QUESTION.len() + 12).unwrap();
+    assert_eq!((records[16..18] == [0xc0, place], records[32..34] == [0xc0, place]), (true, true));
+}
+
+#[test]
+fn glue_that_does_not_fit_sets_tc_and_other_addresses_go_first() {
+    let servers: Vec<Name> = (0..16).map(|i| name(&format!("ns{i}.sub.svc.test"))).collect();
+    let record =
+        |owner: &Name, data| Record { owner: Owner::Name(Cow::Owned(owner.clone())), ttl: 1, data };
+    let sub = name("sub.svc.test");
+    let reply = Reply {
+        authority: servers.iter().map(|server| record(&sub, Rdata::Ns(server))).collect(),
+        glue: servers.iter().map(|s| record(s, Rdata::A(Ipv4Addr::new(10, 0, 0, 1)))).collect(),
+        additional: vec![a(Owner::Question, 1)],
+        ..Reply::empty(Rcode::NoError)
+    };
+    let (whole, _) = answer(&ask(QUESTION, &opt(4096)), &reply);
+    assert_eq!((counts(&whole), flags(&whole) & 0x0200), ([1, 0, 16, 18], 0));
+    let needed = u16::try_from(whole.len() - 16).unwrap();
+    let (tight, _) = answer(&ask(QUESTION, &opt(needed)), &reply);
+    assert_eq!((counts(&tight), flags(&tight) & 0x0200), ([1, 0, 16, 17], 0));
+    let (short, encoded) = answer(&ask(QUESTION, &opt(needed - 1)), &reply);
+    assert!(encoded.truncated);
+    assert_eq!((counts(&short), flags(&short) & 0x0200), ([1, 0, 16, 16], 0x0200));
+}

@@ -173,15 +173,17 @@ fn questions(zones: &Path) -> BTreeSet<(String, String)> {
 
 fn ask(socket: &UdpSocket, octets: &[u8]) -> Message {
     let mut buffer = [0; 4096];
-    for _ in 0..50 {
+    let mut attempt = || {
         // Until it has started, the port is closed.
         let _ = socket.send(octets);
-        if let Ok(len) = socket.recv(&mut buffer) {
-            return Message::from_vec(&buffer[..len]).unwrap();
+        let len = socket.recv(&mut buffer).ok();
+        if len.is_none() {
+            std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("named does not answer");
+        len
+    };
+    let len = (0..50).find_map(|_| attempt()).expect("named answers");
+    Message::from_vec(&buffer[..len]).unwrap()
 }
 
 /// What both must say.

@@ -17,7 +17,7 @@ pub fn is_of_services(rtype: Rtype) -> bool {
 }
 
 /// Types that make something else of a name and of those below it.
-fn redirects(rtype: Rtype) -> bool {
+pub fn redirects(rtype: Rtype) -> bool {
     matches!(rtype, Rtype::CNAME | Rtype::NS | Rtype::DS | Rtype::DNAME)
 }
 

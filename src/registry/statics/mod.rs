@@ -255,6 +255,3 @@ fn add_settings(settings: &ZoneSettings, statics: &mut Statics) {
     }
     statics.names.retain(|_, rrsets| !rrsets.is_empty());
 }
-
-#[cfg(test)]
-mod tests;

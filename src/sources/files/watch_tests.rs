@@ -42,9 +42,14 @@ struct Rig {
 }
 
 fn options(zones_dir: &Path) -> Options {
-    let parse = |_: &Name, kind, path, text: Arc<str>, _: &Includes| match kind {
+    let parse = |_: &Name, kind, path, text: Arc<str>, includes: &Includes| match kind {
         Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
-        Kind::ZoneToml | Kind::Services | Kind::Consul | Kind::Master | Kind::Included => {
+        Kind::Master => {
+            let included: String = includes.values().flatten().map(|text| &**text).collect();
+            let text = format!("{text}{included}").into();
+            (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
+        }
+        Kind::ZoneToml | Kind::Services | Kind::Consul | Kind::Included => {
             (Content::Services(Arc::new(Document { path, text, services: vec![] })), Vec::new())
         }
     };
@@ -252,6 +257,22 @@ fn a_half_written_file_is_not_read_until_it_is_closed() {
     drop(file);
     rig.at_once(|rig| !rig.says("a.b/web.toml", "one"));
     assert!(rig.says("a.b/web.toml", "half"));
+}
+
+#[test]
+fn a_changed_included_file_tells_those_that_may_include_it_anew() {
+    let mut rig = Rig::new();
+    let part = rig.zone().join("part.inc");
+    fs::write(rig.zone().join("main.zone"), "$INCLUDE ").unwrap();
+    fs::write(rig.zone().join("other.zone"), "other").unwrap();
+    rig.at_once(|rig| rig.says("a.b/main.zone", "$INCLUDE "));
+    fs::write(&part, "one").unwrap();
+    rig.at_once(|rig| rig.says("a.b/main.zone", "$INCLUDE one"));
+    fs::write(&part, "two").unwrap();
+    rig.at_once(|rig| rig.says("a.b/main.zone", "$INCLUDE two"));
+    fs::remove_file(&part).unwrap();
+    rig.later(|rig| rig.says("a.b/main.zone", "$INCLUDE "));
+    assert!(rig.says("a.b/other.zone", "other") && !rig.told.contains_key("a.b/part.inc"));
 }
 
 #[test]
