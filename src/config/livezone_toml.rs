@@ -10,7 +10,7 @@ use crate::config::{
     policy,
 };
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Policy;
+use crate::model::check::{Policy, Scripts};
 use crate::model::definition::PolicyDefinition;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
@@ -124,6 +124,7 @@ fn health(mut reader: Reader<'_>, default: Health) -> Health {
             .integer("max_in_flight", 1..=1_000_000)
             .map_or(default.max_in_flight, |placed| placed.value),
         source: sources(&mut reader),
+        scripts: scripts(&mut reader).unwrap_or(default.scripts),
     };
     reader.finish();
     health
@@ -162,6 +163,11 @@ fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
         sources.push(address);
     }
     sources
+}
+
+fn scripts(reader: &mut Reader<'_>) -> Option<Scripts> {
+    let allowed = reader.boolean("script_checks")?.value;
+    Some(if allowed { Scripts::Allowed } else { Scripts::Refused })
 }
 
 fn log(mut reader: Reader<'_>, default: Log) -> Log {
@@ -219,6 +225,7 @@ immediate_status = [503]
 first_round = "2s"
 max_in_flight = 64
 source = ["192.0.2.1", "2001:db8::1"]
+script_checks = true
 [log]
 format = "json"
 level = "debug"
@@ -235,6 +242,7 @@ level = "debug"
         assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));
         assert_eq!(policy.immediate_status, [503]);
         assert_eq!(config.health.source.len(), 2);
+        assert_eq!(config.health.scripts, Scripts::Allowed);
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
     }
 

@@ -81,14 +81,21 @@ pub(super) struct Turn {
     pub(super) effects: Effects,
     /// Services whose answers may have changed.
     pub(super) dirty: BTreeSet<ServiceKey>,
+    /// Instances, by their place in the service, whose aliases may say something else now.
+    pub(super) stirred: BTreeSet<(ServiceKey, usize)>,
     /// Whether something else that is answered has changed: zones, rules.
     pub(super) zones_changed: bool,
 }
 
 /// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches.
 pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
-    let mut turn =
-        Turn { now, effects: Effects::default(), dirty: BTreeSet::new(), zones_changed: false };
+    let mut turn = Turn {
+        now,
+        effects: Effects::default(),
+        dirty: BTreeSet::new(),
+        stirred: BTreeSet::new(),
+        zones_changed: false,
+    };
     match event {
         Event::Loaded(changes) => {
             world.first_round_ends = Some(now.mono + world.settings.first_round);
@@ -104,6 +111,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Timer => {}
         Event::Configured(settings) => world.configure(settings, &mut turn),
     }
+    world.follow(&mut turn);
     world.end_first_round(&mut turn);
     world.start_due(&mut turn);
     world.publish(&mut turn);

@@ -1,3 +1,4 @@
 //! One catalogue of what all sources register.
 
 pub mod merge;
+pub mod permit;

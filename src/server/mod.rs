@@ -275,6 +275,7 @@ fn settings(config: &Config) -> Settings {
         first_round: config.health.first_round,
         max_in_flight: limits::checks_in_flight(config.health.max_in_flight),
         source: config.health.source.clone(),
+        scripts: config.health.scripts,
         rules: Rules { access: config.dns.access.clone(), udp_max_size: config.dns.udp_max_size },
     }
 }

@@ -1,8 +1,10 @@
 //! Registrations in livezone's own TOML → [`Document`].
 
 mod check;
+mod grpc;
 mod http;
 mod instance;
+mod script;
 mod service;
 mod tcp;
 mod tls;
