@@ -10,7 +10,7 @@ use crate::config::{
     address, policy,
 };
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Policy;
+use crate::model::check::{Policy, Scripts};
 use crate::model::definition::PolicyDefinition;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
@@ -125,6 +125,7 @@ fn health(mut reader: Reader<'_>, default: Health) -> Health {
             .integer("max_in_flight", 1..=1_000_000)
             .map_or(default.max_in_flight, |placed| placed.value),
         source: sources(&mut reader),
+        scripts: scripts(&mut reader).unwrap_or(default.scripts),
     };
     reader.finish();
     health
@@ -170,6 +171,11 @@ fn consul(mut reader: Reader<'_>) -> Consul {
     let node_address = written.and_then(|text| address::host(reader.report, &text));
     reader.finish();
     Consul { node_address }
+}
+
+fn scripts(reader: &mut Reader<'_>) -> Option<Scripts> {
+    let allowed = reader.boolean("script_checks")?.value;
+    Some(if allowed { Scripts::Allowed } else { Scripts::Refused })
 }
 
 fn log(mut reader: Reader<'_>, default: Log) -> Log {
@@ -230,6 +236,7 @@ immediate_status = [503]
 first_round = "2s"
 max_in_flight = 64
 source = ["192.0.2.1", "2001:db8::1"]
+script_checks = true
 [consul]
 node_address = "192.0.2.7"
 [log]
@@ -249,6 +256,7 @@ level = "debug"
         assert_eq!(policy.immediate_status, [503]);
         assert_eq!(config.health.source.len(), 2);
         assert_eq!(config.consul.node_address, Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(config.health.scripts, Scripts::Allowed);
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::check::Policy;
+use crate::model::check::{Policy, Scripts};
 
 /// What livezone.toml says, defaults applied. Flags and the environment are written over it, then
 /// [`Config::check`] is asked.
@@ -89,6 +89,8 @@ pub struct Health {
     pub max_in_flight: usize,
     /// Addresses to check from, at most one a family.
     pub source: Vec<IpAddr>,
+    /// Whether local files may have commands run.
+    pub scripts: Scripts,
 }
 
 /// `[consul]`
@@ -165,6 +167,7 @@ impl Default for Config {
                 first_round: Duration::from_secs(5),
                 max_in_flight: 4096,
                 source: Vec::new(),
+                scripts: Scripts::Refused,
             },
             consul: Consul::default(),
             log: Log { format: LogFormat::Text, level: LogLevel::Info },

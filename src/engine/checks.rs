@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::aliases::AliasState;
+use crate::engine::evidence::Evidence;
 use crate::engine::turn::{Start, Turn};
-use crate::engine::world::World;
-use crate::health::scheduler::{CheckId, Class};
+use crate::engine::world::{ServiceState, World};
+use crate::health::scheduler::{CheckId, Class, Lane};
 use crate::health::state::{Next, State};
-use crate::model::check::{Check, Probe};
+use crate::model::check::{Check, Probe, Question};
 use crate::model::health::{Finding, Outcome};
 use crate::model::service::ServiceKey;
 use crate::model::time::{Instant, Now};
@@ -48,14 +50,37 @@ pub(super) enum Voice {
 }
 
 impl CheckState {
-    /// Whether it has a say in what its target is worth.
-    pub(super) fn counts(&self) -> bool {
-        self.voice != Voice::Provisional
+    /// What it says of its target; `None` while it has no say in what that is worth.
+    pub(super) fn evidence(&self) -> Option<Evidence<'_>> {
+        (self.voice != Voice::Provisional).then(|| Evidence {
+            condition: self.state.condition(),
+            fit: self.state.is_fit(),
+            suspect: self.state.is_suspect(),
+            warning: self.state.is_warning(&self.check.policy),
+            reason: self.reason(),
+        })
+    }
+
+    /// What decided the state: the last failure where one did, else the last outcome.
+    fn reason(&self) -> Option<&Arc<str>> {
+        match self.state {
+            State::Unknown | State::Passing { .. } => self.output.as_ref(),
+            State::Suspect { .. } | State::Critical { .. } | State::Recovering { .. } => {
+                self.fault.as_ref()
+            }
+        }
     }
 
     /// Whether it has had an outcome.
     pub(super) fn has_spoken(&self) -> bool {
         self.voice == Voice::Heard
+    }
+
+    fn lane(&self) -> Lane {
+        match self.probe.question {
+            Question::Network(..) => Lane::Network,
+            Question::Script(..) => Lane::Scripts,
+        }
     }
 
     fn class(&self) -> Class {
@@ -73,7 +98,7 @@ impl World {
     pub(super) fn add_check(&mut self, state: CheckState, now: Now) -> CheckId {
         self.last_check = CheckId(self.last_check.0 + 1);
         let id = self.last_check;
-        self.scheduler.plan(id, state.class(), now.mono);
+        self.scheduler.plan(id, (state.lane(), state.class()), now.mono);
         self.checks.insert(id, state);
         id
     }
@@ -123,12 +148,19 @@ impl World {
         let Some(state) = self.services.get(key).filter(|_| self.waiting.contains(key)) else {
             return;
         };
-        let awaited = state.targets.iter().filter(|target| target.awaited);
-        let mut checks = awaited.flat_map(|target| &target.checks);
-        if checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken)) {
+        if self.is_heard(state) {
             self.waiting.remove(key);
             turn.dirty.insert(key.clone());
         }
+    }
+
+    /// Whether each check of a service has had an outcome, and each alias something to say.
+    pub(super) fn is_heard(&self, state: &ServiceState) -> bool {
+        let awaited = state.targets.iter().filter(|target| target.awaited);
+        let mut checks = awaited.flat_map(|target| &target.checks);
+        let mut aliases = state.instances.iter().flat_map(|instance| &instance.aliases);
+        checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken))
+            && aliases.all(AliasState::has_spoken)
     }
 
     /// Sets the next start of a check that is not running. The second round is spread evenly over
@@ -147,7 +179,7 @@ impl World {
                 check.started.unwrap_or(now.mono) + scale(interval, factor)
             }
         };
-        self.scheduler.plan(id, check.class(), due.max(now.mono));
+        self.scheduler.plan(id, (check.lane(), check.class()), due.max(now.mono));
     }
 
     /// Starts what is due, as far as there are slots.
@@ -155,7 +187,11 @@ impl World {
         while let Some((id, due)) = self.scheduler.start(turn.now.mono) {
             let Some(check) = self.checks.get_mut(&id) else { continue };
             check.started = Some(turn.now.mono);
-            let lag = turn.now.mono.since(due);
+            let lag = match check.probe.question {
+                Question::Network(..) => turn.now.mono.since(due),
+                // One that waited for one of few places is not late.
+                Question::Script(..) => Duration::ZERO,
+            };
             turn.effects.start.push(Start { id, probe: check.probe.clone(), lag });
         }
     }

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::aliases;
 use crate::engine::checks::{CheckState, Voice};
 use crate::engine::turn::Turn;
 use crate::engine::world::{
@@ -21,6 +23,7 @@ use crate::model::records::MasterFile;
 use crate::model::service::{Instance, InstanceId, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
+use crate::registry::permit::permit;
 use crate::registry::statics::contest::contest;
 use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
@@ -32,8 +35,10 @@ pub(super) struct FileState {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// What it says as a master file.
     pub(super) master: Option<Arc<MasterFile>>,
+    /// An error for each service that the configuration does not let in.
+    pub(super) refused: Vec<Diagnostic>,
     document: Option<Arc<Document>>,
-    /// The document's definitions of each service.
+    /// The document's definitions of each service, as far as they are let in.
     services: HashMap<Label, Vec<Arc<ServiceDefinition>>>,
 }
 
@@ -82,14 +87,25 @@ impl World {
     /// Takes a new configuration in.
     pub(super) fn configure(&mut self, settings: Settings, turn: &mut Turn) {
         self.scheduler.resize(settings.max_in_flight);
+        let same_scripts = self.settings.scripts == settings.scripts;
         self.settings = settings;
         turn.rules_changed = true;
-        let keys: Vec<_> = self.services.keys().cloned().collect();
+        let mut keys: BTreeSet<_> = self.services.keys().cloned().collect();
+        if !same_scripts {
+            let said = |(path, file): (&Arc<Path>, &FileState)| {
+                Some((file.zone.clone(), Arc::clone(path), file.document.clone()?))
+            };
+            let said: Vec<_> = self.files.iter().filter_map(said).collect();
+            for (zone, path, document) in said {
+                self.set_document((&zone, &path), Some(document), &mut keys, turn);
+            }
+        }
         for key in keys {
             self.merge(&key, turn);
         }
         for check in self.checks.values_mut() {
-            check.probe.source = self.settings.source_for(check.probe.target.ip());
+            let target = check.probe.question.target();
+            check.probe.source = target.and_then(|target| self.settings.source_for(target.ip()));
         }
     }
 
@@ -121,6 +137,7 @@ impl World {
             zone: zone.clone(),
             diagnostics: Vec::new(),
             master: None,
+            refused: Vec::new(),
             document: None,
             services: HashMap::new(),
         });
@@ -128,7 +145,7 @@ impl World {
         match content {
             Content::Zone(settings) => self.set_zone(&zone, Some(settings), affected, turn),
             Content::Services(document) => {
-                self.set_document(&zone, &path, Some(document), affected);
+                self.set_document((&zone, &path), Some(document), affected, turn);
             }
             Content::Records(master) => {
                 file.master = Some(master);
@@ -139,7 +156,7 @@ impl World {
                 if is_zone_file(&path) {
                     self.set_zone(&zone, None, affected, turn);
                 }
-                self.set_document(&zone, &path, None, affected);
+                self.set_document((&zone, &path), None, affected, turn);
                 if self.files.remove(&path).is_some_and(|file| file.master.is_some()) {
                     turn.zones.insert(zone);
                 }
@@ -164,7 +181,7 @@ impl World {
     /// A refused file keeps what it said before. A zone that was served by the defaults goes on so;
     /// one that comes with a zone.toml that cannot be read has no settings: the defaults are not
     /// what its owner wrote.
-    fn refuse(&mut self, apex: &Name, path: &std::path::Path, turn: &mut Turn) {
+    fn refuse(&mut self, apex: &Name, path: &Path, turn: &mut Turn) {
         let Some(zone) = self.zones.get_mut(apex).filter(|_| is_zone_file(path)) else { return };
         if zone.file == ZoneFile::Unread {
             zone.file = ZoneFile::NeverParsed;
@@ -174,10 +191,10 @@ impl World {
 
     fn set_document(
         &mut self,
-        zone: &Name,
-        path: &Arc<std::path::Path>,
+        (zone, path): (&Name, &Arc<Path>),
         document: Option<Arc<Document>>,
         affected: &mut BTreeSet<ServiceKey>,
+        turn: &mut Turn,
     ) {
         let Some(file) = self.files.get_mut(path) else { return };
         for name in std::mem::take(&mut file.services).into_keys() {
@@ -187,12 +204,17 @@ impl World {
             }
             affected.insert(key);
         }
-        for definition in document.iter().flat_map(|d| &d.services) {
+        let permitted = document.as_deref().map(|d| permit(d, self.settings.scripts));
+        let (definitions, refused) = permitted.unwrap_or_default();
+        let news = refused.iter().filter(|error| !file.refused.contains(error));
+        turn.effects.complaints.extend(news.cloned());
+        file.refused = refused;
+        for definition in definitions {
             let name = definition.name.value.clone();
             let key = ServiceKey { zone: zone.clone(), name: name.clone() };
             self.contributors.entry(key.clone()).or_default().insert(Arc::clone(path));
             affected.insert(key);
-            file.services.entry(name).or_default().push(Arc::clone(definition));
+            file.services.entry(name).or_default().push(definition);
         }
         file.document = document;
     }
@@ -234,7 +256,11 @@ impl World {
             return;
         }
         let old = self.services.remove(key);
+        if let Some(old) = &old {
+            self.unlink(old, turn);
+        }
         let state = self.succeed(Arc::new(merged.service), old, turn);
+        self.link(&state, turn);
         self.services.insert(key.clone(), ServiceState { conflicts: merged.conflicts, ..state });
         turn.dirty.insert(key.clone());
         self.assess(key, turn);
@@ -243,6 +269,8 @@ impl World {
 
     fn remove_service(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let Some(state) = self.services.remove(key) else { return };
+        self.unlink(&state, turn);
+        self.drop_index(&key.zone);
         self.waiting.remove(key);
         for instance in &state.instances {
             self.recount(Some(instance.condition), None);
@@ -264,11 +292,19 @@ impl World {
         let key = Arc::new(service.key.clone());
         let (mut instances, mut targets) = (Vec::new(), Vec::new());
         for (place, instance) in service.instances.iter().enumerate() {
-            instances.push(old.instances.remove(&instance.id).unwrap_or_else(|| {
+            let mut known = old.instances.remove(&instance.id).unwrap_or_else(|| {
                 let condition = newcomer(instance).condition;
                 self.recount(None, Some(condition));
-                InstanceState { condition, since: turn.now }
-            }));
+                InstanceState { condition, since: turn.now, aliases: Vec::new() }
+            });
+            let voice = voice_of_new(
+                instance
+                    .addresses
+                    .iter()
+                    .any(|&address| is_served(old.targets.get(&(instance.id.clone(), address)))),
+            );
+            known.aliases = aliases::succeed(&instance.checks, &known.aliases, voice);
+            instances.push(known);
             for &address in &instance.addresses {
                 let before = old.targets.remove(&(instance.id.clone(), address));
                 let target = self.succeed_target((&key, instance), address, before, turn);
@@ -296,15 +332,14 @@ impl World {
         before: Option<TargetState>,
         turn: &mut Turn,
     ) -> TargetState {
-        let served =
-            before.as_ref().is_some_and(|t| matches!(t.standing.fitness, Fitness::Fit { .. }));
+        let voice = voice_of_new(is_served(before.as_ref()));
         let (mut old, standing, awaited) = match before {
             Some(target) => (target.checks, target.standing, target.awaited),
             None => (Vec::new(), newcomer(instance), false),
         };
         let mut checks = Vec::new();
         for check in &instance.checks {
-            let Some(probe) = self.probe(instance, check, address) else { continue };
+            let Some(probe) = self.probe((service, instance), check, address) else { continue };
             let kept = old.iter().position(|id| self.asks_the_same(*id, check, &probe));
             if let Some(id) = kept.map(|at| old.swap_remove(at)) {
                 self.retime(id, check, probe, turn.now);
@@ -317,7 +352,7 @@ impl World {
                 state: State::initial(check.initial, &check.policy),
                 check: check.clone(),
                 probe,
-                voice: if served { Voice::Provisional } else { Voice::Awaited },
+                voice,
                 output: None,
                 fault: None,
                 started: None,
@@ -332,25 +367,35 @@ impl World {
     }
 
     fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {
-        self.checks.get(&id).is_some_and(|old| {
-            old.check.id == check.id
-                && old.probe.kind == probe.kind
-                && old.probe.target == probe.target
-        })
+        self.checks
+            .get(&id)
+            .is_some_and(|old| old.check.id == check.id && old.probe.question == probe.question)
     }
 
-    fn probe(&self, instance: &Instance, check: &Check, address: IpAddr) -> Option<Probe> {
-        let target = instance.target(check, address)?;
-        Some(Probe {
-            kind: Arc::clone(&check.kind),
-            target,
-            policy: Arc::clone(&check.policy),
-            source: self.settings.source_for(target.ip()),
-        })
+    /// `None` for a check that is not run, or that has no port to go to.
+    fn probe(
+        &self,
+        (service, instance): (&ServiceKey, &Instance),
+        check: &Check,
+        address: IpAddr,
+    ) -> Option<Probe> {
+        let question = instance.question(service, check, address)?;
+        let target = question.target();
+        let source = target.and_then(|target| self.settings.source_for(target.ip()));
+        Some(Probe { question, policy: Arc::clone(&check.policy), source })
     }
 }
 
-fn is_zone_file(path: &std::path::Path) -> bool {
+fn is_served(target: Option<&TargetState>) -> bool {
+    target.is_some_and(|target| matches!(target.standing.fitness, Fitness::Fit { .. }))
+}
+
+/// What is new at something served counts from its first outcome on, and not before.
+fn voice_of_new(served: bool) -> Voice {
+    if served { Voice::Provisional } else { Voice::Awaited }
+}
+
+fn is_zone_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "zone.toml")
 }
 

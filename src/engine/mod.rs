@@ -4,7 +4,9 @@
 //! to start and to stop, a snapshot to publish, lines to log. Scenario tests drive [`turn::turn`]
 //! with no clock, no socket and no task.
 
-pub mod checks;
+pub mod aliases;
+mod checks;
+pub mod evidence;
 pub mod files;
 pub mod publish;
 pub mod report;
@@ -12,3 +14,8 @@ mod statics;
 pub mod task;
 pub mod turn;
 pub mod world;
+
+#[cfg(test)]
+mod alias_tests;
+#[cfg(test)]
+mod permit_tests;

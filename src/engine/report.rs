@@ -116,11 +116,14 @@ impl World {
 
     fn errors_by_file(&self) -> BTreeMap<&Path, Vec<&Diagnostic>> {
         let own = self.files.values().flat_map(|file| &file.diagnostics);
+        let refused = self.files.values().flat_map(|file| &file.refused);
         let conflicts = self.services.values().flat_map(|state| &state.conflicts);
         let conflicts =
             conflicts.chain(self.zones.values().flat_map(|zone| &zone.statics.conflicts));
         let mut errors: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
-        for diagnostic in own.chain(conflicts).filter(|d| d.severity == Severity::Error) {
+        for diagnostic in
+            own.chain(refused).chain(conflicts).filter(|d| d.severity == Severity::Error)
+        {
             errors.entry(&diagnostic.path).or_default().push(diagnostic);
         }
         errors
@@ -161,12 +164,16 @@ impl World {
     fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
         let targets = state.targets.iter().filter(|target| target.instance == place);
         let checks = targets.flat_map(|target| &target.checks).filter_map(|id| self.checks.get(id));
+        let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
+        let aliases = state.instances.get(place).into_iter().flat_map(|known| &known.aliases);
+        let aliases = aliases.map(|alias| (&alias.check, alias.said.condition, &alias.said.reason));
         checks
-            .map(|check| CheckReport {
-                id: check.check.id.to_string(),
-                kind: check.check.kind.word().to_owned(),
-                state: check.state.condition().word().to_owned(),
-                output: check.output.as_deref().unwrap_or_default().to_owned(),
+            .chain(aliases)
+            .map(|(check, condition, output)| CheckReport {
+                id: check.id.to_string(),
+                kind: check.kind.word().to_owned(),
+                state: condition.word().to_owned(),
+                output: output.as_deref().unwrap_or_default().to_owned(),
             })
             .collect()
     }

@@ -45,16 +45,14 @@ impl World {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
-    use crate::config::livezone_toml;
+    use crate::config::Config;
     use crate::diagnostic::Diagnostic;
     use crate::engine::turn::{Effects, Event, turn};
     use crate::engine::world::Settings;
     use crate::model::time::Now;
     use crate::model::zone::ZoneSettings;
-    use crate::snapshot::Rules;
     use crate::sources::files::{master, native};
     use crate::sources::{Change, Content, FileChange};
 
@@ -62,14 +60,7 @@ mod tests {
         "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";
 
     fn world() -> World {
-        let (config, _) = livezone_toml::parse(Path::new("livezone.toml").into(), "".into());
-        let settings = Settings {
-            policy: config.unwrap().health.policy,
-            first_round: Duration::ZERO,
-            max_in_flight: 1,
-            source: Vec::new(),
-            rules: Rules::default(),
-        };
+        let settings = Settings::of(&Config::default());
         let mut world = World::new(settings, 1, 1);
         let zone = Change::ZoneAppeared(ZoneSettings::new(apex()));
         turn(&mut world, Event::Loaded(vec![zone]), Now::default());

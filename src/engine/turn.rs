@@ -85,6 +85,8 @@ pub(super) struct Turn {
     pub(super) zones: BTreeSet<Name>,
     /// Whether the rules of answering have changed.
     pub(super) rules_changed: bool,
+    /// Instances, by their place in the service, whose aliases may say something else now.
+    pub(super) stirred: BTreeSet<(ServiceKey, usize)>,
 }
 
 /// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches.
@@ -95,6 +97,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         dirty: BTreeSet::new(),
         zones: BTreeSet::new(),
         rules_changed: false,
+        stirred: BTreeSet::new(),
     };
     match event {
         Event::Loaded(changes) => {
@@ -111,6 +114,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Timer => {}
         Event::Configured(settings) => world.configure(settings, &mut turn),
     }
+    world.follow(&mut turn);
     world.end_first_round(&mut turn);
     world.start_due(&mut turn);
     world.publish(&mut turn);

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::engine::aliases::{AliasState, Index};
 use crate::engine::checks::CheckState;
+use crate::engine::evidence::{Evidence, stand};
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
 use crate::health::scheduler::{CheckId, Scheduler};
-use crate::health::state::State;
-use crate::model::check::Policy;
+use crate::model::check::{Policy, Scripts};
 use crate::model::dns::Soa;
 use crate::model::health::Condition;
 use crate::model::name::Name;
@@ -22,7 +24,7 @@ use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
-use crate::snapshot::service::{Fitness, Standing};
+use crate::snapshot::service::Standing;
 use crate::snapshot::zone::{Facts, soa};
 use crate::snapshot::{Rules, Snapshot};
 
@@ -37,6 +39,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Addresses to check from, at most one a family.
     pub source: Vec<IpAddr>,
+    /// Whether files may have commands run.
+    pub scripts: Scripts,
     /// What the configuration says of answering.
     pub rules: Rules,
 }
@@ -49,6 +53,7 @@ impl Settings {
             first_round: config.health.first_round,
             max_in_flight: config.health.max_in_flight,
             source: config.health.source.clone(),
+            scripts: config.health.scripts,
             rules: Rules {
                 access: config.dns.access.clone(),
                 udp_max_size: config.dns.udp_max_size,
@@ -74,6 +79,8 @@ pub struct World {
     /// The services that wait for their first outcomes.
     pub(super) waiting: BTreeSet<ServiceKey>,
     pub(super) checks: HashMap<CheckId, CheckState>,
+    /// Who follows whom, in the zones that have aliases.
+    pub(super) aliases: HashMap<Name, Index>,
     pub(super) last_check: CheckId,
     pub(super) scheduler: Scheduler,
     /// Draws jitter; seeded by whoever makes the world.
@@ -138,11 +145,13 @@ pub(super) struct ServiceState {
     pub(super) targets: Vec<TargetState>,
 }
 
-/// What status shows of an instance.
-#[derive(Clone, Copy, Debug)]
+/// What status shows of an instance, and whom it follows.
+#[derive(Clone, Debug)]
 pub(super) struct InstanceState {
     pub(super) condition: Condition,
     pub(super) since: Now,
+    /// In the order of the instance's checks.
+    pub(super) aliases: Vec<AliasState>,
 }
 
 /// One address of one instance.
@@ -171,6 +180,7 @@ impl World {
             services: BTreeMap::new(),
             waiting: BTreeSet::new(),
             checks: HashMap::new(),
+            aliases: HashMap::new(),
             last_check: CheckId(0),
             rng: fastrand::Rng::with_seed(seed),
             last_serial: first_serial,
@@ -224,11 +234,7 @@ impl World {
         for target in self.services.values_mut().flat_map(|state| &mut state.targets) {
             target.awaited = true;
         }
-        let unheard = |state: &ServiceState| {
-            let mut checks = state.targets.iter().flat_map(|target| &target.checks);
-            checks.any(|id| self.checks.get(id).is_some_and(|check| !check.has_spoken()))
-        };
-        let waiting = self.services.iter().filter(|(_, state)| unheard(state));
+        let waiting = self.services.iter().filter(|(_, state)| !self.is_heard(state));
         self.waiting = waiting.map(|(key, _)| key.clone()).collect();
     }
 
@@ -252,19 +258,40 @@ impl World {
         }
     }
 
+    /// Works out anew how all addresses of one instance stand.
+    pub(super) fn assess_targets_of(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
+        let state = self.services.get(key);
+        for target in state.map_or(0..0, |state| state.places_of(place)) {
+            self.assess_target(key, target, turn);
+        }
+    }
+
     /// Works out anew how one target stands, and what of its service has changed with it.
     pub(super) fn assess_target(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
-        let Some(state) = self.services.get_mut(key) else { return };
-        let Some(target) = state.targets.get_mut(place) else { return };
-        let checks = target.checks.iter().filter_map(|id| self.checks.get(id));
-        let standing = stand(checks, target.standing.fitness, turn.now);
+        let Some(state) = self.services.get(key) else { return };
+        let Some(target) = state.targets.get(place) else { return };
+        let instance = target.instance;
+        let aliases = state.instances.get(instance).map_or(&[][..], |known| &known.aliases);
+        let says = self.evidence(target).chain(aliases.iter().map(AliasState::evidence));
+        let standing = stand(&says.collect(), target.standing.fitness, turn.now);
         if standing == target.standing {
             return;
         }
-        target.standing = standing;
+        let target = self.services.get_mut(key).and_then(|state| state.targets.get_mut(place));
+        if let Some(target) = target {
+            target.standing = standing;
+        }
         turn.dirty.insert(key.clone());
-        let instance = target.instance;
+        self.stir_followers(key, instance, turn);
         self.assess_instance(key, instance, turn);
+    }
+
+    /// What each check of a target says, aliases apart.
+    pub(super) fn evidence<'w>(
+        &'w self,
+        target: &'w TargetState,
+    ) -> impl Iterator<Item = Option<Evidence<'w>>> {
+        target.checks.iter().filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
     }
 
     /// An instance is as good as its best address.
@@ -290,17 +317,27 @@ impl ServiceState {
         place: usize,
         now: Now,
     ) -> Option<(Condition, Condition, Option<Arc<str>>)> {
-        // Targets stand in the order of their instances.
-        let start = self.targets.partition_point(|target| target.instance < place);
-        let own = self.targets.iter().skip(start).take_while(|target| target.instance == place);
+        let own = self.targets_of(place).iter();
         let best = own.map(|target| &target.standing).min_by_key(|standing| standing.condition)?;
+        let (to, reason) = (best.condition, best.reason.clone());
         let instance = self.instances.get_mut(place)?;
-        let (from, to) = (instance.condition, best.condition);
+        let from = std::mem::replace(&mut instance.condition, to);
         if from == to {
             return None;
         }
-        *instance = InstanceState { condition: to, since: now };
-        Some((from, to, best.reason.clone()))
+        instance.since = now;
+        Some((from, to, reason))
+    }
+
+    /// The targets of the instance at `place`.
+    pub(super) fn targets_of(&self, place: usize) -> &[TargetState] {
+        self.targets.get(self.places_of(place)).unwrap_or_default()
+    }
+
+    fn places_of(&self, instance: usize) -> Range<usize> {
+        // Targets stand in the order of their instances.
+        let start = self.targets.partition_point(|target| target.instance < instance);
+        start..self.targets.partition_point(|target| target.instance <= instance)
     }
 }
 
@@ -315,41 +352,4 @@ fn recount(
     if let Some(to) = to {
         *counts.entry(to).or_default() += 1;
     }
-}
-
-/// How a target stands by its checks together: the worst counts.
-fn stand<'a>(checks: impl Iterator<Item = &'a CheckState>, before: Fitness, now: Now) -> Standing {
-    let (mut all, mut heard) = (0, 0);
-    let (mut fit, mut suspect, mut warning) = (true, false, false);
-    let mut worst: Option<&CheckState> = None;
-    for check in checks {
-        all += 1;
-        if !check.counts() {
-            continue;
-        }
-        heard += 1;
-        fit &= check.state.is_fit();
-        suspect |= check.state.is_suspect();
-        warning |= check.state.is_warning(&check.check.policy);
-        if worst.is_none_or(|w| check.state.condition() > w.state.condition()) {
-            worst = Some(check);
-        }
-    }
-    let condition = match worst {
-        Some(check) => check.state.condition(),
-        None if all > heard => Condition::Unknown,
-        None => Condition::Unchecked,
-    };
-    let fitness = match (fit, before) {
-        (true, _) => Fitness::Fit { suspect, warning },
-        (false, Fitness::Fit { .. }) => Fitness::Unfit { left: Some(now.mono) },
-        (false, Fitness::Unfit { left }) => Fitness::Unfit { left },
-    };
-    let reason = worst.filter(|_| !fit || suspect || warning).and_then(|check| match check.state {
-        State::Unknown | State::Passing { .. } => check.output.clone(),
-        State::Suspect { .. } | State::Critical { .. } | State::Recovering { .. } => {
-            check.fault.clone()
-        }
-    });
-    Standing { condition, fitness, reason }
 }

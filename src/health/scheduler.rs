@@ -18,6 +18,22 @@ pub enum Class {
     Troubled,
 }
 
+/// Whose slots a check takes: neither kind can keep the other from running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Checks that make a connection: as many as the configuration says.
+    Network,
+    /// Commands on this machine: [`MOST_SCRIPTS`].
+    Scripts,
+}
+
+/// Scripts that run at once. Each is a process, often an interpreter: with more, checks would be
+/// this machine's load instead of measuring others'.
+pub const MOST_SCRIPTS: usize = 8;
+
+/// Which queue a check stands in.
+pub type Queued = (Lane, Class);
+
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Waiting(Instant),
@@ -27,8 +43,14 @@ enum Phase {
 /// Every check with its due time. One check never runs twice at once.
 #[derive(Debug)]
 pub struct Scheduler {
-    slots: usize,
-    checks: HashMap<CheckId, (Class, Phase)>,
+    checks: HashMap<CheckId, (Queued, Phase)>,
+    network: Slots,
+    scripts: Slots,
+}
+
+#[derive(Debug)]
+struct Slots {
+    count: usize,
     settled: Queue,
     troubled: Queue,
 }
@@ -40,41 +62,41 @@ struct Queue {
 }
 
 impl Scheduler {
-    /// At most `slots` checks run at once; at least two, one of them for the settled.
+    /// At most `slots` checks over the network run at once; at least two, one of them for the
+    /// settled.
     pub fn new(slots: usize) -> Self {
         Self {
-            slots: slots.max(2),
             checks: HashMap::new(),
-            settled: Queue::default(),
-            troubled: Queue::default(),
+            network: Slots::new(slots),
+            scripts: Slots::new(MOST_SCRIPTS),
         }
     }
 
     /// Takes a new bound; what runs already goes on.
     pub fn resize(&mut self, slots: usize) {
-        self.slots = slots.max(2);
+        self.network.count = slots.max(2);
     }
 
     /// Sets when a check runs next. A running one keeps running; its outcome sets the next start.
-    pub fn plan(&mut self, id: CheckId, class: Class, due: Instant) {
+    pub fn plan(&mut self, id: CheckId, queued: Queued, due: Instant) {
         if matches!(self.checks.get(&id), Some((_, Phase::Running))) {
             return;
         }
         self.remove(id);
-        self.queue(class).due.insert((due, id));
-        self.checks.insert(id, (class, Phase::Waiting(due)));
+        self.queue(queued).due.insert((due, id));
+        self.checks.insert(id, (queued, Phase::Waiting(due)));
     }
 
     /// Forgets a check; true when it was running and should be stopped. Its slot is free at once.
     pub fn remove(&mut self, id: CheckId) -> bool {
         match self.checks.remove(&id) {
             None => false,
-            Some((class, Phase::Waiting(due))) => {
-                self.queue(class).due.remove(&(due, id));
+            Some((queued, Phase::Waiting(due))) => {
+                self.queue(queued).due.remove(&(due, id));
                 false
             }
-            Some((class, Phase::Running)) => {
-                let queue = self.queue(class);
+            Some((queued, Phase::Running)) => {
+                let queue = self.queue(queued);
                 queue.running = queue.running.saturating_sub(1);
                 true
             }
@@ -85,10 +107,10 @@ impl Scheduler {
     /// holds its slot until [`Self::finish`] or [`Self::remove`].
     pub fn start(&mut self, now: Instant) -> Option<(CheckId, Instant)> {
         let (due, id) = self.head().filter(|&(due, _)| due <= now)?;
-        let (class, phase) = self.checks.get_mut(&id)?;
+        let (queued, phase) = self.checks.get_mut(&id)?;
         *phase = Phase::Running;
-        let class = *class;
-        let queue = self.queue(class);
+        let queued = *queued;
+        let queue = self.queue(queued);
         queue.due.remove(&(due, id));
         queue.running += 1;
         Some((id, due))
@@ -107,31 +129,49 @@ impl Scheduler {
 
     /// How many checks run.
     pub fn running(&self) -> usize {
-        self.settled.running + self.troubled.running
+        self.network.running() + self.scripts.running()
     }
 
     /// The longest overdue among those that may take a slot.
     fn head(&self) -> Option<(Instant, CheckId)> {
-        if self.running() >= self.slots {
+        earlier(self.network.head(), self.scripts.head())
+    }
+
+    fn queue(&mut self, (lane, class): Queued) -> &mut Queue {
+        let slots = match lane {
+            Lane::Network => &mut self.network,
+            Lane::Scripts => &mut self.scripts,
+        };
+        match class {
+            Class::Settled => &mut slots.settled,
+            Class::Troubled => &mut slots.troubled,
+        }
+    }
+}
+
+impl Slots {
+    fn new(count: usize) -> Self {
+        Self { count: count.max(2), settled: Queue::default(), troubled: Queue::default() }
+    }
+
+    fn running(&self) -> usize {
+        self.settled.running + self.troubled.running
+    }
+
+    fn head(&self) -> Option<(Instant, CheckId)> {
+        if self.running() >= self.count {
             return None;
         }
         let settled = self.settled.due.first().copied();
-        if self.troubled.running >= self.slots / 2 {
+        if self.troubled.running >= self.count / 2 {
             return settled;
         }
-        let troubled = self.troubled.due.first().copied();
-        match (settled, troubled) {
-            (Some(settled), Some(troubled)) => Some(settled.min(troubled)),
-            (one, other) => one.or(other),
-        }
+        earlier(settled, self.troubled.due.first().copied())
     }
+}
 
-    fn queue(&mut self, class: Class) -> &mut Queue {
-        match class {
-            Class::Settled => &mut self.settled,
-            Class::Troubled => &mut self.troubled,
-        }
-    }
+fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]
@@ -149,11 +189,11 @@ mod tests {
     #[test]
     fn the_longest_overdue_starts_first_and_never_twice() {
         let mut scheduler = Scheduler::new(8);
-        scheduler.plan(CheckId(1), Class::Settled, at(2));
-        scheduler.plan(CheckId(2), Class::Troubled, at(1));
+        scheduler.plan(CheckId(1), (Lane::Network, Class::Settled), at(2));
+        scheduler.plan(CheckId(2), (Lane::Network, Class::Troubled), at(1));
         assert_eq!(scheduler.start(at(0)), None);
         assert_eq!(scheduler.start(at(3)), Some((CheckId(2), at(1))));
-        scheduler.plan(CheckId(2), Class::Troubled, at(0));
+        scheduler.plan(CheckId(2), (Lane::Network, Class::Troubled), at(0));
         assert_eq!(scheduler.start(at(3)), Some((CheckId(1), at(2))));
         assert_eq!(scheduler.start(at(9)), None);
     }
@@ -162,9 +202,9 @@ mod tests {
     fn an_outage_takes_half_of_the_slots_at_most() {
         let mut scheduler = Scheduler::new(4);
         for id in 0..10 {
-            scheduler.plan(CheckId(id), Class::Troubled, at(0));
+            scheduler.plan(CheckId(id), (Lane::Network, Class::Troubled), at(0));
         }
-        scheduler.plan(CheckId(99), Class::Settled, at(5));
+        scheduler.plan(CheckId(99), (Lane::Network, Class::Settled), at(5));
         let started: Vec<_> = std::iter::from_fn(|| scheduler.start(at(5))).map(|s| s.0).collect();
         assert_eq!(started, [CheckId(0), CheckId(1), CheckId(99)]);
         assert_eq!(scheduler.wake(), None);
@@ -175,14 +215,32 @@ mod tests {
     #[test]
     fn a_check_removed_while_running_gives_its_slot_back() {
         let mut scheduler = Scheduler::new(2);
-        scheduler.plan(CheckId(1), Class::Settled, at(0));
-        scheduler.plan(CheckId(2), Class::Settled, at(0));
-        scheduler.plan(CheckId(3), Class::Settled, at(0));
+        scheduler.plan(CheckId(1), (Lane::Network, Class::Settled), at(0));
+        scheduler.plan(CheckId(2), (Lane::Network, Class::Settled), at(0));
+        scheduler.plan(CheckId(3), (Lane::Network, Class::Settled), at(0));
         while scheduler.start(at(0)).is_some() {}
         assert_eq!(scheduler.running(), 2);
         assert!(scheduler.remove(CheckId(1)));
         assert!(!scheduler.finish(CheckId(1)), "its outcome comes too late");
         assert_eq!(scheduler.start(at(0)), Some((CheckId(3), at(0))));
+    }
+
+    #[test]
+    fn scripts_have_slots_of_their_own() {
+        let mut scheduler = Scheduler::new(2);
+        for id in 0..20 {
+            scheduler.plan(CheckId(id), (Lane::Scripts, Class::Settled), at(0));
+            scheduler.plan(CheckId(100 + id), (Lane::Network, Class::Settled), at(1));
+        }
+        let mut started = Vec::new();
+        while let Some((id, _)) = scheduler.start(at(1)) {
+            started.push(id.0);
+        }
+        assert_eq!(started, [0, 1, 2, 3, 4, 5, 6, 7, 100, 101]);
+        assert_eq!(scheduler.wake(), None);
+        assert!(scheduler.finish(CheckId(3)));
+        assert_eq!(scheduler.start(at(1)), Some((CheckId(8), at(0))));
+        assert_eq!(scheduler.start(at(1)), None);
     }
 
     proptest! {
@@ -198,7 +256,7 @@ mod tests {
                 let class = if troubled { Class::Troubled } else { Class::Settled };
                 match what {
                     0 => {
-                        scheduler.plan(id, class, at(time));
+                        scheduler.plan(id, (Lane::Network, class), at(time));
                         known.entry(id).or_insert(false);
                     }
                     1 => {
@@ -216,7 +274,7 @@ mod tests {
                     }
                 }
                 prop_assert!(scheduler.running() <= slots);
-                prop_assert!(scheduler.troubled.running <= slots / 2);
+                prop_assert!(scheduler.network.troubled.running <= slots / 2);
                 prop_assert_eq!(scheduler.running(), known.values().filter(|&&r| r).count());
             }
         }

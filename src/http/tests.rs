@@ -8,7 +8,7 @@ use super::*;
 use crate::engine::task::{Engine, Parts};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
-use crate::model::check::Policy;
+use crate::model::check::{Policy, Scripts};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::store::serial::SerialFile;
@@ -54,6 +54,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics) -> Parts {
         first_round: Duration::from_secs(5),
         max_in_flight: 16,
         source: Vec::new(),
+        scripts: Scripts::Refused,
         rules: Rules::default(),
     };
     let clock: Clock = Arc::new(Now::default);

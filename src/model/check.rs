@@ -1,32 +1,48 @@
 //! What is asked of an instance, how often, and what counts as an answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::health::Verdict;
 
-/// How one target is asked. Shared by all the instances it is run against.
+/// How the state of a target is found out. Shared by all the instances it is run against.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// An HTTP/1.1 exchange on a connection of its own.
-    Http(Box<HttpCheck>),
+    Http(Arc<HttpCheck>),
     /// A TCP connection, over TLS or not.
     Tcp(TcpCheck),
+    /// A call of the gRPC health protocol.
+    Grpc(GrpcCheck),
+    /// A command on this machine.
+    Script(ScriptCheck),
+    /// Nothing is asked: another instance's state is taken over.
+    Alias(AliasCheck),
 }
 
 impl Kind {
-    /// The key that chooses this kind in files, and its label in metrics.
+    /// Its name in status and metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
             Self::Tcp(_) => "tcp",
+            Self::Grpc(_) => "grpc",
+            Self::Script(_) => "script",
+            Self::Alias(_) => "alias",
         }
     }
 
-    /// Every word, for metrics that show all families from the start.
-    pub const WORDS: [&'static str; 2] = ["http", "tcp"];
+    /// The port that it names itself.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Http(http) => http.port,
+            Self::Tcp(tcp) => tcp.port,
+            Self::Grpc(grpc) => grpc.port,
+            Self::Script(_) | Self::Alias(_) => None,
+        }
+    }
 }
 
 /// `http = …`. The connection goes to the instance's address whatever the URL's host says, but
@@ -62,6 +78,52 @@ pub struct TcpCheck {
     pub port: Option<u16>,
     /// `tcp_use_tls`: the handshake must succeed too.
     pub tls: Option<Arc<TlsOptions>>,
+}
+
+/// `grpc = …`: `grpc.health.v1.Health/Check` over HTTP/2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrpcCheck {
+    /// `grpc_use_tls`.
+    pub tls: Option<Arc<TlsOptions>>,
+    /// The `:authority` as `host:port`; `None` is the target's own address and port.
+    pub authority: Option<Arc<str>>,
+    /// The port; `None` is the instance's.
+    pub port: Option<u16>,
+    /// The service asked about; the empty string is the server as a whole.
+    pub service: Arc<str>,
+}
+
+/// `args = …`. No shell has a part in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptCheck {
+    /// An absolute path.
+    pub program: Arc<str>,
+    /// What follows the program's name.
+    pub arguments: Arc<[String]>,
+}
+
+/// `alias_service = …` of Consul definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasCheck {
+    /// The id, folded, of an instance of any service in the same zone.
+    pub instance: Arc<str>,
+}
+
+impl AliasCheck {
+    /// Follows the instance called `id`, in any case.
+    pub fn of(id: &str) -> Self {
+        Self { instance: id.to_ascii_lowercase().into() }
+    }
+}
+
+/// `[health] script_checks`: whether local files may have commands run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scripts {
+    /// A service that asks for one is refused.
+    #[default]
+    Refused,
+    /// They are run.
+    Allowed,
 }
 
 /// How a TLS server is verified, and who we are to it.
@@ -171,12 +233,65 @@ pub struct Check {
 /// One run of one check against one address: all that the rim needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// How it asks.
-    pub kind: Arc<Kind>,
-    /// Where the connection goes.
-    pub target: SocketAddr,
+    /// What is asked, and of whom.
+    pub question: Question,
     /// Times and statuses.
     pub policy: Arc<Policy>,
-    /// The address to ask from (`[health] source`), of the target's family.
-    pub source: Option<std::net::IpAddr>,
+    /// The address to connect from (`[health] source`), of the target's family. A script's own
+    /// connections are its own affair.
+    pub source: Option<IpAddr>,
+}
+
+/// What is asked, and of whom. A check of the same question goes on where the old one was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// Over a connection to the address.
+    Network(Protocol, SocketAddr),
+    /// Of a command that is told whom it is about.
+    Script(ScriptCheck, Subject),
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the kinds of the same names")]
+pub enum Protocol {
+    Http(Arc<HttpCheck>),
+    Tcp(TcpCheck),
+    Grpc(GrpcCheck),
+}
+
+impl Question {
+    /// Every word, for metrics that show all families from the start.
+    pub const WORDS: [&'static str; 4] = ["http", "tcp", "grpc", "script"];
+
+    /// The label in metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Network(Protocol::Http(_), _) => "http",
+            Self::Network(Protocol::Tcp(_), _) => "tcp",
+            Self::Network(Protocol::Grpc(_), _) => "grpc",
+            Self::Script(..) => "script",
+        }
+    }
+
+    /// Where the connection goes, if we make one.
+    pub fn target(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Network(_, target) => Some(*target),
+            Self::Script(..) => None,
+        }
+    }
+}
+
+/// Whom a script is about, as its environment says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// `LIVEZONE_SERVICE`
+    pub service: Arc<str>,
+    /// `LIVEZONE_INSTANCE`
+    pub instance: Arc<str>,
+    /// `LIVEZONE_ADDRESS`
+    pub address: IpAddr,
+    /// `LIVEZONE_PORT`, not set for an instance without one.
+    pub port: Option<u16>,
 }

@@ -65,6 +65,9 @@ pub struct ServiceDefinition {
     pub checks: Vec<CheckDefinition>,
     /// In the order written.
     pub instances: Vec<InstanceDefinition>,
+    /// Where the first of its script checks stands, if it has any: `[health] script_checks` decides
+    /// whether such a definition is taken.
+    pub script: Option<Range<usize>>,
 }
 
 /// An instance as written.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, Kind, Policy};
+use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
@@ -223,19 +223,28 @@ impl Instance {
         self.tags.iter().any(|t| t.as_str() == tag)
     }
 
-    /// Where `check` connects to when it is run against `address`; `None` when neither the check
-    /// nor the instance names a port.
-    pub fn target(&self, check: &Check, address: IpAddr) -> Option<SocketAddr> {
-        let port = match &*check.kind {
-            Kind::Http(http) => {
-                if let Some(elsewhere) = http.connect {
-                    return Some(elsewhere);
-                }
-                http.port
+    /// What `check` asks when it is run against `address` for `service`; `None` when nothing is
+    /// run, or when neither the check nor the instance names the port to connect to.
+    pub fn question(
+        &self,
+        service: &ServiceKey,
+        check: &Check,
+        address: IpAddr,
+    ) -> Option<Question> {
+        let port = check.kind.port().or(self.port);
+        let own = port.map(|port| SocketAddr::new(address, port));
+        let (protocol, target) = match &*check.kind {
+            Kind::Http(http) => (Protocol::Http(Arc::clone(http)), http.connect.or(own)),
+            Kind::Tcp(tcp) => (Protocol::Tcp(tcp.clone()), own),
+            Kind::Grpc(grpc) => (Protocol::Grpc(grpc.clone()), own),
+            Kind::Script(script) => {
+                let (service, instance) = (service.name.as_str().into(), self.id.as_str().into());
+                let subject = Subject { service, instance, address, port: self.port };
+                return Some(Question::Script(script.clone(), subject));
             }
-            Kind::Tcp(tcp) => tcp.port,
+            Kind::Alias(_) => return None,
         };
-        Some(SocketAddr::new(address, port.or(self.port)?))
+        Some(Question::Network(protocol, target?))
     }
 }
 

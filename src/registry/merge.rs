@@ -292,6 +292,7 @@ mod tests {
             max_answers: None,
             checks: Vec::new(),
             instances: Vec::new(),
+            script: None,
         };
         build(&mut definition);
         let definition = Arc::new(definition);

@@ -1,4 +1,5 @@
 //! One catalogue of what all sources register.
 
 pub mod merge;
+pub mod permit;
 pub mod statics;

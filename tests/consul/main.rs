@@ -120,6 +120,14 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
             let name = tcp.tls.as_ref().map(|tls| tls.server_name.as_deref().unwrap_or("-"));
             writeln!(out, "    tcp {:?} tls {name:?}", tcp.port).unwrap();
         }
+        Kind::Grpc(grpc) => {
+            let tls = if grpc.tls.is_some() { " over tls" } else { "" };
+            writeln!(out, "    grpc {:?} {:?}{tls}", grpc.port, grpc.service).unwrap();
+        }
+        Kind::Script(script) => {
+            writeln!(out, "    script {} {:?}", script.program, script.arguments).unwrap();
+        }
+        Kind::Alias(alias) => writeln!(out, "    alias of {}", alias.instance).unwrap(),
     }
     let policy = &check.policy;
     writeln!(out, "    interval {:?} timeout {:?}", policy.interval, policy.timeout).unwrap();

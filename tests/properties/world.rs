@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::answer::answer;
-use livezone::config::{Access, zone_toml};
+use livezone::config::{Access, Config, zone_toml};
 use livezone::engine::turn::{Event, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
@@ -55,8 +55,8 @@ impl Driver {
             policy,
             first_round: FIRST_ROUND,
             max_in_flight: most,
-            source: Vec::new(),
             rules: rules.clone(),
+            ..Settings::of(&Config::default())
         };
         let mut driver = Self {
             world: World::new(settings, 1, seed),

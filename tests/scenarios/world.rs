@@ -1,6 +1,7 @@
 //! Drives the world: events in, effects out, time from wake to wake.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,11 @@ use livezone::diagnostic::{Diagnostic, Severity};
 use livezone::engine::turn::{Effects, Event, Start, Transition, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
-use livezone::model::check::Kind;
+use livezone::model::check::{Protocol, Question};
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::time::{Instant, Now};
-use livezone::snapshot::{Rules, Snapshot};
+use livezone::snapshot::Snapshot;
 use livezone::sources::files::native;
 use livezone::sources::{Change, Content, FileChange};
 
@@ -67,7 +68,7 @@ impl Driver {
             wake: None,
             found: Vec::new(),
             runs: BTreeMap::new(),
-            snapshot: Arc::new(Snapshot::empty(settings(&config).rules)),
+            snapshot: Arc::new(Snapshot::empty(Settings::of(&config).rules)),
             config,
             rng: fastrand::Rng::with_seed(seed),
             seen: Seen::default(),
@@ -179,11 +180,11 @@ impl Driver {
             self.appear(dns::ORIGIN);
             return Ok(());
         }
-        self.feed(Event::Configured(settings(&self.config)))
+        self.feed(Event::Configured(Settings::of(&self.config)))
     }
 
     fn start(&mut self) -> Checked {
-        self.world = Some(World::new(settings(&self.config), 1, self.seed));
+        self.world = Some(World::new(Settings::of(&self.config), 1, self.seed));
         let changes = std::mem::take(&mut self.changes);
         self.feed(Event::Loaded(changes))?;
         self.seen.serial = dns::serial(&self.snapshot);
@@ -252,14 +253,17 @@ impl Driver {
 
     /// Starts a run: what it finds is settled now, and told when it has taken its time.
     fn run(&mut self, start: &Start) -> Checked {
-        let (target, policy) = (start.probe.target, &start.probe.policy);
+        let policy = &start.probe.policy;
+        let (target, path) = match &start.probe.question {
+            Question::Network(Protocol::Http(http), target) => (*target, http.path.as_str()),
+            Question::Network(Protocol::Tcp(_) | Protocol::Grpc(_), target) => (*target, ""),
+            Question::Script(_, subject) => {
+                (SocketAddr::new(subject.address, subject.port.unwrap_or(0)), "")
+            }
+        };
         if self.runs.keys().any(|(_, id)| *id == start.id) {
             return Err(format!("a check of {target} was started while it runs"));
         }
-        let path = match &*start.probe.kind {
-            Kind::Http(http) => http.path.as_str(),
-            Kind::Tcp(_) => "",
-        };
         self.seen.runs.push(format!("{} {target}{path}", show_time(self.now.mono.0)));
         let rank = |place: &Place| match place {
             Place::Path(at, asked) if *at == target && asked == path => Some(2),
@@ -375,17 +379,6 @@ impl Driver {
             found.state.clone()
         };
         equal(&expected, &state.as_str())
-    }
-}
-
-fn settings(config: &Config) -> Settings {
-    let (health, dns) = (&config.health, &config.dns);
-    Settings {
-        policy: health.policy.clone(),
-        first_round: health.first_round,
-        max_in_flight: health.max_in_flight,
-        source: health.source.clone(),
-        rules: Rules { access: dns.access.clone(), udp_max_size: dns.udp_max_size },
     }
 }
 

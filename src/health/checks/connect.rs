@@ -1,7 +1,7 @@
-//! Opens a TCP connection to a probe's target and to nothing else.
+//! Opens a TCP connection to a check's target and to nothing else.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdStream};
+use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -9,14 +9,21 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 use crate::health::checks::fault;
-use crate::model::check::Probe;
 use crate::model::health::Outcome;
+
+/// Where to, and where from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) target: SocketAddr,
+    /// `None` is the system's choice.
+    pub(super) source: Option<IpAddr>,
+}
 
 /// A connection, or what its absence is evidence of. We call `connect()` ourselves: only here can
 /// the kernel's own refusal be told from the network's answer, which may have the same number.
-pub(super) async fn open(probe: &Probe) -> Result<TcpStream, Outcome> {
-    let socket = socket(probe).map_err(|error| fault::of_our_call(&error))?;
-    match socket.connect(&probe.target.into()) {
+pub(super) async fn open(route: Route) -> Result<TcpStream, Outcome> {
+    let socket = socket(route).map_err(|error| fault::of_our_call(&error))?;
+    match socket.connect(&route.target.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
         Err(error) => return Err(fault::of_connect_call(&error)),
@@ -32,11 +39,11 @@ pub(super) async fn open(probe: &Probe) -> Result<TcpStream, Outcome> {
     }
 }
 
-fn socket(probe: &Probe) -> io::Result<Socket> {
+fn socket(route: Route) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
-    let socket = Socket::new(Domain::for_address(probe.target), kind, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(route.target), kind, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
-    if let Some(source) = probe.source {
+    if let Some(source) = route.source {
         // The port is chosen at `connect()`, so that one port serves many targets. A kernel that
         // knows no such option chooses now.
         let _ = setsockopt(&socket, sockopt::IpBindAddressNoPort, &true);

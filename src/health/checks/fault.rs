@@ -80,6 +80,7 @@ pub(super) fn words(error: &io::Error) -> String {
     match (errno(error), error.kind()) {
         (Some(Errno::EPIPE), _) => "connection closed".into(),
         (Some(errno), _) => errno.desc().to_lowercase(),
+        (None, io::ErrorKind::BrokenPipe) => "connection closed".into(),
         (None, io::ErrorKind::UnexpectedEof) => {
             "connection closed before the answer was complete".into()
         }

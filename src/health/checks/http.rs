@@ -18,8 +18,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::health::checks::ask_first::AskFirst;
-use crate::health::checks::{connect, fault, tls};
-use crate::model::check::{HttpCheck, Probe, StatusSet};
+use crate::health::checks::connect::{self, Route};
+use crate::health::checks::{fault, tls};
+use crate::model::check::{HttpCheck, StatusSet};
 use crate::model::health::{Finding, Outcome};
 
 /// What `expect_body` sees of an answer.
@@ -28,20 +29,21 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// No honest head is longer, and no other may fill our memory.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-const AGENT: &str = concat!("livezone/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("livezone/", env!("CARGO_PKG_VERSION"));
 
 /// Passes when the status, and the body if it is expected to match, are as expected.
 pub(super) async fn run(
     check: &HttpCheck,
-    probe: &Probe,
+    immediate: &[u16],
+    route: Route,
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
     let request =
-        request(check, probe.target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
-    let stream = connect::open(probe).await?;
+        request(check, route.target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
+    let stream = connect::open(route).await?;
     match tls {
-        Some(tls) => exchange(check, probe, request, tls.handshake(stream).await?).await,
-        None => exchange(check, probe, request, stream).await,
+        Some(tls) => exchange(check, immediate, request, tls.handshake(stream).await?).await,
+        None => exchange(check, immediate, request, stream).await,
     }
 }
 
@@ -86,7 +88,7 @@ fn headers(check: &HttpCheck, target: SocketAddr) -> Result<HeaderMap, http::Err
 
 async fn exchange<S>(
     check: &HttpCheck,
-    probe: &Probe,
+    immediate: &[u16],
     request: Request<Full<Bytes>>,
     stream: S,
 ) -> Result<Outcome, Outcome>
@@ -107,7 +109,7 @@ where
     };
     let answer = async {
         let response = sender.send_request(request).await?;
-        judge(check, probe, response).await
+        judge(check, immediate, response).await
     };
     tokio::select! {
         biased;
@@ -118,12 +120,11 @@ where
 
 async fn judge(
     check: &HttpCheck,
-    probe: &Probe,
+    immediate: &[u16],
     response: Response<Incoming>,
 ) -> Result<Outcome, hyper::Error> {
     let status = response.status().as_u16();
-    let outcome =
-        judge_status(status, check.expect_status.as_ref(), &probe.policy.immediate_status);
+    let outcome = judge_status(status, check.expect_status.as_ref(), immediate);
     let (Finding::Pass, Some(pattern)) = (outcome.finding, &check.expect_body) else {
         return Ok(outcome);
     };
@@ -174,7 +175,7 @@ async fn beginning(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
     Ok(bytes)
 }
 
-fn of_hyper(error: &hyper::Error) -> Outcome {
+pub(super) fn of_hyper(error: &hyper::Error) -> Outcome {
     let source = error.source();
     if let Some(error) = source.and_then(|source| source.downcast_ref::<io::Error>()) {
         return fault::of_network(error);

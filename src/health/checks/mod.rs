@@ -6,24 +6,29 @@
 mod ask_first;
 mod connect;
 mod fault;
+mod grpc;
 mod http;
+mod script;
 mod tcp;
 #[cfg(test)]
-mod tests;
+pub(in crate::health::checks) mod tests;
 mod tls;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::model::check::{Kind, Probe};
+use crate::health::checks::connect::Route;
+use crate::model::check::{Policy, Probe, Protocol, Question, ScriptCheck, Subject};
 use crate::model::health::{Finding, Outcome};
 
-/// Runs checks. A clone shares the TLS configurations.
+/// Runs checks. A clone shares the TLS configurations and the places of scripts.
 #[derive(Clone, Debug, Default)]
 pub struct Runner {
     tls: Arc<tls::store::Store>,
+    places: script::Places,
 }
 
 impl Runner {
@@ -32,42 +37,87 @@ impl Runner {
         Self::default()
     }
 
-    /// Asks once, within the policy's timeout. Dropping the future closes the connection.
+    /// Asks once, within the policy's timeout. Dropping the future closes the connection, or kills
+    /// the script with all that it started.
     pub async fn run(&self, probe: &Probe) -> Outcome {
+        let asked = match &probe.question {
+            Question::Network(protocol, target) => {
+                let route = Route { target: *target, source: probe.source };
+                self.run_network(protocol, route, &probe.policy).await
+            }
+            Question::Script(check, subject) => {
+                self.run_script(check, subject, probe.policy.timeout).await
+            }
+        };
+        asked.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn run_network(
+        &self,
+        protocol: &Protocol,
+        route: Route,
+        policy: &Policy,
+    ) -> Result<Outcome, Outcome> {
         // Certificate files are ours to read: the instance's time begins with the connection.
-        let limit = probe.policy.timeout;
-        let tls = match timeout(limit, self.tls_client(probe)).await {
-            Ok(Ok(tls)) => tls,
-            Ok(Err(outcome)) => return outcome,
-            Err(_) => return unread(limit),
+        let limit = policy.timeout;
+        let client = self.tls_client(protocol, route.target.ip());
+        let tls = timeout(limit, client).await.map_err(|_| unread(limit))??;
+        let asked = async {
+            match protocol {
+                Protocol::Http(check) => {
+                    http::run(check, &policy.immediate_status, route, tls).await
+                }
+                Protocol::Tcp(_) => tcp::run(route, tls).await,
+                // An HTTP/2 connection is large: the other checks need not make room for it.
+                Protocol::Grpc(check) => Box::pin(grpc::run(check, limit, route, tls)).await,
+            }
         };
-        let start = Instant::now();
-        let outcome = match timeout(limit, ask(probe, tls)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::new(Finding::Fail, format!("timed out after {}", text(limit))),
-        };
-        evidence(outcome, start.elapsed(), limit)
+        within(limit, asked).await
     }
 
     /// What the handshake needs; `None` for a check in the clear.
-    async fn tls_client(&self, probe: &Probe) -> Result<Option<tls::Client>, Outcome> {
-        let (options, host) = match &*probe.kind {
-            Kind::Http(check) => (&check.tls, check.host.as_deref()),
-            Kind::Tcp(check) => (&check.tls, None),
+    async fn tls_client(
+        &self,
+        protocol: &Protocol,
+        address: IpAddr,
+    ) -> Result<Option<tls::Client>, Outcome> {
+        let (options, host) = match protocol {
+            Protocol::Http(check) => (&check.tls, check.host.as_deref()),
+            Protocol::Tcp(check) => (&check.tls, None),
+            Protocol::Grpc(check) => (&check.tls, check.authority.as_deref()),
         };
         let Some(options) = options else { return Ok(None) };
-        let name = tls::server_name(options, host, probe.target.ip())?;
+        let name = tls::server_name(options, host, address)?;
         let config = self.tls.config(options).await?;
         Ok(Some(tls::Client { config, name }))
     }
+
+    async fn run_script(
+        &self,
+        check: &ScriptCheck,
+        subject: &Subject,
+        limit: Duration,
+    ) -> Result<Outcome, Outcome> {
+        // To start it is ours to do: its time begins when it runs.
+        let start = self.places.start(check, subject);
+        let process = timeout(limit, start).await.map_err(|_| {
+            fault::ours(format!("the script was not started within {}", text(limit)))
+        })??;
+        within(limit, process.outcome()).await
+    }
 }
 
-async fn ask(probe: &Probe, tls: Option<tls::Client>) -> Outcome {
-    match &*probe.kind {
-        Kind::Http(check) => http::run(check, probe, tls).await,
-        Kind::Tcp(_) => tcp::run(probe, tls).await,
-    }
-    .unwrap_or_else(|outcome| outcome)
+/// The outcome that is there by the end of `limit`, or that there was none.
+async fn within(
+    limit: Duration,
+    asked: impl Future<Output = Result<Outcome, Outcome>>,
+) -> Result<Outcome, Outcome> {
+    let start = Instant::now();
+    let outcome = match timeout(limit, asked).await {
+        Ok(Ok(outcome) | Err(outcome)) => outcome,
+        Err(_) => Outcome::new(Finding::Fail, format!("timed out after {}", text(limit))),
+    };
+    Ok(evidence(outcome, start.elapsed(), limit))
 }
 
 fn unread(limit: Duration) -> Outcome {

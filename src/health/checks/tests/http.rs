@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::health::checks::Runner;
 use crate::health::checks::tests::{
     answering, closed_port, hasty, http_check, read_request, run_http, server,
 };
-use crate::model::check::{HttpCheck, Kind, Pattern, StatusSet};
+use crate::model::check::{HttpCheck, Pattern, Protocol, StatusSet};
 use crate::model::health::Finding;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -186,7 +187,7 @@ async fn a_server_that_hangs_times_out() {
         }
     });
     for target in [before_accept, after_accept, within_the_head, byte_by_byte] {
-        let kind = Kind::Http(Box::new(http_check()));
+        let kind = Protocol::Http(Arc::new(http_check()));
         let outcome = Runner::new().run(&hasty(kind, target)).await;
         assert_eq!((outcome.finding, outcome.reason.to_string()), expected);
     }
@@ -199,6 +200,6 @@ async fn a_body_that_hangs_times_out_when_it_is_expected() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok").unwrap();
         let _ = stream.read(&mut [0]);
     });
-    let outcome = Runner::new().run(&hasty(Kind::Http(Box::new(matching("ok"))), target)).await;
+    let outcome = Runner::new().run(&hasty(Protocol::Http(Arc::new(matching("ok"))), target)).await;
     assert_eq!((outcome.finding, &*outcome.reason), (Finding::Fail, "timed out after 200ms"));
 }

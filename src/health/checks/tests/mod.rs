@@ -13,11 +13,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::health::checks::Runner;
-use crate::model::check::{HttpCheck, Kind, Policy, Probe, TcpCheck, TlsOptions};
+use crate::model::check::{HttpCheck, Policy, Probe, Protocol, Question, TcpCheck, TlsOptions};
 use crate::model::health::Outcome;
 
 /// Serves every connection with `serve`, one after the other, until the test process ends.
-fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+pub(super) fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -29,7 +29,7 @@ fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 }
 
 /// Reads a request, answers with `answer` and closes; the requests can be received.
-fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
+pub(super) fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
     let answer = answer.into();
     let (sender, receiver) = sync_channel(16);
     let address = server(move |mut stream| {
@@ -42,7 +42,7 @@ fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, Receiver<String>) {
 }
 
 /// A head and as much body as its Content-Length says.
-fn read_request(stream: &mut impl Read) -> String {
+pub(super) fn read_request(stream: &mut impl Read) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
@@ -75,25 +75,26 @@ fn http_check() -> HttpCheck {
     }
 }
 
-fn tcp_check(tls: Option<TlsOptions>) -> Kind {
-    Kind::Tcp(TcpCheck { port: None, tls: tls.map(Arc::new) })
+fn tcp_check(tls: Option<TlsOptions>) -> Protocol {
+    Protocol::Tcp(TcpCheck { port: None, tls: tls.map(Arc::new) })
 }
 
-fn probe(kind: Kind, target: SocketAddr) -> Probe {
+pub(super) fn probe(protocol: Protocol, target: SocketAddr) -> Probe {
     let policy = Policy { immediate_status: vec![503], ..Policy::default() };
-    Probe { kind: Arc::new(kind), target, policy: Arc::new(policy), source: None }
+    let question = Question::Network(protocol, target);
+    Probe { question, policy: Arc::new(policy), source: None }
 }
 
-fn hasty(kind: Kind, target: SocketAddr) -> Probe {
+pub(super) fn hasty(protocol: Protocol, target: SocketAddr) -> Probe {
     let policy = Policy { timeout: Duration::from_millis(200), ..Policy::default() };
-    Probe { policy: Arc::new(policy), ..probe(kind, target) }
+    Probe { policy: Arc::new(policy), ..probe(protocol, target) }
 }
 
 async fn run_http(check: HttpCheck, target: SocketAddr) -> Outcome {
-    Runner::new().run(&probe(Kind::Http(Box::new(check)), target)).await
+    Runner::new().run(&probe(Protocol::Http(Arc::new(check)), target)).await
 }
 
 /// A port of ours on which nobody listens.
-fn closed_port() -> SocketAddr {
+pub(super) fn closed_port() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use crate::health::checks::tests::{answering, header, http_check, probe, run_http};
 use crate::health::checks::{Runner, tests};
-use crate::model::check::{HttpCheck, Kind};
+use crate::model::check::{HttpCheck, Protocol};
 use crate::model::health::Finding;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -134,7 +134,7 @@ async fn a_request_that_cannot_be_written_is_no_evidence() {
 #[tokio::test]
 async fn many_runs_at_once_share_one_check() {
     let (target, _requests) = answering(OK);
-    let probe = Arc::new(probe(Kind::Http(Box::new(http_check())), target));
+    let probe = Arc::new(probe(Protocol::Http(Arc::new(http_check())), target));
     let runner = Runner::new();
     let mut runs = tokio::task::JoinSet::new();
     for _ in 0..10 {

@@ -16,7 +16,7 @@ use crate::health::checks::Runner;
 use crate::health::checks::tests::{
     answering, hasty, http_check, probe, read_request, server, tcp_check,
 };
-use crate::model::check::{ClientFiles, HttpCheck, Kind, TlsOptions};
+use crate::model::check::{ClientFiles, HttpCheck, Protocol, TlsOptions};
 use crate::model::health::{Finding, Outcome};
 
 /// An authority of our own, and a folder for what is written of it.
@@ -41,7 +41,7 @@ impl Authority {
         path
     }
 
-    fn options(&self) -> TlsOptions {
+    pub(in crate::health::checks) fn options(&self) -> TlsOptions {
         TlsOptions { ca_file: Some(self.folder.path().join("ca.pem")), ..TlsOptions::default() }
     }
 
@@ -62,7 +62,11 @@ impl Authority {
         }
     }
 
-    fn server_config(&self, params: &CertificateParams, client: Client) -> ServerConfig {
+    pub(in crate::health::checks) fn server_config(
+        &self,
+        params: &CertificateParams,
+        client: Client,
+    ) -> ServerConfig {
         let (cert, key) = self.issue(params);
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -93,7 +97,7 @@ impl Authority {
 }
 
 #[derive(Clone, Copy)]
-enum Client {
+pub(in crate::health::checks) enum Client {
     Anyone,
     Certified,
 }
@@ -106,22 +110,22 @@ fn answer(mut stream: impl Read + Write) -> io::Result<()> {
     stream.flush()
 }
 
-fn names(names: &[&str]) -> CertificateParams {
+pub(in crate::health::checks) fn names(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
     CertificateParams::new(names).unwrap()
 }
 
-fn https(host: Option<&str>, options: TlsOptions) -> Kind {
+fn https(host: Option<&str>, options: TlsOptions) -> Protocol {
     let host = host.map(str::to_owned);
-    Kind::Http(Box::new(HttpCheck { tls: Some(Arc::new(options)), host, ..http_check() }))
+    Protocol::Http(Arc::new(HttpCheck { tls: Some(Arc::new(options)), host, ..http_check() }))
 }
 
-async fn run(kind: Kind, target: SocketAddr) -> Outcome {
-    Runner::new().run(&probe(kind, target)).await
+async fn run(protocol: Protocol, target: SocketAddr) -> Outcome {
+    Runner::new().run(&probe(protocol, target)).await
 }
 
-async fn reason(kind: Kind, target: SocketAddr) -> (Finding, String) {
-    let outcome = run(kind, target).await;
+async fn reason(protocol: Protocol, target: SocketAddr) -> (Finding, String) {
+    let outcome = run(protocol, target).await;
     (outcome.finding, outcome.reason.to_string())
 }
 

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::model::check::{AliasCheck, Kind};
 use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::files::consul::keys::{CHECK, says, value};
 use crate::sources::files::consul::{File, only, text, times};
 use crate::sources::files::native::check::Asked;
-use crate::sources::files::native::{http, tcp};
+use crate::sources::files::native::{grpc, http, script, tcp};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 
@@ -156,10 +157,16 @@ fn ask(
             &["tcp", "tcp_use_tls", "tls_skip_verify", "tls_server_name"]
         }
         "tcp" => &["tcp"],
+        "grpc" if is_true(table, "grpc_use_tls") => {
+            &["grpc", "grpc_use_tls", "tls_skip_verify", "tls_server_name"]
+        }
+        "grpc" => &["grpc"],
+        "args" => &["args"],
+        "alias_service" => &["alias_service"],
         _ => {
             let message = format!("livezone does not run checks of {kind:?}");
             let label = format!(
-                "service {:?} is not taken with it: write an http or a tcp check",
+                "service {:?} is not taken with it: write an http, a tcp or a grpc check",
                 instance.id.value.as_str()
             );
             let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
@@ -176,7 +183,20 @@ fn ask(
     }
     let asked = only(table, |key| own.contains(&key));
     let mut reader = Reader::document(file.report, &asked, CHECK.what);
-    Ok(if kind == "http" { http::read(&mut reader) } else { tcp::read(&mut reader) })
+    Ok(match kind {
+        "http" => http::read(&mut reader),
+        "grpc" => grpc::read(&mut reader),
+        "args" => script::read(&mut reader),
+        "alias_service" => alias(&mut reader),
+        _ => tcp::read(&mut reader),
+    })
+}
+
+/// Consul names a service by its id: what livezone calls an instance.
+fn alias(reader: &mut Reader<'_>) -> Option<Asked> {
+    let of = reader.string("alias_service")?;
+    let kind = Kind::Alias(AliasCheck::of(of.value));
+    Some(Asked { kind, literal: None, needs_port: false, summary: format!("alias:{}", of.value) })
 }
 
 /// A check goes to its instance: an address that is another's, or a port that nobody names, refuse

@@ -7,7 +7,7 @@ use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed, ServiceDefinition};
 use crate::model::name::Label;
 use crate::model::service::{InstanceId, Tag, Weights};
-use crate::sources::files::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, value};
+use crate::sources::files::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, says, value};
 use crate::sources::files::consul::{File, checks, id_of, only, text};
 use crate::sources::files::native::instance::weights;
 use crate::syntax::reader::Reader;
@@ -58,6 +58,8 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
         return None;
     }
     let instances = vec![InstanceDefinition { checks: checks?, ..instance }];
+    let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));
+    let script = commands.filter(|args| says(&args.value)).map(|args| args.span.clone()).next();
     Some(ServiceDefinition {
         name: name?,
         port: None,
@@ -69,6 +71,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
         max_answers: None,
         checks: Vec::new(),
         instances,
+        script,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::config::policy;
 use crate::model::check::Kind;
 use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
 use crate::model::health::Verdict;
-use crate::sources::files::native::{http, tcp};
+use crate::sources::files::native::{grpc, http, script, tcp};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -17,8 +17,16 @@ use crate::syntax::report::Report;
 pub(super) const HTTP_KEYS: [&str; 7] =
     ["method", "header", "body", "expect_status", "expect_body", "connect", "immediate_status"];
 pub(super) const TCP_KEYS: [&str; 1] = ["tcp_use_tls"];
+pub(super) const GRPC_KEYS: [&str; 1] = ["grpc_use_tls"];
 pub(super) const TLS_KEYS: [&str; 5] =
     ["tls_skip_verify", "tls_server_name", "tls_ca_file", "tls_cert_file", "tls_key_file"];
+
+/// Reads the value that chooses a kind, and the keys that go with it.
+type Read = fn(&mut Reader<'_>) -> Option<Asked>;
+
+/// The keys that choose a kind.
+const KINDS: [(&str, Read); 4] =
+    [("http", http::read), ("tcp", tcp::read), ("grpc", grpc::read), ("args", script::read)];
 
 /// What a kind's own keys say.
 pub(in crate::sources::files) struct Asked {
@@ -42,6 +50,11 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// Where it names a command to run, if that is what it does.
+    pub(super) fn script(&self) -> Option<Range<usize>> {
+        matches!(*self.definition.kind, Kind::Script(_)).then(|| self.place.clone())
+    }
+
     /// Complains when the instance cannot be asked, and says whether it can. Where lines could not
     /// be read, what is missing may stand there.
     pub(super) fn fits(
@@ -57,7 +70,9 @@ impl Written {
         if let Some(literal) = self.literal.filter(|literal| !addresses.contains(literal)) {
             let connect = match &*self.definition.kind {
                 Kind::Http(_) => "write \"localhost\" for the instance, or add connect = \"url\"",
-                Kind::Tcp(_) => "write \"localhost\" for the instance",
+                Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) | Kind::Alias(_) => {
+                    "write \"localhost\" for the instance"
+                }
             };
             let message = format!("{literal} is not an address of instance \"{id}\"");
             report.error(self.place.clone(), message, connect);
@@ -112,26 +127,29 @@ fn unused(ids: &HashSet<Arc<str>>, id: &Arc<str>) -> Arc<str> {
 
 /// One check, and the place of its id if it was given one.
 fn read(mut reader: Reader<'_>) -> Option<(Written, Option<Range<usize>>)> {
-    let (http, tcp) = (reader.entry("http"), reader.entry("tcp"));
+    let chosen = |(key, read): (&'static str, Read)| Some((key, read, reader.entry(key)?.1));
+    let kinds: Vec<_> = KINDS.into_iter().filter_map(chosen).collect();
     let id = id(&mut reader);
     reader.string("name");
     reader.string("notes");
     let mut policy = policy::read(&mut reader, None);
     policy::read_warning(&mut reader, &mut policy);
     let initial = status(&mut reader);
-    let place = http.or(tcp).map_or(reader.place.clone(), |(_, value)| value.span.clone());
-    let asked = match (http.is_some(), tcp.is_some()) {
-        (true, false) => http::read(&mut reader),
-        (false, true) => tcp::read(&mut reader),
-        (true, true) => {
-            let message = "a check asks one thing, this one has \"http\" and \"tcp\"";
-            reader.report.error(reader.place_of("tcp"), message, "write two checks");
-            pass_over(&mut reader);
-            None
-        }
-        (false, false) => {
+    let place = kinds.first().map_or(reader.place.clone(), |(_, _, value)| value.span.clone());
+    let asked = match &kinds[..] {
+        [(_, read, _)] => read(&mut reader),
+        [] => {
             pass_over(&mut reader);
             nothing_asked(&reader);
+            None
+        }
+        [_, (second, ..), ..] => {
+            let keys = all_of(kinds.iter().map(|(key, ..)| *key));
+            let message = format!("a check asks one thing, this one has {keys}");
+            let label =
+                if kinds.len() == 2 { "write two checks" } else { "write a check for each" };
+            reader.report.error(reader.place_of(second), message, label);
+            pass_over(&mut reader);
             None
         }
     };
@@ -166,6 +184,15 @@ fn status(reader: &mut Reader<'_>) -> Option<Verdict> {
     reader.choice("status", &words)?.value
 }
 
+/// `"a", "b" and "c"`.
+fn all_of<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = keys.map(|key| format!("{key:?}")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some(_) | None => quoted.concat(),
+    }
+}
+
 /// An unknown key may well have been the kind: then that is the complaint.
 fn nothing_asked(reader: &Reader<'_>) {
     if reader.unknown().next().is_none() && !reader.report.is_broken() {
@@ -176,7 +203,7 @@ fn nothing_asked(reader: &Reader<'_>) {
 
 /// Where the kind is not known, neither is which keys are too many.
 fn pass_over(reader: &mut Reader<'_>) {
-    for key in HTTP_KEYS.into_iter().chain(TCP_KEYS).chain(TLS_KEYS) {
+    for key in HTTP_KEYS.into_iter().chain(TCP_KEYS).chain(GRPC_KEYS).chain(TLS_KEYS) {
         reader.entry(key);
     }
 }

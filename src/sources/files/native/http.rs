@@ -9,7 +9,7 @@ use regex::bytes::RegexBuilder;
 
 use crate::model::check::{HttpCheck, Kind, Pattern, StatusSet};
 use crate::model::definition::Placed;
-use crate::sources::files::native::check::{Asked, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::check::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::tls;
 use crate::sources::files::native::url::{self, Target, Url};
 use crate::syntax::reader::Reader;
@@ -40,6 +40,7 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
     let connect = reader.choice("connect", &[("url", ())]);
     reader.entry("immediate_status");
     misplaced(reader, &TCP_KEYS, "`tcp`");
+    misplaced(reader, &GRPC_KEYS, "`grpc`");
     let https = match &target {
         None => None,
         Some((_, Target::Path(_))) => Some(false),
@@ -74,7 +75,7 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
         expect_body,
         connect: elsewhere.flatten(),
     };
-    Some(Asked { kind: Kind::Http(Box::new(check)), literal, needs_port: port.is_none(), summary })
+    Some(Asked { kind: Kind::Http(Arc::new(check)), literal, needs_port: port.is_none(), summary })
 }
 
 /// `connect = "url"`: the address is taken as it is, no name is looked up.

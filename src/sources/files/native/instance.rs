@@ -1,6 +1,7 @@
 //! `[[service.instance]]` → [`InstanceDefinition`].
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed};
@@ -19,8 +20,11 @@ pub(super) struct Context<'a> {
     pub(super) port: Option<u16>,
 }
 
-/// Reads an instance.
-pub(super) fn read(mut reader: Reader<'_>, context: &Context<'_>) -> Option<InstanceDefinition> {
+/// Reads an instance, and where it has a command run.
+pub(super) fn read(
+    mut reader: Reader<'_>,
+    context: &Context<'_>,
+) -> Option<(InstanceDefinition, Option<Range<usize>>)> {
     let report = reader.report;
     let id = reader.string("id");
     let texts = reader.string_or_strings("address");
@@ -62,7 +66,7 @@ pub(super) fn read(mut reader: Reader<'_>, context: &Context<'_>) -> Option<Inst
     for check in &checks {
         check.fits(report, &instance, context.port);
     }
-    Some(instance)
+    Some((instance, checks.iter().find_map(check::Written::script)))
 }
 
 /// `<service>-<address with dashes>[-<port>]`, of the first address.

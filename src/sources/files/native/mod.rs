@@ -1,8 +1,10 @@
 //! Registrations in livezone's own TOML → [`Document`].
 
 pub(super) mod check;
+pub(super) mod grpc;
 pub(super) mod http;
 pub(super) mod instance;
+pub(super) mod script;
 mod service;
 pub(super) mod tcp;
 mod tls;

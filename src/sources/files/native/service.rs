@@ -31,8 +31,9 @@ pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
         service: name.as_ref().map(|name| &name.value),
         port: port.as_ref().map(|port| port.value).or(meant(&reader)),
     };
-    let instances: Vec<_> =
-        instances.into_iter().filter_map(|r| instance::read(r, &context)).collect();
+    let (instances, scripts): (Vec<_>, Vec<_>) =
+        instances.into_iter().filter_map(|r| instance::read(r, &context)).unzip();
+    let script = checks.iter().map(check::Written::script).chain(scripts).flatten().next();
     for check in &checks {
         // The first instance that it does not fit says enough.
         instances.iter().all(|instance| check.fits(reader.report, instance, context.port));
@@ -50,6 +51,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
         max_answers,
         checks: checks.into_iter().map(|check| check.definition).collect(),
         instances,
+        script,
     })
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::model::check::{Kind, TcpCheck};
 use crate::model::name::Name;
-use crate::sources::files::native::check::{Asked, HTTP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::check::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;
 
-/// What the value of `tcp` says.
-enum Target {
+/// What the value of `tcp`, or that of `grpc`, says of an address.
+pub(super) enum Target {
     /// `true`: the instance's own port.
     Own,
     /// `"host:port"`, with the address that the host may be.
@@ -22,6 +22,7 @@ enum Target {
 pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http`");
+    misplaced(reader, &GRPC_KEYS, "`grpc`");
     let use_tls = reader.boolean("tcp_use_tls").is_some_and(|placed| placed.value);
     let tls = if use_tls {
         Some(tls::read(reader))
@@ -76,7 +77,8 @@ fn value(reader: &mut Reader<'_>) -> Option<Target> {
     }
 }
 
-fn host_port(text: &str) -> Option<Target> {
+/// A host and its port, never 0.
+pub(super) fn host_port(text: &str) -> Option<Target> {
     let (host, port) = text.rsplit_once(':')?;
     let port = url::number(port).ok()?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

@@ -27,14 +27,14 @@ fn checks(text: &str) -> Vec<CheckDefinition> {
 fn http(check: &CheckDefinition) -> &HttpCheck {
     match &*check.kind {
         Kind::Http(http) => http,
-        Kind::Tcp(tcp) => panic!("{tcp:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn tcp(check: &CheckDefinition) -> &TcpCheck {
     match &*check.kind {
         Kind::Tcp(tcp) => tcp,
-        Kind::Http(http) => panic!("{http:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -216,4 +216,44 @@ fn any_text_is_read_without_a_panic() {
         let (_, diagnostics) = parse(Path::new("a.toml").into(), text[..end].into());
         assert!(diagnostics.iter().all(|d| !d.short().is_empty()));
     }
+}
+
+#[test]
+fn grpc_is_the_server_or_one_of_its_services_here_or_there() {
+    let list = checks(
+        r#"check = [
+            { grpc = true },
+            { grpc = "shop.Cart" },
+            { grpc = "localhost:50051/shop.Cart", grpc_use_tls = true, tls_skip_verify = true },
+            { grpc = "10.0.1.50:50051" },
+        ]"#,
+    );
+    let grpc = |check: &CheckDefinition| match &*check.kind {
+        Kind::Grpc(grpc) => grpc.clone(),
+        other => panic!("{other:?}"),
+    };
+    let ids: Vec<_> = list.iter().map(|check| &*check.id).collect();
+    assert_eq!(ids, ["grpc", "grpc:shop.Cart", "grpc:50051/shop.Cart", "grpc:50051"]);
+    let [own, service, there, server] = [0, 1, 2, 3].map(|place: usize| grpc(&list[place]));
+    assert_eq!((own.port, &*own.service, own.tls), (None, "", None));
+    assert_eq!((service.port, &*service.service), (None, "shop.Cart"));
+    assert_eq!((there.port, &*there.service), (Some(50051), "shop.Cart"));
+    assert_eq!(there.authority.as_deref(), Some("localhost:50051"));
+    assert!(there.tls.unwrap().skip_verify);
+    assert_eq!((server.port, &*server.service), (Some(50051), ""));
+}
+
+#[test]
+fn a_script_needs_no_port_and_its_place_is_kept() {
+    let text = "[[service]]\nname = 'web'\ncheck = [{ args = ['/bin/check', '-v'] }]\n\
+                instance = [{ address = '10.0.1.50' }]\n";
+    let service = &good(text)[0];
+    let Kind::Script(script) = &*service.checks[0].kind else { panic!("{service:?}") };
+    assert_eq!((&*script.program, &script.arguments[..]), ("/bin/check", &["-v".to_owned()][..]));
+    assert_eq!(&*service.checks[0].id, "script:/bin/check");
+    assert_eq!(&text[service.script.clone().unwrap()], "['/bin/check', '-v']");
+    assert_eq!(
+        good("[[service]]\nname = 'a'\ncheck = [{ tcp = 'localhost:1' }]\n")[0].script,
+        None
+    );
 }

@@ -1,0 +1,216 @@
+//! Aliases seen through `turn`: what is served, and when.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::engine::turn::{Effects, Event, turn};
+use crate::engine::world::{Settings, World};
+use crate::health::scheduler::CheckId;
+use crate::model::check::{AliasCheck, Kind, Policy, Scripts};
+use crate::model::definition::{CheckDefinition, Document, PolicyDefinition};
+use crate::model::health::{Finding, Outcome};
+use crate::model::name::Name;
+use crate::model::time::{Instant, Now};
+use crate::model::zone::ZoneSettings;
+use crate::snapshot::Rules;
+use crate::sources::files::native;
+use crate::sources::{Change, Content, FileChange};
+
+struct House {
+    world: World,
+    /// What runs, with the port that it asks.
+    running: Vec<(CheckId, u16)>,
+}
+
+fn apex() -> Name {
+    Name::parse("z.internal").unwrap()
+}
+
+fn now(seconds: u64) -> Now {
+    Now { mono: Instant(Duration::from_secs(seconds)), wall: SystemTime::UNIX_EPOCH }
+}
+
+/// A service of one instance with its own name: with a check of `port`, and aliases of `follows`.
+fn file(name: &str, port: Option<u16>, follows: &[&str]) -> Change {
+    let check = port.map(|port| format!("check = [{{ tcp = 'localhost:{port}' }}]\n"));
+    let text = format!(
+        "[[service]]\nname = '{name}'\n{}instance = [{{ id = '{name}', address = '10.0.0.1' }}]\n",
+        check.unwrap_or_default()
+    );
+    let path: Arc<Path> = Path::new(&format!("{name}.toml")).into();
+    let (document, told) = native::parse(Arc::clone(&path), text.into());
+    assert_eq!(told, []);
+    let mut document: Document = document.unwrap();
+    let aliases = follows.iter().map(|id| CheckDefinition {
+        id: format!("alias:{id}").into(),
+        kind: Arc::new(Kind::Alias(AliasCheck::of(id))),
+        policy: PolicyDefinition::default(),
+        initial: None,
+    });
+    for service in &mut document.services {
+        Arc::make_mut(service).instances[0].checks.extend(aliases.clone());
+    }
+    let content = Content::Services(Arc::new(document));
+    Change::File(FileChange { zone: apex(), path, content, diagnostics: Vec::new() })
+}
+
+fn gone(name: &str) -> Change {
+    let path = Path::new(&format!("{name}.toml")).into();
+    let (content, diagnostics) = (Content::Gone, Vec::new());
+    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+}
+
+impl House {
+    fn of(files: Vec<Change>) -> Self {
+        let settings = Settings {
+            policy: Policy { failures_before_critical: 1, ..Policy::default() },
+            first_round: Duration::from_secs(5),
+            max_in_flight: 100,
+            source: Vec::new(),
+            scripts: Scripts::Refused,
+            rules: Rules::default(),
+        };
+        let mut house = Self { world: World::new(settings, 1, 0), running: Vec::new() };
+        let zone = Change::ZoneAppeared(ZoneSettings::new(apex()));
+        let changes = std::iter::once(zone).chain(files).collect();
+        house.turn(Event::Loaded(changes), 0);
+        house
+    }
+
+    fn turn(&mut self, event: Event, at: u64) -> Effects {
+        let effects = turn(&mut self.world, event, now(at));
+        self.running.retain(|(id, _)| !effects.stop.contains(id));
+        let started = effects.start.iter();
+        self.running.extend(started.map(|s| (s.id, s.probe.question.target().unwrap().port())));
+        effects
+    }
+
+    /// The outcome of the check of `port`, which runs first if it has to.
+    fn hear(&mut self, port: u16, finding: Finding, at: u64) -> Effects {
+        if self.running.iter().all(|(_, running)| *running != port) {
+            self.turn(Event::Timer, at);
+        }
+        let place = self.running.iter().position(|(_, running)| *running == port).unwrap();
+        let (id, _) = self.running.remove(place);
+        self.turn(Event::Outcomes(vec![(id, Outcome::new(finding, "as told"))]), at)
+    }
+
+    /// `state: why` of a service's instance.
+    fn why(&self, name: &str) -> String {
+        let report = self.world.report();
+        let service = report.services.iter().find(|service| service.name == name).unwrap();
+        let instance = &service.instances[0];
+        let served = if instance.served { "" } else { "not served, " };
+        format!("{served}{}", instance.why)
+    }
+}
+
+#[test]
+fn a_state_is_taken_over_in_the_turn_that_changes_it() {
+    let mut house = House::of(vec![file("proxy", None, &["DB"]), file("db", Some(1), &[])]);
+    assert_eq!(house.why("proxy"), "not served, no outcome yet");
+    let effects = house.hear(1, Finding::Pass, 1);
+    assert!(effects.snapshot.is_some() && house.world.is_ready());
+    assert_eq!(house.why("proxy"), "passing");
+    let effects = house.hear(1, Finding::Fail, 60);
+    let changed: Vec<_> = effects.transitions.iter().map(|t| t.instance.as_str()).collect();
+    assert_eq!(changed, ["db", "proxy"]);
+    assert_eq!(house.why("proxy"), "not served, critical: db: as told");
+    house.hear(1, Finding::Pass, 120);
+    assert_eq!(house.why("proxy"), "not served, recovering: db: as told");
+    house.hear(1, Finding::Pass, 180);
+    assert_eq!(house.why("proxy"), "passing");
+}
+
+#[test]
+fn a_service_waits_for_what_it_follows() {
+    let mut house = House::of(vec![file("a", None, &["b"]), file("b", Some(1), &[])]);
+    assert!(!house.world.is_ready());
+    house.turn(Event::Timer, 6);
+    assert!(house.world.is_ready());
+    assert_eq!(house.why("a"), "not served, no outcome yet");
+}
+
+#[test]
+fn no_checks_are_passing_checks_and_nobody_is_critical() {
+    let mut house = House::of(vec![file("a", None, &["b"]), file("b", None, &[])]);
+    assert!(house.world.is_ready());
+    assert_eq!((house.why("a"), house.why("b")), ("passing".into(), "no check".into()));
+    house.turn(Event::Changed(vec![gone("b")]), 1);
+    assert_eq!(house.why("a"), "not served, critical: no instance \"b\" to follow");
+    house.turn(Event::Changed(vec![file("b", None, &[])]), 2);
+    assert_eq!(house.why("a"), "passing");
+    house.turn(Event::Changed(vec![file("a", None, &[])]), 3);
+    assert!(house.world.aliases.is_empty(), "no alias, no index");
+}
+
+#[test]
+fn the_worst_of_all_checks_counts_down_a_chain() {
+    let mut house = House::of(vec![
+        file("a", None, &["b"]),
+        file("b", Some(2), &["c"]),
+        file("c", Some(3), &[]),
+        file("d", Some(4), &["a"]),
+    ]);
+    for port in [2, 3, 4] {
+        house.hear(port, Finding::Pass, 1);
+    }
+    assert_eq!(house.why("d"), "passing");
+    house.hear(3, Finding::Fail, 60);
+    assert_eq!(house.why("d"), "not served, critical: a: b: c: as told");
+    house.hear(3, Finding::Pass, 120);
+    house.hear(2, Finding::Warn, 121);
+    house.hear(3, Finding::Pass, 180);
+    assert_eq!(house.why("d"), "warning: a: b: as told");
+}
+
+#[test]
+fn a_circle_is_critical_until_it_is_opened() {
+    let circle = vec![
+        file("a", None, &["b"]),
+        file("b", None, &["c"]),
+        file("c", None, &["b"]),
+        file("self", None, &["self"]),
+    ];
+    let mut house = House::of(circle);
+    for name in ["a", "b", "c", "self"] {
+        let why = house.why(name);
+        assert!(why.ends_with("aliases follow each other in a circle"), "{name}: {why}");
+    }
+    house.turn(Event::Changed(vec![file("c", None, &[])]), 1);
+    assert_eq!([house.why("a"), house.why("b")], ["passing", "passing"]);
+    house.turn(Event::Changed(vec![file("c", None, &["a"])]), 2);
+    assert!(house.why("a").starts_with("not served, critical"));
+}
+
+#[test]
+fn what_one_alias_looks_at_is_bounded() {
+    let name = |n: usize| format!("s{n}");
+    let link = |n: usize| file(&name(n), None, &[name(n + 1).as_str(), name(n + 1).as_str()]);
+    let mut files: Vec<_> = (0..200).map(link).collect();
+    files.push(file("s200", None, &[]));
+    let house = House::of(files);
+    assert_eq!(house.why("s199"), "passing");
+    assert!(house.why("s0").ends_with("more than 64 instances to follow"), "{}", house.why("s0"));
+}
+
+#[test]
+fn an_alias_that_is_new_to_what_is_served_counts_when_it_knows_something() {
+    let mut house = House::of(vec![file("a", Some(1), &[]), file("b", Some(2), &[])]);
+    house.hear(1, Finding::Pass, 1);
+    house.turn(Event::Timer, 6);
+    house.turn(Event::Changed(vec![file("a", Some(1), &["b"])]), 7);
+    assert_eq!(house.why("a"), "passing");
+    house.hear(2, Finding::Fail, 8);
+    assert_eq!(house.why("a"), "not served, critical: b: as told");
+}
+
+#[test]
+fn aliases_that_are_as_before_go_on_when_their_service_changes() {
+    let mut house = House::of(vec![file("a", None, &["b"]), file("b", Some(2), &[])]);
+    house.hear(2, Finding::Fail, 1);
+    let effects = house.turn(Event::Changed(vec![file("a", Some(3), &["b"])]), 2);
+    assert_eq!(effects.transitions, []);
+    assert_eq!(house.why("a"), "not served, critical: b: as told");
+}

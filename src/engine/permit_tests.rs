@@ -1,0 +1,66 @@
+//! What `[health] script_checks` does to what is served, seen through `turn`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::turn::{Event, turn};
+use crate::engine::world::{Settings, World};
+use crate::model::check::{Policy, Question, Scripts};
+use crate::model::name::Name;
+use crate::model::time::Now;
+use crate::model::zone::ZoneSettings;
+use crate::snapshot::Rules;
+use crate::sources::files::native;
+use crate::sources::{Change, Content, FileChange};
+
+fn settings(scripts: Scripts) -> Settings {
+    Settings {
+        policy: Policy::default(),
+        first_round: Duration::from_secs(5),
+        max_in_flight: 100,
+        source: Vec::new(),
+        scripts,
+        rules: Rules::default(),
+    }
+}
+
+fn loaded(text: &str) -> Event {
+    let zone = Name::parse("z.internal").unwrap();
+    let path: Arc<Path> = Path::new("web.toml").into();
+    let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
+    let content = Content::Services(Arc::new(document.unwrap()));
+    let file = FileChange { zone: zone.clone(), path, content, diagnostics };
+    Event::Loaded(vec![Change::ZoneAppeared(ZoneSettings::new(zone)), Change::File(file)])
+}
+
+const TEXT: &str = "[[service]]\nname = 'web'\ncheck = [{ args = ['/bin/true'] }]\n\
+    instance = [{ id = 'web-1', address = '10.0.0.1' }]\n\
+    [[service]]\nname = 'db'\ninstance = [{ address = '10.0.0.2' }]\n";
+
+fn names(world: &World) -> Vec<String> {
+    world.report().services.into_iter().map(|service| service.name).collect()
+}
+
+#[test]
+fn a_refused_service_is_not_registered_and_a_new_configuration_lets_it_in_and_out() {
+    let mut world = World::new(settings(Scripts::Refused), 1, 0);
+    let now = Now::default();
+    let effects = turn(&mut world, loaded(TEXT), now);
+    assert_eq!(names(&world), ["db"]);
+    assert_eq!((effects.start.len(), effects.complaints.len()), (0, 1));
+    assert_eq!(world.files_in_error(), 1);
+
+    let allowed = Event::Configured(settings(Scripts::Allowed));
+    let effects = turn(&mut world, allowed, now);
+    assert_eq!(names(&world), ["db", "web"]);
+    assert_eq!((effects.complaints.len(), world.files_in_error()), (0, 0));
+    let [start] = &effects.start[..] else { panic!("{:?}", effects.start) };
+    let Question::Script(_, subject) = &start.probe.question else { panic!("{start:?}") };
+    assert_eq!((&*subject.service, &*subject.instance, subject.port), ("web", "web-1", None));
+
+    let refused = Event::Configured(settings(Scripts::Refused));
+    let effects = turn(&mut world, refused, now);
+    assert_eq!(names(&world), ["db"]);
+    assert_eq!((effects.stop.len(), effects.complaints.len()), (1, 1));
+}
