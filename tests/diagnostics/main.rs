@@ -3,6 +3,8 @@
 //! the difference then.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
