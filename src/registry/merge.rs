@@ -18,6 +18,9 @@ use crate::model::name::Label;
 use crate::model::service::{Instance, Service, ServiceKey, Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 
+/// Nobody reads more about one service.
+const MOST: usize = 1000;
+
 /// One file's definition of the service that is merged.
 #[derive(Clone, Debug)]
 pub struct Contribution {
@@ -166,6 +169,9 @@ fn instances(
     for Contribution { document, definition } in contributions {
         for instance in &definition.instances {
             if let Some(owner) = owners.get(&instance.id.value) {
+                if conflicts.len() >= MOST {
+                    continue;
+                }
                 conflicts.push(complaint(
                     Severity::Error,
                     document,
