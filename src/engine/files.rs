@@ -64,6 +64,11 @@ impl World {
                     }
                 }
                 Change::File(change) => self.apply_file(change, &mut affected, turn),
+                Change::Troubles(troubles) => {
+                    let news = troubles.iter().filter(|t| !self.troubles.contains(t));
+                    turn.effects.complaints.extend(news.cloned());
+                    self.troubles = troubles;
+                }
             }
         }
         for zone in self.zones.values_mut().filter(|zone| zone.file == ZoneFile::Unread) {

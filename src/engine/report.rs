@@ -118,7 +118,9 @@ impl World {
         let own = self.files.values().flat_map(|file| &file.diagnostics);
         let conflicts = self.services.values().flat_map(|state| &state.conflicts);
         let mut errors: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
-        for diagnostic in own.chain(conflicts).filter(|d| d.severity == Severity::Error) {
+        for diagnostic in
+            own.chain(conflicts).chain(&self.troubles).filter(|d| d.severity == Severity::Error)
+        {
             errors.entry(&diagnostic.path).or_default().push(diagnostic);
         }
         errors
@@ -157,7 +159,9 @@ impl World {
     }
 
     fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
-        let targets = state.targets.iter().filter(|target| target.instance == place);
+        // Targets stand in the order of their instances.
+        let start = state.targets.partition_point(|target| target.instance < place);
+        let targets = state.targets.iter().skip(start).take_while(|t| t.instance == place);
         let checks = targets.flat_map(|target| &target.checks).filter_map(|id| self.checks.get(id));
         checks
             .map(|check| CheckReport {

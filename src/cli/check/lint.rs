@@ -74,6 +74,7 @@ fn gather(changes: Vec<Change>, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<N
                 zones.entry(apex).or_insert_with(|| zone(settings));
             }
             Change::ZoneGone(apex) => drop(zones.remove(&apex)),
+            Change::Troubles(troubles) => diagnostics.extend(troubles),
             Change::File(FileChange { zone, path, content, diagnostics: of_file }) => {
                 diagnostics.extend(of_file);
                 let Some(zone) = zones.get_mut(&zone) else { continue };
