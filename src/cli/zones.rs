@@ -1,6 +1,6 @@
 //! Reads the zones' folders once, as they are now, for `check`.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(super) fn read_all(zones_dir: &Path, ns_addresses: &[IpAddr]) -> Read {
     let mut read = Read::default();
     match entries(zones_dir) {
         Ok(entries) => {
-            for folder in entries.iter().filter(|path| path.is_dir()) {
+            for folder in entries.iter().filter(|path| is_or_may_be(path, Metadata::is_dir)) {
                 read.zone(folder, ns_addresses);
             }
         }
@@ -70,7 +70,7 @@ impl Read {
             }
         };
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, ns_addresses)));
-        for file in files.iter().filter(|path| path.is_file()) {
+        for file in files.iter().filter(|path| is_or_may_be(path, Metadata::is_file)) {
             let Some(kind) = kind_of(file) else { continue };
             self.changes.push(Change::File(read_file(&apex, kind, file, ns_addresses)));
         }
@@ -103,6 +103,14 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether `path` is one, links followed, or cannot be looked at: then reading it will say why.
+fn is_or_may_be(path: &Path, is_one: fn(&Metadata) -> bool) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => is_one(&metadata),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 fn read_file(apex: &Name, kind: Kind, file: &Path, ns_addresses: &[IpAddr]) -> FileChange {

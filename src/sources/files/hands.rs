@@ -15,6 +15,9 @@ use crate::sources::files::file::Reading;
 use crate::sources::files::tracker::Task;
 use crate::sources::files::watches::Notice;
 
+/// A thread that had nothing to do for this long ends: a start needs more of them than a day.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// A task, and where it is to be done.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -43,7 +46,7 @@ pub(crate) fn perform(order: &Order) -> Outcome {
     }
 }
 
-/// Threads made when they are needed; their number is bounded by the tracker, which keeps so many
+/// Threads made when they are needed and ended when they are not; their number is bounded by the tracker, which keeps so many
 /// tasks in flight at most. They are never waited for: one that hangs ends with the process.
 pub(crate) struct Hands {
     shared: Arc<Shared>,
@@ -143,8 +146,8 @@ impl Shared {
         let mut desk = self.desk();
         desk.idle += 1;
         let empty = |desk: &mut Desk| desk.orders.is_empty() && !desk.closed;
-        let waited = self.ordered.wait_while(desk, empty);
-        desk = waited.unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ordered.wait_timeout_while(desk, IDLE, empty);
+        (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
         desk.idle -= 1;
         desk.orders.pop_front()
     }
