@@ -1,6 +1,6 @@
 //! Reads the zones' folders once, as they are now, for `check`.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
     let mut read = Read::default();
     match entries(zones_dir) {
         Ok(entries) => {
-            for folder in entries.iter().filter(|path| path.is_dir()) {
+            for folder in entries.iter().filter(|path| is_or_may_be(path, Metadata::is_dir)) {
                 read.zone(folder, host);
             }
         }
@@ -72,7 +72,7 @@ impl Read {
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &host.ns_addresses)));
         let includes = includes(&files);
         let context = Context { apex: &apex, host, includes: &includes };
-        for file in files.iter().filter(|path| path.is_file()) {
+        for file in files.iter().filter(|path| is_or_may_be(path, Metadata::is_file)) {
             match kind_of(file) {
                 None | Some(Kind::Included) => {}
                 Some(kind) => self.changes.push(Change::File(read_file(kind, file, context))),
@@ -117,6 +117,14 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether `path` is one, links followed, or cannot be looked at: then reading it will say why.
+fn is_or_may_be(path: &Path, is_one: fn(&Metadata) -> bool) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => is_one(&metadata),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> FileChange {

@@ -140,7 +140,7 @@ impl World {
         let (service, place) = (Arc::clone(&check.service), check.place);
         self.plan(id, turn.now);
         self.assess_target(&service, place, turn);
-        self.hear(&service, turn);
+        turn.heard.insert(ServiceKey::clone(&service));
     }
 
     /// A service waits until each of its checks has had one outcome; not for what is added later.

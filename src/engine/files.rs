@@ -73,6 +73,11 @@ impl World {
                     }
                 }
                 Change::File(change) => self.apply_file(change, &mut affected, turn),
+                Change::Troubles(troubles) => {
+                    let news = troubles.iter().filter(|t| !self.troubles.contains(t));
+                    turn.effects.complaints.extend(news.cloned());
+                    self.troubles = troubles;
+                }
             }
         }
         self.merge_statics(&mut affected, turn);

@@ -121,8 +121,11 @@ impl World {
         let conflicts =
             conflicts.chain(self.zones.values().flat_map(|zone| &zone.statics.conflicts));
         let mut errors: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
-        for diagnostic in
-            own.chain(refused).chain(conflicts).filter(|d| d.severity == Severity::Error)
+        for diagnostic in own
+            .chain(refused)
+            .chain(conflicts)
+            .chain(&self.troubles)
+            .filter(|d| d.severity == Severity::Error)
         {
             errors.entry(&diagnostic.path).or_default().push(diagnostic);
         }
@@ -162,7 +165,9 @@ impl World {
     }
 
     fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
-        let targets = state.targets.iter().filter(|target| target.instance == place);
+        // Targets stand in the order of their instances.
+        let start = state.targets.partition_point(|target| target.instance < place);
+        let targets = state.targets.iter().skip(start).take_while(|t| t.instance == place);
         let checks = targets.flat_map(|target| &target.checks).filter_map(|id| self.checks.get(id));
         let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
         let aliases = state.instances.get(place).into_iter().flat_map(|known| &known.aliases);

@@ -81,6 +81,8 @@ pub(super) struct Turn {
     pub(super) effects: Effects,
     /// Services whose answers may have changed.
     pub(super) dirty: BTreeSet<ServiceKey>,
+    /// Services that have had outcomes.
+    pub(super) heard: BTreeSet<ServiceKey>,
     /// Zones that have come, gone or changed their settings or static names.
     pub(super) zones: BTreeSet<Name>,
     /// Whether the rules of answering have changed.
@@ -95,6 +97,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         now,
         effects: Effects::default(),
         dirty: BTreeSet::new(),
+        heard: BTreeSet::new(),
         zones: BTreeSet::new(),
         rules_changed: false,
         stirred: BTreeSet::new(),
@@ -109,6 +112,10 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Outcomes(outcomes) => {
             for (id, outcome) in outcomes {
                 world.outcome(id, outcome, &mut turn);
+            }
+            // Once for all outcomes of a service: each look goes through its checks.
+            for service in std::mem::take(&mut turn.heard) {
+                world.hear(&service, &mut turn);
             }
         }
         Event::Timer => {}

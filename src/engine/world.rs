@@ -73,6 +73,8 @@ pub struct World {
     pub(super) settings: Settings,
     pub(super) zones: BTreeMap<Name, ZoneState>,
     pub(super) files: BTreeMap<Arc<Path>, FileState>,
+    /// What is wrong with folders.
+    pub(super) troubles: Vec<Diagnostic>,
     /// The files that define each service, in order of precedence.
     pub(super) contributors: HashMap<ServiceKey, BTreeSet<Arc<Path>>>,
     pub(super) services: BTreeMap<ServiceKey, ServiceState>,
@@ -176,6 +178,7 @@ impl World {
             settings,
             zones: BTreeMap::new(),
             files: BTreeMap::new(),
+            troubles: Vec::new(),
             contributors: HashMap::new(),
             services: BTreeMap::new(),
             waiting: BTreeSet::new(),

@@ -19,6 +19,9 @@ use crate::model::service::{
 };
 use crate::model::zone::{TtlSetting, ZoneSettings};
 
+/// Nobody reads more about one service.
+const MOST: usize = 1000;
+
 /// One file's definition of the service that is merged.
 #[derive(Clone, Debug)]
 pub struct Contribution {
@@ -167,6 +170,9 @@ fn instances(
     for Contribution { document, definition } in contributions {
         for instance in &definition.instances {
             if let Some(owner) = owners.get(&instance.id.value) {
+                if conflicts.len() >= MOST {
+                    continue;
+                }
                 conflicts.push(complaint(
                     Severity::Error,
                     document,

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::config::{Config, zone_toml};
 use crate::engine::task::{Engine, Handle, Parts};
@@ -189,9 +189,6 @@ fn start(
         (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let now = clock();
     let (source, loaded) = watch::load(file_options(config), now)?;
-    for complaint in source.complaints() {
-        warn!(place = %complaint.short(), "folder is doubtful");
-    }
     let (serials, first_serial) = SerialFile::open(state.path(), unix_seconds(now))
         .map_err(|source| ServeError::Serial { path: state.path().to_owned(), source })?;
     let settings = settings(config);

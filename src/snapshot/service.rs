@@ -109,16 +109,23 @@ pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> Serv
     // The others no question can name.
     let carried: BTreeSet<&Tag> = carried.filter(|tag| tag.is_name()).collect();
     let above_tags = carried.iter().flat_map(|tag| names_above(tag.as_str())).collect();
+    // Each instance is looked at once, however many tags there are.
+    let mut carriers: HashMap<&Tag, Vec<(&Instance, &Target)>> = HashMap::new();
+    for (instance, target) in pairs(&service, &targets) {
+        for tag in &instance.tags {
+            carriers.entry(tag).or_default().push((instance, target));
+        }
+    }
     let tags = carried
         .iter()
-        .map(|&tag| (tag.clone(), select(&service, &targets, |i| i.tags.contains(tag))))
+        .map(|&tag| (tag.clone(), select(&service, carriers.remove(tag).unwrap_or_default())))
         .collect();
     let has_name =
         |place: &usize| service.instances.get(*place).is_some_and(|i| i.id.name().is_some());
     let mut by_id: Vec<usize> = (0..service.instances.len()).filter(has_name).collect();
     by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
     ServiceView {
-        all: select(&service, &targets, |_| true),
+        all: select(&service, pairs(&service, &targets).collect()),
         tags,
         above_tags,
         by_id: by_id.into(),
@@ -150,7 +157,8 @@ impl ServiceView {
     pub fn select_all(&self, tags: &[&str]) -> Option<Selection> {
         let carries = |i: &Instance| tags.iter().all(|tag| i.has_tag(tag));
         let any = self.service.instances.iter().any(carries);
-        any.then(|| select(&self.service, &self.targets, carries))
+        let members = pairs(&self.service, &self.targets).filter(|(instance, _)| carries(instance));
+        any.then(|| select(&self.service, members.collect()))
     }
 
     /// The targets of the instance at `place`.
@@ -189,12 +197,15 @@ fn is_eligible(service: &Service, target: &Target) -> bool {
     }
 }
 
-fn select(service: &Service, targets: &[Target], member: impl Fn(&Instance) -> bool) -> Selection {
-    let members: Vec<(&Instance, &Target)> = targets
-        .iter()
-        .filter_map(|target| Some((service.instances.get(target.instance)?, target)))
-        .filter(|(instance, _)| member(instance))
-        .collect();
+/// Targets with their instances.
+fn pairs<'a>(
+    service: &'a Service,
+    targets: &'a [Target],
+) -> impl Iterator<Item = (&'a Instance, &'a Target)> {
+    targets.iter().filter_map(|target| Some((service.instances.get(target.instance)?, target)))
+}
+
+fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
     let eligible: Vec<_> =
         members.iter().copied().filter(|(_, target)| is_eligible(service, target)).collect();
     if !eligible.is_empty() {

@@ -21,6 +21,9 @@ pub enum Change {
     ZoneGone(Name),
     /// A file was read, or has gone.
     File(FileChange),
+    /// All that is wrong now with folders, and with disks that do not answer; it takes the place of
+    /// what was told before.
+    Troubles(Vec<Diagnostic>),
 }
 
 /// One file's news.

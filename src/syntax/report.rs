@@ -1,6 +1,6 @@
 //! One file and all that is complained of it so far.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Report {
     refused: Cell<bool>,
     /// Where lines begin and end that are no syntax at all.
     broken: RefCell<Vec<Range<usize>>>,
+    /// Where lines end, once somebody has asked.
+    line_ends: OnceCell<Vec<usize>>,
 }
 
 impl Report {
@@ -34,6 +36,7 @@ impl Report {
             diagnostics: RefCell::default(),
             refused: Cell::new(false),
             broken: RefCell::default(),
+            line_ends: OnceCell::new(),
         }
     }
 
@@ -92,7 +95,8 @@ impl Report {
 
     /// The number of the line at `offset`, from 1.
     pub fn line_number(&self, offset: usize) -> usize {
-        1 + self.text.bytes().take(offset).filter(|&octet| octet == b'\n').count()
+        let ends = || self.text.match_indices('\n').map(|(at, _)| at).collect();
+        1 + self.line_ends.get_or_init(ends).partition_point(|end| *end < offset)
     }
 
     /// `value` unless an error was found, and every complaint in the order of places.

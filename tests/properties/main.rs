@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod files;
+mod scale;
 mod world;
 
 use proptest::collection::vec;

@@ -1,6 +1,5 @@
 //! Files come, change and go while the server runs.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -119,20 +118,65 @@ fn a_config_map_is_swapped() {
 }
 
 #[test]
-fn five_hundred_files_at_once() {
+fn a_thousand_files_change_at_once() {
+    const MANY: usize = 1_000;
     let server = House::new().start();
     let name = |n: usize| format!("s{n}");
-    for n in 0..500 {
-        let address = format!("10.7.{}.{}", n / 200, n % 200 + 1);
-        server.house.put(&format!("{}.toml", name(n)), &service(&name(n), &address));
+    for round in 0..2 {
+        let address = |n: usize| format!("10.{round}.{}.{}", n / 200, n % 200 + 1);
+        let watch = Stopwatch::start();
+        for n in 0..MANY {
+            server.house.put(&format!("{}.toml", name(n)), &service(&name(n), &address(n)));
+        }
+        let written = watch.elapsed();
+        for n in (0..MANY).rev() {
+            server.answers(&name(n), &[&address(n)]);
+        }
+        let served = watch.elapsed();
+        println!("{MANY} files: written after {written:?}, all served after {served:?}");
     }
-    becomes("500 services", SOON, &"500".to_owned(), || {
-        server.metric("livezone_services", &[]).to_string()
-    });
-    let found: BTreeSet<_> = (0..500).flat_map(|n| server.addresses(&name(n))).collect();
-    assert_eq!(found.len(), 500);
+    assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
     fs::remove_dir_all(server.house.zone()).unwrap();
     becomes("none", SOON, &"0".to_owned(), || server.metric("livezone_services", &[]).to_string());
+}
+
+#[test]
+fn what_is_wrong_with_a_folder_that_appears_is_shown_everywhere() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let zones = server.house.path().join("zones");
+    let in_error = || server.metric("livezone_source_errors", &["files"]).to_string();
+    fs::create_dir(zones.join("no_zone!")).unwrap();
+    server.process.wait_for_log(&["registration refused", "no_zone!", "names no zone"]);
+    becomes("an error", SOON, &"1".to_owned(), in_error);
+    let ready = server.get("/health/ready");
+    assert_eq!(ready.status, 200);
+    assert!(ready.json()["sources"][0]["errors"].to_string().contains("no_zone!"));
+    let shown = String::from_utf8(server.command(&["status"]).stdout).unwrap();
+    assert!(shown.contains("no_zone!"), "{shown}");
+    fs::remove_dir(zones.join("no_zone!")).unwrap();
+    becomes("no error left", SOON, &"0".to_owned(), in_error);
+}
+
+#[test]
+fn files_that_are_none_hold_nothing_up() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let zone = server.house.zone();
+    let _socket = std::os::unix::net::UnixListener::bind(zone.join("socket.toml")).unwrap();
+    nix::unistd::mkfifo(&zone.join("fifo.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    symlink("/dev/zero", zone.join("zero.toml")).unwrap();
+    symlink("circle.toml", zone.join("circle.toml")).unwrap();
+    symlink("/proc/self/mem", zone.join("closed.toml")).unwrap();
+    fs::write(zone.join("latin.toml"), b"# caf\xe9\n").unwrap();
+    let large = fs::File::create(zone.join("large.toml")).unwrap();
+    large.set_len(64 * 1024 * 1024 + 1).unwrap();
+    drop(large);
+    for name in ["circle.toml", "closed.toml", "latin.toml", "large.toml"] {
+        server.process.wait_for_log(&["registration refused", name]);
+    }
+    server.house.put("web.toml", &service("web", "10.0.0.2"));
+    server.answers("web", &["10.0.0.2"]);
+    let errors = server.get("/health/ready").json()["sources"][0]["errors"].clone();
+    assert_eq!(errors.as_array().unwrap().len(), 4, "{errors}");
 }
 
 #[test]

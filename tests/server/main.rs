@@ -11,3 +11,4 @@ mod operation;
 mod restart;
 #[path = "../support/mod.rs"]
 mod support;
+mod twins;

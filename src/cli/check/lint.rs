@@ -64,7 +64,9 @@ fn zone_files(changes: &[Change]) -> BTreeMap<Name, Arc<Path>> {
         Change::File(FileChange { zone, path, content: Content::Zone(_), .. }) => {
             Some((zone.clone(), Arc::clone(path)))
         }
-        Change::File(_) | Change::ZoneAppeared(_) | Change::ZoneGone(_) => None,
+        Change::File(_) | Change::ZoneAppeared(_) | Change::ZoneGone(_) | Change::Troubles(_) => {
+            None
+        }
     };
     changes.iter().filter_map(file).collect()
 }

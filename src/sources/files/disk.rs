@@ -1,56 +1,123 @@
 //! Lists folders and reads files, never waiting for what is not a regular file.
 
+use std::ffi::OsString;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{self, Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
+use crate::sources::files::links::{self, Anchor};
 use crate::sources::files::tracker::Folder;
-use crate::sources::files::zone::{Found, Place};
+use crate::sources::files::zone::{Found, Listing, Place};
 
 /// A registry of a million instances fits; a file that somebody else filled does not fill us.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
+/// `zones_dir` as listed, and the way to it.
+#[derive(Debug)]
+pub(crate) struct RootSurvey {
+    /// Names that decide where it is, with what their folders were.
+    pub(crate) anchors: Vec<(Anchor, Identity)>,
+    /// Where it is.
+    pub(crate) real: Option<(PathBuf, Identity)>,
+    pub(crate) folders: io::Result<Vec<Folder>>,
+}
+
+/// A zone's folder as listed, and where its links lead.
+#[derive(Debug)]
+pub(crate) struct ZoneSurvey {
+    pub(crate) real: PathBuf,
+    pub(crate) listing: Listing,
+    /// Whether any name in it is a link, also one that is none of ours.
+    pub(crate) has_links: bool,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// What a link of a zone's folder leads to.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) folder: PathBuf,
+    pub(crate) identity: Identity,
+    pub(crate) name: OsString,
+    pub(crate) key: FileKey,
+}
+
+/// Lists `zones_dir`.
+pub(crate) fn survey_root(path: &Path) -> RootSurvey {
+    let anchors = path::absolute(path).map(|path| links::anchors(&path)).unwrap_or_default();
+    let anchors = anchors.into_iter().filter_map(|anchor| {
+        let identity = identity(&anchor.folder).ok()?;
+        Some((anchor, identity))
+    });
+    let real = path.canonicalize().and_then(|real| Ok((identity(&real)?, real)));
+    RootSurvey {
+        anchors: anchors.collect(),
+        real: real.ok().map(|(identity, real)| (real, identity)),
+        folders: folders(path),
+    }
+}
+
+/// Lists a zone's folder.
+pub(crate) fn survey_zone(path: &Path) -> io::Result<ZoneSurvey> {
+    let real = path.canonicalize()?;
+    let identity = identity(&real)?;
+    let mut survey = ZoneSurvey {
+        listing: Listing { identity, files: Vec::new() },
+        has_links: false,
+        targets: Vec::new(),
+        real: real.clone(),
+    };
+    for entry in fs::read_dir(&real)? {
+        let entry = entry?;
+        let is_link = entry.file_type()?.is_symlink();
+        survey.has_links |= is_link;
+        let Some(key) = FileKey::of(&entry.file_name()) else { continue };
+        let place = if is_link { Place::Link } else { Place::Plain };
+        survey.targets.extend(Some(&key).filter(|_| is_link).and_then(|key| target(&real, key)));
+        survey.listing.files.extend(look(&real, key, place));
+    }
+    Ok(survey)
+}
+
+/// Where a link leads; one that leads nowhere yet is left to the re-scan.
+fn target(folder: &Path, key: &FileKey) -> Option<Target> {
+    let end = folder.join(&key.name).canonicalize().ok()?;
+    let (folder, name) = (end.parent()?, end.file_name()?);
+    let identity = identity(folder).ok()?;
+    Some(Target { folder: folder.to_owned(), identity, name: name.to_owned(), key: key.clone() })
+}
+
 /// Which thing `path` leads to, links followed.
-pub(crate) fn identity(path: &Path) -> io::Result<Identity> {
+fn identity(path: &Path) -> io::Result<Identity> {
     fs::metadata(path).map(|metadata| identity_of(&metadata))
 }
 
 /// The folders in `root`, links followed.
-pub(crate) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
+fn folders(root: &Path) -> io::Result<Vec<Folder>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(root)? {
         let entry = entry?;
-        // A link that leads nowhere is as good as no link.
-        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
-        if metadata.is_dir() {
-            folders.push(Folder { name: entry.file_name(), identity: identity_of(&metadata) });
-        }
+        let identity = match fs::metadata(entry.path()) {
+            Ok(metadata) if metadata.is_dir() => Some(identity_of(&metadata)),
+            Ok(_) => continue,
+            // A link that leads nowhere is as good as no link.
+            Err(error) if is_absence(&error) => continue,
+            // Closed to us, or on a disk that has failed: no reason to take it out.
+            Err(_) => None,
+        };
+        folders.push(Folder { name: entry.file_name(), identity });
     }
     Ok(folders)
 }
 
-/// The files of ours in `folder`, before any of them is looked at.
-pub(crate) fn names(folder: &Path) -> io::Result<Vec<(FileKey, Place)>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Some(key) = FileKey::of(&entry.file_name()) else { continue };
-        let is_link = entry.file_type()?.is_symlink();
-        names.push((key, if is_link { Place::Link } else { Place::Plain }));
-    }
-    Ok(names)
-}
-
 /// Looks at a file; `None` where there is nothing to read. Where looking is not allowed, the
 /// attempt to read will say so.
-pub(crate) fn look(folder: &Path, key: FileKey, place: Place) -> Option<Found> {
+fn look(folder: &Path, key: FileKey, place: Place) -> Option<Found> {
     let print = match fs::metadata(folder.join(&key.name)) {
         Ok(metadata) if metadata.is_file() => print_of(&metadata),
         Ok(_) => return None,
@@ -108,10 +175,10 @@ fn try_read(path: &Path) -> io::Result<Reading> {
     Ok(Reading::Read(Some(print), said))
 }
 
-/// Whether an error says that there is nothing, a link that leads nowhere included.
+/// Whether an error says that there is nothing, a link that leads nowhere included. A link that
+/// leads in a circle does not: nobody means it.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
-    let looping = error.raw_os_error() == Some(Errno::ELOOP as i32);
-    looping || matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn identity_of(metadata: &Metadata) -> Identity {

@@ -76,6 +76,9 @@ enum State {
     Settled,
     /// To be read now.
     Due(Evidence),
+    /// Being read. Any word that comes meanwhile takes the place of this, and the reading is of no
+    /// use then: nobody knows which of the two it saw.
+    Reading(Evidence),
     /// Somebody writes; the close will tell.
     Writing { since: Instant },
     /// Read if it is still like this after [`PATIENCE`].
@@ -135,6 +138,7 @@ impl File {
         let replaced = self.seen.is_some_and(|seen| seen.identity != print.identity);
         self.state = match (self.state, sighting) {
             (State::Due(evidence), _) => State::Due(evidence),
+            (State::Reading(evidence), _) => State::Reading(evidence),
             (_, Sighting::First) => State::Due(Evidence::Still),
             (State::Writing { .. }, Sighting::Swapped) if replaced => {
                 State::Due(Evidence::Complete)
@@ -169,9 +173,24 @@ impl File {
         matches!(self.state, State::Away { since } if now.since(since) >= PATIENCE)
     }
 
-    /// It was read, as it was due. What is new about it.
+    /// Its reading begins; false when it is not due.
+    pub(crate) fn begin(&mut self) -> bool {
+        let State::Due(evidence) = self.state else { return false };
+        self.state = State::Reading(evidence);
+        true
+    }
+
+    /// Words about it may have been lost: a writer may have closed it.
+    pub(crate) fn doubted(&mut self, now: Instant) {
+        if matches!(self.state, State::Writing { .. }) {
+            self.created(now);
+        }
+    }
+
+    /// It was read, as it was due; `now` is no later than the beginning by the wall's clock. What
+    /// is new about it.
     pub(crate) fn read(&mut self, reading: Reading, now: Now) -> Option<Said> {
-        let State::Due(evidence) = self.state else { return None };
+        let State::Reading(evidence) = self.state else { return None };
         let (print, said) = match reading {
             Reading::Absent => {
                 self.state = State::Away { since: now.mono };
@@ -205,7 +224,7 @@ impl File {
     /// When its folder must be listed for its sake.
     pub(crate) fn wake(&self) -> Option<Instant> {
         match self.state {
-            State::Settled | State::Due(_) => None,
+            State::Settled | State::Due(_) | State::Reading(_) => None,
             State::Writing { since } => Some(since + WRITER_PATIENCE),
             // Its first sighting is still to come: a listing now starts the second.
             State::Still { print: None, since } => Some(since),

@@ -1,16 +1,24 @@
 //! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
+mod busy;
 pub mod consul;
 mod disk;
 mod file;
+mod hands;
 pub mod kind;
 mod links;
+#[cfg(test)]
+mod load_tests;
 pub mod master;
 pub mod native;
 mod notices;
 pub mod parse;
 mod scan;
+#[cfg(test)]
+mod strange_tests;
 mod tracker;
+#[cfg(test)]
+mod tracker_properties;
 #[cfg(test)]
 mod tracker_tests;
 pub mod watch;

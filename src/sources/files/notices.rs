@@ -87,14 +87,16 @@ fn meaning(
         (Role::Anchor(anchor), _) if anchor == name => change.map(Event::Root),
         (Role::Anchor(_), _) => None,
         (Role::Root, _) => change.map(Event::Root),
-        (Role::Zone, Owner::Zone(zone)) => match FileKey::of(name) {
+        (Role::Zone { has_links }, Owner::Zone(zone)) => match FileKey::of(name) {
             Some(key) => file_event(what, arrival, zone, key),
+            // A writer's scratch file is nothing to list the folder for.
+            None if !has_links && arrival != Arrival::Swap => None,
             None => change.map(|cause| Event::Zone(zone.clone(), cause)),
         },
         (Role::Target(target, key), Owner::Zone(zone)) if target == name => {
             file_event(what, arrival, zone, key.clone())
         }
-        (Role::Zone | Role::Target(_, _), Owner::Root | Owner::Zone(_)) => None,
+        (Role::Zone { .. } | Role::Target(_, _), Owner::Root | Owner::Zone(_)) => None,
     }
 }
 

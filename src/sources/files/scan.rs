@@ -1,24 +1,31 @@
-//! Does what the tracker says: lists, reads, and puts the news into words.
+//! Has done what the tracker says, and puts the news into words.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
-use crate::model::time::Now;
-use crate::sources::files::disk;
+use crate::model::time::{Instant, Now};
+use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
 use crate::sources::files::file::Said;
+use crate::sources::files::hands::{Hands, Order, Outcome, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::{Includes, may_include};
-use crate::sources::files::tracker::{Entry, Folder, News, Task, Tracker, Unlisted};
+use crate::sources::files::tracker::{Entry, Event, News, Task, Tracker, Unlisted};
 use crate::sources::files::watch::Options;
 use crate::sources::files::watches::Watches;
-use crate::sources::files::zone::Listing;
+use crate::sources::files::zone::{Cause, Listing};
 use crate::sources::{Change, Content, FileChange};
+
+/// What changed together is told together, as far as it is read within this time.
+const HOLD: Duration = Duration::from_millis(50);
+/// A disk that answers at all does so by then. A start waits no longer for one that does not.
+const STALL: Duration = Duration::from_secs(5);
 
 /// The tracker and its hands.
 #[derive(Debug)]
@@ -27,106 +34,168 @@ pub(crate) struct Scanner {
     pub(crate) tracker: Tracker,
     /// `None`: nothing is watched yet.
     pub(crate) watches: Option<Watches>,
-    /// What is to be said of folders.
-    pub(crate) complaints: Vec<Diagnostic>,
-    /// Why `zones_dir` or a zone's folder cannot be read; told when it changes.
-    troubles: HashMap<PathBuf, String>,
+    pub(crate) hands: Hands,
+    /// What is being done, and since when.
+    flight: BTreeMap<PathBuf, Instant>,
+    /// Since when something is to be told.
+    held: Option<Instant>,
+    /// Why `zones_dir` or a zone's folder cannot be read.
+    unreadable: BTreeMap<PathBuf, String>,
+    /// What was told of folders last.
+    told: Vec<Diagnostic>,
 }
 
 impl Scanner {
     /// Knows nothing yet.
-    pub(crate) fn new(options: Options, now: Now) -> Self {
+    pub(crate) fn new(options: Options, perform: Arc<Perform>, now: Now) -> Self {
         Self {
             options,
             tracker: Tracker::new(now.mono),
             watches: None,
-            complaints: Vec::new(),
-            troubles: HashMap::new(),
+            hands: Hands::new(perform),
+            flight: BTreeMap::new(),
+            held: None,
+            unreadable: BTreeMap::new(),
+            told: Vec::new(),
         }
     }
 
-    /// Does all that is to be done now.
+    /// Does all that is to be done now, but for what a disk does not answer.
+    pub(crate) fn settle(&mut self, now: Now) {
+        let before: BTreeSet<PathBuf> = self.flight.keys().cloned().collect();
+        loop {
+            self.give(now);
+            if self.flight.keys().all(|path| before.contains(path)) {
+                return;
+            }
+            let done = self.hands.wait(STALL);
+            if done.is_empty() {
+                return;
+            }
+            self.absorb(done, now);
+        }
+    }
+
+    /// Takes in what has been done, and has the next things done.
     pub(crate) fn work(&mut self, now: Now) {
+        let done = self.hands.done();
+        self.absorb(done, now);
+        self.give(now);
+    }
+
+    fn give(&mut self, now: Now) {
         while let Some(task) = self.tracker.task(now.mono) {
-            match task {
-                Task::ListRoot(cause) => {
-                    let found = self.list_root();
-                    self.tracker.listed_root(found, cause, now.mono);
+            let zones_dir = &self.options.zones_dir;
+            let path = match &task {
+                Task::ListRoot(_) => zones_dir.clone(),
+                Task::ListZone(_, folder, _) => zones_dir.join(folder),
+                Task::Read(entry, folder) => zones_dir.join(folder).join(&entry.key.name),
+            };
+            self.flight.insert(path.clone(), now.mono);
+            self.hands.give(Order { task, path, began: now });
+        }
+    }
+
+    fn absorb(&mut self, done: Vec<(Order, Outcome)>, now: Now) {
+        for (Order { task, path, began }, outcome) in done {
+            self.flight.remove(&path);
+            self.held.get_or_insert(now.mono);
+            match (task, outcome) {
+                (Task::ListRoot(cause), Outcome::Root(survey)) => {
+                    self.listed_root(survey, cause, now);
                 }
-                Task::ListZone(name, folder, cause) => {
-                    let path = self.options.zones_dir.join(folder);
-                    let listed = list_zone(&name, &path, self.watches.as_mut());
-                    let listed = self.note_zone(&path, listed);
-                    self.tracker.listed_zone(&name, listed, cause, now.mono);
+                (Task::ListZone(name, _, cause), Outcome::Zone(survey)) => {
+                    self.listed_zone((&name, &path), survey, cause, now);
                 }
-                Task::Read(entry, folder) => {
-                    let path = self.options.zones_dir.join(folder).join(&entry.key.name);
-                    self.tracker.was_read(entry, disk::read(&path), now);
+                (Task::Read(entry, _), Outcome::File(reading)) => {
+                    // What changed while it was read may not show in its times.
+                    let now = Now { mono: now.mono, wall: began.wall };
+                    self.tracker.was_read(entry, reading, now);
                 }
+                (Task::ListRoot(_) | Task::ListZone(..) | Task::Read(..), _) => {}
             }
         }
-        for folder in self.tracker.new_strangers() {
-            let message = format!("{} names no zone of its own", folder.display());
-            self.complain(&self.options.zones_dir.join(folder), message);
-        }
     }
 
-    fn list_root(&mut self) -> Option<Vec<Folder>> {
+    fn listed_root(&mut self, survey: RootSurvey, cause: Cause, now: Now) {
+        let is_new = self.watches.as_mut().is_some_and(|watches| watches.place_root(&survey));
         let path = self.options.zones_dir.clone();
-        if let Some(watches) = &mut self.watches {
-            watches.place_root(&path);
-        }
-        match disk::folders(&path) {
+        let folders = match survey.folders {
             Ok(folders) => {
-                if self.troubles.remove(&path).is_some() {
+                if self.unreadable.remove(&path).is_some() {
                     info!(path = %path.display(), "the zones folder can be read again");
                 }
+                // What has gone is not in the way any more.
+                let there: BTreeSet<PathBuf> =
+                    folders.iter().map(|folder| path.join(&folder.name)).collect();
+                self.unreadable.retain(|path, _| there.contains(path));
                 Some(folders)
             }
             Err(error) => {
                 let text = format!("cannot read the zones folder, its last state stays: {error}");
-                self.trouble(&path, text);
+                self.unreadable.insert(path, text);
                 None
             }
+        };
+        self.tracker.listed_root(folders, cause, now.mono);
+        if is_new {
+            self.tracker.event(Event::Root(cause), now.mono);
+        }
+    }
+
+    fn listed_zone(
+        &mut self,
+        (name, path): (&Name, &Path),
+        survey: io::Result<ZoneSurvey>,
+        cause: Cause,
+        now: Now,
+    ) {
+        let mut is_new = false;
+        if let (Ok(survey), Some(watches)) = (&survey, &mut self.watches)
+            && self.tracker.has(name)
+        {
+            is_new = watches.place_zone(name, survey);
+        }
+        let listed = self.note_zone(path, survey.map(|survey| survey.listing));
+        self.tracker.listed_zone(name, listed, cause, now.mono);
+        if is_new {
+            self.tracker.event(Event::Zone(name.clone(), cause), now.mono);
         }
     }
 
     fn note_zone(&mut self, path: &Path, listed: io::Result<Listing>) -> Result<Listing, Unlisted> {
-        match listed {
+        let error = match listed {
             Ok(listing) => {
-                self.troubles.remove(path);
-                Ok(listing)
+                self.unreadable.remove(path);
+                return Ok(listing);
             }
-            Err(error) if disk::is_absence(&error) => Err(Unlisted::Absent),
-            Err(error) => {
-                let text = format!("cannot read the zone's folder, its last state stays: {error}");
-                self.trouble(path, text);
-                Err(Unlisted::Unreadable)
-            }
+            Err(error) => error,
+        };
+        if disk::is_absence(&error) {
+            self.unreadable.remove(path);
+            return Err(Unlisted::Absent);
         }
+        let text = format!("cannot read the zone's folder, its last state stays: {error}");
+        self.unreadable.insert(path.to_owned(), text);
+        Err(Unlisted::Unreadable)
     }
 
-    /// Logs what is to be said of folders.
-    pub(crate) fn log_complaints(&mut self) {
-        for complaint in self.complaints.drain(..) {
-            let (path, problem) = (complaint.path.display(), complaint.message);
-            warn!(%path, problem, "a folder cannot be taken");
-        }
+    /// Whether what is known can be told: nothing that began a moment ago may still add to it.
+    pub(crate) fn is_ripe(&self, now: Instant) -> bool {
+        let over = |since: &Instant| now.since(*since) >= HOLD;
+        self.flight.values().all(over) || self.held.as_ref().is_some_and(over)
     }
 
-    fn trouble(&mut self, path: &Path, message: String) {
-        if self.troubles.get(path) != Some(&message) {
-            self.troubles.insert(path.to_owned(), message.clone());
-            self.complain(path, message);
-        }
-    }
-
-    fn complain(&mut self, path: &Path, message: String) {
-        self.complaints.push(complaint(Severity::Warning, path.into(), message));
+    /// When there is something to do or to tell without any event.
+    pub(crate) fn wake(&self, now: Instant) -> Instant {
+        let held = self.held.map(|since| since + HOLD);
+        let stalls = self.flight.values().map(|since| *since + STALL).filter(|at| *at > now);
+        stalls.chain(held).fold(self.tracker.wake(), Instant::min)
     }
 
     /// What is new since the last call, in order.
-    pub(crate) fn changes(&mut self) -> Vec<Change> {
+    pub(crate) fn changes(&mut self, now: Instant) -> Vec<Change> {
+        self.held = None;
         self.tracker.retell_includers();
         let news = self.tracker.news();
         for news in &news {
@@ -134,7 +203,28 @@ impl Scanner {
                 watches.release_zone(name);
             }
         }
-        news.into_iter().filter_map(|news| self.change(news)).collect()
+        let mut changes: Vec<Change> =
+            news.into_iter().filter_map(|news| self.change(news)).collect();
+        let troubles = self.troubles(now);
+        if troubles != self.told {
+            self.told.clone_from(&troubles);
+            changes.push(Change::Troubles(troubles));
+        }
+        changes
+    }
+
+    /// All that is wrong and no file's own matter.
+    fn troubles(&self, now: Instant) -> Vec<Diagnostic> {
+        let of = |path: &Path, message: &str| Diagnostic::of_file(&path.into(), message);
+        let unreadable = self.unreadable.iter().map(|(path, message)| of(path, message));
+        let strangers = self.tracker.strangers().map(|folder| {
+            of(&self.options.zones_dir.join(folder), "this folder names no zone of its own")
+        });
+        let stalled = self.flight.iter().filter(|(_, since)| now.since(**since) >= STALL);
+        let stalled = stalled.map(|(path, _)| {
+            of(path, "the disk does not answer: what was read before stays until it does")
+        });
+        unreadable.chain(strangers).chain(stalled).collect()
     }
 
     fn change(&self, news: News) -> Option<Change> {
@@ -160,27 +250,9 @@ impl Scanner {
                 (self.options.parse)(&zone, key.kind, Arc::clone(&path), text, &includes)
             }
             Some(Said::Unreadable(message)) => {
-                let complaint = complaint(Severity::Error, Arc::clone(&path), message);
-                (Content::Refused, vec![complaint])
+                (Content::Refused, vec![Diagnostic::of_file(&path, message)])
             }
         };
         Some(Change::File(FileChange { zone, path, content, diagnostics }))
     }
-}
-
-fn complaint(severity: Severity, path: Arc<Path>, message: String) -> Diagnostic {
-    Diagnostic { severity, path, text: "".into(), span: None, message, label: String::new() }
-}
-
-/// Lists a zone's folder. It is watched before, so that nothing can happen unseen in between, and
-/// so are the folders that its links lead to.
-fn list_zone(name: &Name, path: &Path, watches: Option<&mut Watches>) -> io::Result<Listing> {
-    let real = path.canonicalize()?;
-    let names = match watches {
-        Some(watches) => watches.place_zone(name, &real)?,
-        None => disk::names(&real)?,
-    };
-    let identity = disk::identity(&real)?;
-    let files = names.into_iter().filter_map(|(key, place)| disk::look(&real, key, place));
-    Ok(Listing { identity, files: files.collect() })
 }

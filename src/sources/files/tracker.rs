@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
+use crate::sources::files::busy::Busy;
 use crate::sources::files::file::{File, Identity, PATIENCE, Reading, Said};
 use crate::sources::files::kind::{FileKey, is_ignored};
 use crate::sources::files::master::Includes;
@@ -39,6 +40,8 @@ pub(crate) enum Event {
     Zone(Name, Cause),
     /// `zones_dir` is to be listed.
     Root(Cause),
+    /// Some of what was told got lost.
+    Lost,
 }
 
 /// What to do now.
@@ -53,7 +56,8 @@ pub(crate) enum Task {
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     pub(crate) name: OsString,
-    pub(crate) identity: Identity,
+    /// `None`: it is there, and cannot be looked at.
+    pub(crate) identity: Option<Identity>,
 }
 
 /// Why a zone's folder could not be listed.
@@ -83,12 +87,13 @@ pub(crate) struct Tracker {
     /// To do, before anything else.
     root: Option<Cause>,
     lists: BTreeMap<Name, Cause>,
-    reads: BTreeSet<Entry>,
+    reads: BTreeMap<Name, BTreeSet<FileKey>>,
+    busy: Busy,
+    root_is_busy: bool,
     /// `zones_dir` could not be read the last time: nothing is taken out.
     lost: bool,
     next_rescan: Instant,
     strangers: BTreeSet<OsString>,
-    new_strangers: Vec<OsString>,
 }
 
 impl Tracker {
@@ -99,11 +104,12 @@ impl Tracker {
             departed: Vec::new(),
             root: Some(Cause::First),
             lists: BTreeMap::new(),
-            reads: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            busy: Busy::default(),
+            root_is_busy: false,
             lost: false,
             next_rescan: now + RESCAN,
             strangers: BTreeSet::new(),
-            new_strangers: Vec::new(),
         }
     }
 
@@ -117,7 +123,7 @@ impl Tracker {
             Event::Zone(_, _) => self.list_root(Cause::Changed),
             Event::Written(entry) => {
                 self.file(&entry, File::completed);
-                self.reads.insert(entry);
+                self.read(entry);
             }
             Event::Created(entry) => self.file(&entry, |file| file.created(now)),
             Event::Modified(entry) => self.file(&entry, |file| file.modified(now)),
@@ -128,38 +134,69 @@ impl Tracker {
                     Some(Said::Text(_)) | None => (),
                 };
                 self.file(&entry, refused);
-                self.reads.insert(entry);
+                self.read(entry);
+            }
+            Event::Lost => {
+                self.list_root(Cause::Rescan);
+                for zone in self.zones.values_mut() {
+                    zone.files.values_mut().for_each(|file| file.doubted(now));
+                }
             }
         }
     }
 
-    /// The next thing to do; `None` until [`Self::wake`].
+    /// The next thing to do beside what is being done; `None` until [`Self::wake`], or until
+    /// something was done. Of each task's end one of the `listed_…` or [`Self::was_read`] tells.
     pub(crate) fn task(&mut self, now: Instant) -> Option<Task> {
         if now >= self.next_rescan {
-            self.list_root(Cause::Rescan);
+            self.rescan(now);
+        }
+        if self.busy.is_full() {
+            return None;
         }
         let away = |zone: &Zone| zone.away.is_some_and(|since| now >= since + PATIENCE);
-        if !self.lost && self.root.is_none() && self.zones.values().any(away) {
-            self.list_root(Cause::Changed);
-        }
-        if let Some(cause) = self.root.take() {
-            return Some(Task::ListRoot(cause));
+        if !self.root_is_busy {
+            if !self.lost && self.root.is_none() && self.zones.values().any(away) {
+                self.list_root(Cause::Changed);
+            }
+            if let Some(cause) = self.root.take() {
+                self.root_is_busy = true;
+                return Some(Task::ListRoot(cause));
+            }
         }
         if !self.lost {
             let due = |zone: &Zone| zone.away.is_none() && zone.wake.is_some_and(|at| now >= at);
-            for (name, _) in self.zones.iter().filter(|(_, zone)| due(zone)) {
+            for (name, zone) in self.zones.iter_mut().filter(|(_, zone)| due(zone)) {
+                zone.wake = None;
                 self.lists.entry(name.clone()).or_insert(Cause::Changed);
             }
         }
-        if let Some((name, cause)) = self.lists.pop_first() {
-            let zone = self.zones.get_mut(&name)?;
-            zone.wake = None;
-            return Some(Task::ListZone(name, zone.folder.clone(), cause));
-        }
-        while let Some(entry) = self.reads.pop_first() {
-            let Some(zone) = self.zones.get(&entry.zone) else { continue };
-            if zone.files.get(&entry.key).is_some_and(File::is_due) {
-                return Some(Task::Read(entry, zone.folder.clone()));
+        self.next_listing().or_else(|| self.next_reading())
+    }
+
+    fn next_listing(&mut self) -> Option<Task> {
+        let zones = &self.zones;
+        self.lists.retain(|name, _| zones.contains_key(name));
+        let name = self.lists.keys().find(|name| self.busy.may_list(name))?.clone();
+        let cause = self.lists.remove(&name)?;
+        let zone = self.zones.get_mut(&name)?;
+        zone.wake = None;
+        zone.touched.clear();
+        self.busy.begin(&name, None);
+        Some(Task::ListZone(name, zone.folder.clone(), cause))
+    }
+
+    fn next_reading(&mut self) -> Option<Task> {
+        self.reads.retain(|_, keys| !keys.is_empty());
+        for (name, keys) in &mut self.reads {
+            while let Some(key) = self.busy.first_free(name, keys) {
+                keys.remove(&key);
+                let Some(zone) = self.zones.get_mut(name) else { continue };
+                if zone.files.get_mut(&key).is_some_and(File::begin) {
+                    self.busy.begin(name, Some(&key));
+                    let entry = Entry { zone: name.clone(), key };
+                    return Some(Task::Read(entry, zone.folder.clone()));
+                }
             }
         }
         None
@@ -170,12 +207,18 @@ impl Tracker {
         if self.lost {
             return self.next_rescan;
         }
-        let zone_wake = |zone: &Zone| zone.away.map(|since| since + PATIENCE).or(zone.wake);
+        let zone_wake = |zone: &Zone| match zone.away {
+            // Its time runs out by the listing that is being made, or the one after it.
+            Some(_) if self.root_is_busy => None,
+            Some(since) => Some(since + PATIENCE),
+            None => zone.wake,
+        };
         self.zones.values().filter_map(zone_wake).fold(self.next_rescan, Instant::min)
     }
 
     /// `zones_dir` was listed for `cause`; `None` when it could not be.
     pub(crate) fn listed_root(&mut self, found: Option<Vec<Folder>>, cause: Cause, now: Instant) {
+        self.root_is_busy = false;
         if cause >= Cause::Rescan {
             self.next_rescan = now + RESCAN;
         }
@@ -189,10 +232,11 @@ impl Tracker {
         }
         folders.sort_by(|a, b| a.name.cmp(&b.name));
         let mut present = BTreeSet::new();
+        self.strangers.clear();
         for folder in folders {
             let Some(name) = self.apex(&folder.name, &present) else { continue };
             let zone = self.zones.entry(name.clone()).or_insert_with(|| Zone::new(&folder.name));
-            let replaced = zone.identity != Some(folder.identity);
+            let replaced = folder.identity.is_none() || zone.identity != folder.identity;
             zone.folder = folder.name;
             if replaced || was_lost || zone.away.is_some() || cause >= Cause::Rescan {
                 strengthen(self.lists.entry(name.clone()).or_insert(cause), cause);
@@ -200,6 +244,10 @@ impl Tracker {
             // It is here, so its time has not run out, whatever its own listing said.
             zone.away = zone.away.map(|since| since.max(now - (PATIENCE / 2)));
             present.insert(name);
+        }
+        if self.root.is_some() {
+            // Something has happened since: the next listing tells what is missing.
+            return;
         }
         let missing: Vec<Name> =
             self.zones.keys().filter(|name| !present.contains(*name)).cloned().collect();
@@ -216,6 +264,7 @@ impl Tracker {
         cause: Cause,
         now: Instant,
     ) {
+        self.busy.end(name, None);
         let Some(zone) = self.zones.get_mut(name) else { return };
         let listing = match listed {
             Ok(listing) => listing,
@@ -227,11 +276,13 @@ impl Tracker {
         };
         zone.listed(&listing, cause, now);
         let due = zone.files.iter().filter(|(_, file)| file.is_due());
-        self.reads.extend(due.map(|(key, _)| Entry { zone: name.clone(), key: key.clone() }));
+        let due = due.map(|(key, _)| key.clone());
+        self.reads.entry(name.clone()).or_default().extend(due);
     }
 
     /// A file was read.
     pub(crate) fn was_read(&mut self, entry: Entry, reading: Reading, now: Now) {
+        self.busy.end(&entry.zone, Some(&entry.key));
         let Some(zone) = self.zones.get_mut(&entry.zone) else { return };
         let Some(file) = zone.files.get_mut(&entry.key) else { return };
         if let Some(said) = file.read(reading, now) {
@@ -254,6 +305,12 @@ impl Tracker {
                 news.push(News::ZoneAppeared(name.clone()));
             }
             for (key, said) in std::mem::take(&mut zone.news) {
+                // A file may have come and gone since.
+                if said.is_some() {
+                    zone.told.insert(key.clone());
+                } else if !zone.told.remove(&key) {
+                    continue;
+                }
                 let entry = Entry { zone: name.clone(), key };
                 news.push(News::File(entry, zone.folder.clone(), said));
             }
@@ -271,9 +328,30 @@ impl Tracker {
         self.zones.get(zone).map(Zone::includes).unwrap_or_default()
     }
 
-    /// Folders that are no zone, each told once.
-    pub(crate) fn new_strangers(&mut self) -> Vec<OsString> {
-        std::mem::take(&mut self.new_strangers)
+    /// Whether a zone is known.
+    pub(crate) fn has(&self, zone: &Name) -> bool {
+        self.zones.contains_key(zone)
+    }
+
+    /// Folders that are no zone.
+    pub(crate) fn strangers(&self) -> impl Iterator<Item = &OsString> {
+        self.strangers.iter()
+    }
+
+    /// Everything is to be listed. When `zones_dir` itself keeps its listing waiting, at least the
+    /// zones that are known.
+    fn rescan(&mut self, now: Instant) {
+        self.next_rescan = now + RESCAN;
+        if !self.root_is_busy {
+            return self.list_root(Cause::Rescan);
+        }
+        for name in self.zones.keys() {
+            strengthen(self.lists.entry(name.clone()).or_insert(Cause::Rescan), Cause::Rescan);
+        }
+    }
+
+    fn read(&mut self, entry: Entry) {
+        self.reads.entry(entry.zone).or_default().insert(entry.key);
     }
 
     fn list_root(&mut self, cause: Cause) {
@@ -288,6 +366,7 @@ impl Tracker {
         };
         let file = zone.files.entry(entry.key.clone()).or_insert_with(File::unread);
         apply(file);
+        zone.touched.insert(entry.key.clone());
         let at = file.wake();
         zone.wake_at(at);
     }
@@ -299,8 +378,8 @@ impl Tracker {
         }
         let name = folder.to_str().and_then(|text| Name::parse(text).ok());
         let name = name.filter(|name| !present.contains(name));
-        if name.is_none() && self.strangers.insert(folder.clone()) {
-            self.new_strangers.push(folder.clone());
+        if name.is_none() {
+            self.strangers.insert(folder.clone());
         }
         name
     }

@@ -17,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
+use crate::sources::files::hands::{self, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
 use crate::sources::files::notices;
@@ -75,21 +76,26 @@ pub struct FileSource {
 
 /// Scans everything once. The changes tell of all there is: each zone, its zone.toml, its other
 /// files by the octets of their paths.
+/// What a disk does not answer within seconds is told later.
 pub fn load(options: Options, now: Now) -> Result<(FileSource, Vec<Change>), ScanError> {
+    load_with(options, Arc::new(hands::perform), now)
+}
+
+/// As [`load`], with another way to list and to read.
+pub(crate) fn load_with(
+    options: Options,
+    perform: Arc<Perform>,
+    now: Now,
+) -> Result<(FileSource, Vec<Change>), ScanError> {
     let path = options.zones_dir.clone();
     fs::read_dir(&path).map_err(|source| ScanError::ZonesDir { path, source })?;
-    let mut scanner = Scanner::new(options, now);
-    scanner.work(now);
-    let changes = scanner.changes();
+    let mut scanner = Scanner::new(options, perform, now);
+    scanner.settle(now);
+    let changes = scanner.changes(now.mono);
     Ok((FileSource { scanner }, changes))
 }
 
 impl FileSource {
-    /// What is to be said of folders; of files, the changes tell.
-    pub fn complaints(&self) -> &[Diagnostic] {
-        &self.scanner.complaints
-    }
-
     /// Starts the thread that watches. When this returns, the watches are in place and what
     /// changed since [`load`] has been noticed.
     pub fn watch(
@@ -113,7 +119,8 @@ impl FileSource {
         scanner.watches = Some(Watches::new(sender.clone(), Arc::clone(&flags)));
         let now = clock();
         scanner.tracker.event(Event::Root(Cause::Rescan), now.mono);
-        scanner.work(now);
+        scanner.settle(now);
+        scanner.hands.wake(sender.clone());
         let mut watcher = Thread { scanner, inbox, flags: Arc::clone(&flags) };
         let thread = thread::Builder::new()
             .name("files".to_owned())
@@ -132,14 +139,17 @@ struct Thread {
 impl Thread {
     fn run(&mut self, clock: &dyn Fn() -> Now, emit: &mut dyn FnMut(Vec<Change>)) {
         while !self.flags.stop.load(Ordering::SeqCst) {
-            self.scanner.work(clock());
-            let changes = self.scanner.changes();
-            if !changes.is_empty() {
-                emit(changes);
+            let now = clock();
+            self.scanner.work(now);
+            if self.scanner.is_ripe(now.mono) {
+                let changes = self.scanner.changes(now.mono);
+                if !changes.is_empty() {
+                    emit(changes);
+                }
             }
-            self.scanner.log_complaints();
             // A clock that stands still between two readings must not make this loop spin.
-            let wait = self.scanner.tracker.wake().since(clock().mono);
+            let now = clock().mono;
+            let wait = self.scanner.wake(now).since(now);
             let first = match self.inbox.recv_timeout(wait.max(Duration::from_millis(1))) {
                 Ok(notice) => Some(notice),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -162,7 +172,7 @@ impl Thread {
         if self.flags.overflow.swap(false, Ordering::SeqCst) {
             debug!("notices of changed files were lost, scanning everything");
             watches.forget_all();
-            tracker.event(Event::Root(Cause::Rescan), now.mono);
+            tracker.event(Event::Lost, now.mono);
         }
         if self.flags.rescan.swap(false, Ordering::SeqCst) {
             tracker.event(Event::Root(Cause::Rescan), now.mono);

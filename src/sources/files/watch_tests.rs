@@ -11,17 +11,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use nix::sys::stat::Mode;
 use tempfile::TempDir;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::model::definition::Document;
 use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
+use crate::sources::files::hands::{self, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
-use crate::sources::files::watch::{Options, ScanError, WatchHandle, load};
+use crate::sources::files::watch::{Options, ScanError, WatchHandle, load, load_with};
 use crate::sources::{Change, Content};
 
 /// Longer than any machine takes for what needs no waiting.
@@ -29,16 +29,17 @@ const AT_ONCE: Duration = Duration::from_secs(20);
 const ZONE: &str = "a.b";
 
 /// A watched folder and what has been told of it.
-struct Rig {
-    top: TempDir,
-    zones_dir: PathBuf,
-    clock: Arc<AtomicU64>,
-    handle: WatchHandle,
-    changes: Receiver<Vec<Change>>,
+pub(super) struct Rig {
+    pub(super) top: TempDir,
+    pub(super) zones_dir: PathBuf,
+    pub(super) clock: Arc<AtomicU64>,
+    pub(super) handle: WatchHandle,
+    pub(super) changes: Receiver<Vec<Change>>,
     /// Relative to `zones_dir`.
-    told: BTreeMap<String, String>,
-    gone: Vec<Name>,
-    complaints: Vec<Diagnostic>,
+    pub(super) told: BTreeMap<String, String>,
+    pub(super) gone: Vec<Name>,
+    pub(super) complaints: Vec<Diagnostic>,
+    pub(super) troubles: Vec<Diagnostic>,
 }
 
 fn options(zones_dir: &Path) -> Options {
@@ -66,17 +67,26 @@ fn reading(clock: &AtomicU64) -> Now {
 
 impl Rig {
     /// Watches `zones` with one zone that holds `web.toml`, "one".
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let top = tempfile::tempdir().unwrap();
         fs::create_dir_all(top.path().join("zones").join(ZONE)).unwrap();
         fs::write(top.path().join("zones").join(ZONE).join("web.toml"), "one").unwrap();
         Self::watching(top, "zones", 4096)
     }
 
-    fn watching(top: TempDir, zones_dir: &str, queue: usize) -> Self {
+    pub(super) fn watching(top: TempDir, zones_dir: &str, queue: usize) -> Self {
+        Self::on_disk(top, zones_dir, queue, Arc::new(hands::perform))
+    }
+
+    pub(super) fn on_disk(
+        top: TempDir,
+        zones_dir: &str,
+        queue: usize,
+        perform: Arc<Perform>,
+    ) -> Self {
         let zones_dir = top.path().join(zones_dir);
         let clock = Arc::new(AtomicU64::new(0));
-        let (source, first) = load(options(&zones_dir), reading(&clock)).unwrap();
+        let (source, first) = load_with(options(&zones_dir), perform, reading(&clock)).unwrap();
         let (sender, changes) = channel();
         let hands = Arc::clone(&clock);
         let emit = move |batch| sender.send(batch).unwrap_or_default();
@@ -90,19 +100,21 @@ impl Rig {
             told: BTreeMap::new(),
             gone: Vec::new(),
             complaints: Vec::new(),
+            troubles: Vec::new(),
         };
         rig.hear(first);
         rig
     }
 
-    fn zone(&self) -> PathBuf {
+    pub(super) fn zone(&self) -> PathBuf {
         self.zones_dir.join(ZONE)
     }
 
-    fn hear(&mut self, changes: Vec<Change>) {
+    pub(super) fn hear(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
                 Change::ZoneAppeared(_) => (),
+                Change::Troubles(troubles) => self.troubles = troubles,
                 Change::ZoneGone(name) => {
                     self.told.clear();
                     self.gone.push(name);
@@ -127,7 +139,7 @@ impl Rig {
     }
 
     /// Waits until `what` holds, while the clock stands still.
-    fn at_once(&mut self, what: impl Fn(&Self) -> bool) {
+    pub(super) fn at_once(&mut self, what: impl Fn(&Self) -> bool) {
         while !what(self) {
             let batch = self.changes.recv_timeout(AT_ONCE).expect("nothing was told");
             self.hear(batch);
@@ -135,7 +147,7 @@ impl Rig {
     }
 
     /// Waits until `what` holds, and lets the clock run.
-    fn later(&mut self, what: impl Fn(&Self) -> bool) {
+    pub(super) fn later(&mut self, what: impl Fn(&Self) -> bool) {
         for _ in 0..500 {
             if what(self) {
                 return;
@@ -150,12 +162,12 @@ impl Rig {
         panic!("it did not come to be: {:?}", self.told);
     }
 
-    fn says(&self, path: &str, text: &str) -> bool {
+    pub(super) fn says(&self, path: &str, text: &str) -> bool {
         self.told.get(path).is_some_and(|told| told == text)
     }
 
     /// Everything that happened so far has been noticed.
-    fn pass_marker(&mut self, text: &str) {
+    pub(super) fn pass_marker(&mut self, text: &str) {
         fs::write(self.zone().join("marker.toml"), text).unwrap();
         self.at_once(|rig| rig.says("a.b/marker.toml", text));
     }
@@ -174,16 +186,17 @@ fn the_first_scan_tells_each_zone_then_zone_toml_then_files_by_path() {
         fs::write(top.path().join(zone).join(file), text).unwrap();
     }
     fs::create_dir(top.path().join("not a name")).unwrap();
-    let (source, changes) = load(options(top.path()), Now::default()).unwrap();
+    let (_, changes) = load(options(top.path()), Now::default()).unwrap();
     let line = |change: &Change| match change {
         Change::ZoneAppeared(settings) => settings.apex.to_string(),
         Change::ZoneGone(name) => panic!("{name}"),
         Change::File(file) => file.path.file_name().unwrap().to_str().unwrap().to_owned(),
+        Change::Troubles(troubles) => troubles[0].path.to_str().unwrap().to_owned(),
     };
     let lines: Vec<String> = changes.iter().map(line).collect();
-    assert_eq!(lines, ["a.b.", "zone.toml", "B.toml", "a.toml", "c.d.", "a.toml"]);
-    let complaints: Vec<&Path> = source.complaints().iter().map(|c| &*c.path).collect();
-    assert_eq!(complaints, [top.path().join("not a name")]);
+    let stranger = top.path().join("not a name");
+    let stranger = stranger.to_str().unwrap();
+    assert_eq!(lines, ["a.b.", "zone.toml", "B.toml", "a.toml", "c.d.", "a.toml", stranger]);
 }
 
 #[test]
@@ -398,66 +411,6 @@ fn zones_dir_removed_and_made_again_loses_nothing() {
     rig.later(|rig| rig.says("a.b/web.toml", "two"));
     rig.pass_marker("here");
     assert_eq!(rig.gone, []);
-}
-
-#[test]
-fn what_is_no_regular_file_is_passed_over_without_waiting() {
-    let mut rig = Rig::new();
-    let zone = rig.zone();
-    nix::unistd::mkfifo(&zone.join("fifo.toml"), Mode::S_IRWXU).unwrap();
-    symlink("fifo.toml", zone.join("to-fifo.toml")).unwrap();
-    symlink("loop.toml", zone.join("loop.toml")).unwrap();
-    symlink("/dev/zero", zone.join("zero.toml")).unwrap();
-    symlink("nowhere", zone.join("dangling.toml")).unwrap();
-    fs::create_dir(zone.join("folder.toml")).unwrap();
-    rig.handle.rescan();
-    rig.later(|rig| rig.clock.load(Ordering::SeqCst) > 30_000);
-    rig.pass_marker("here");
-    assert_eq!(rig.told.len(), 2, "{:?}", rig.told);
-    assert!(rig.complaints.is_empty());
-}
-
-#[test]
-fn a_file_that_is_not_utf_8_is_refused_with_its_name() {
-    let mut rig = Rig::new();
-    fs::write(rig.zone().join("web.toml"), b"one\xff").unwrap();
-    rig.at_once(|rig| !rig.complaints.is_empty());
-    let complaint = &rig.complaints[0];
-    assert_eq!(complaint.severity, Severity::Error);
-    assert_eq!(&*complaint.path, rig.zone().join("web.toml"));
-    assert!(rig.says("a.b/web.toml", "one"));
-    fs::write(rig.zone().join("web.toml"), "two").unwrap();
-    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
-}
-
-#[test]
-fn a_file_that_is_too_large_is_refused_unread() {
-    let mut rig = Rig::new();
-    let file = File::create(rig.zone().join("web.toml")).unwrap();
-    file.set_len(64 * 1024 * 1024 + 1).unwrap();
-    drop(file);
-    rig.at_once(|rig| !rig.complaints.is_empty());
-    assert_eq!(rig.complaints[0].message, "this file is larger than 64 MiB");
-}
-
-#[test]
-fn three_hundred_files_at_once_are_all_told() {
-    let mut rig = Rig::new();
-    for number in 0..300 {
-        fs::write(rig.zone().join(format!("{number}.toml")), "text").unwrap();
-    }
-    rig.at_once(|rig| rig.told.len() == 301);
-}
-
-#[test]
-fn a_queue_that_overflows_is_made_good_by_a_rescan() {
-    let top = tempfile::tempdir().unwrap();
-    fs::create_dir_all(top.path().join(ZONE)).unwrap();
-    let mut rig = Rig::watching(top, "", 1);
-    for number in 0..300 {
-        fs::write(rig.zone().join(format!("{number}.toml")), "text").unwrap();
-    }
-    rig.later(|rig| rig.told.len() == 300);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Which real folders the kernel watches for us, and what each of them is to us.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::io;
-use std::path::{self, Path, PathBuf};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -14,11 +14,10 @@ use notify::{EventKind, INotifyWatcher, RecursiveMode, Watcher};
 use tracing::warn;
 
 use crate::model::name::Name;
-use crate::sources::files::disk;
+use crate::sources::files::disk::{RootSurvey, Target, ZoneSurvey};
 use crate::sources::files::file::Identity;
 use crate::sources::files::kind::FileKey;
-use crate::sources::files::links::{self, Anchor};
-use crate::sources::files::zone::Place;
+use crate::sources::files::links::Anchor;
 
 /// What happened to a real path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +63,8 @@ pub(crate) enum Role {
     Anchor(OsString),
     /// It is `zones_dir`.
     Root,
-    /// It is a zone's.
-    Zone,
+    /// It is a zone's. Where no name in it is a link, only files of ours matter.
+    Zone { has_links: bool },
     /// It holds, under this name, what a link in a zone's folder leads to.
     Target(OsString, FileKey),
 }
@@ -74,7 +73,7 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Watches {
     watcher: Option<INotifyWatcher>,
-    folders: HashMap<PathBuf, Folder>,
+    folders: BTreeMap<PathBuf, Folder>,
     owned: HashMap<Owner, HashSet<PathBuf>>,
     filter: Arc<ArcSwap<Filter>>,
     /// A folder could not be watched, and the log has been told.
@@ -99,7 +98,7 @@ impl Watches {
         let handler = move |event| forward(event, &seen.load(), &notices, &flags);
         let mut watches = Self {
             watcher: None,
-            folders: HashMap::new(),
+            folders: BTreeMap::new(),
             owned: HashMap::new(),
             filter,
             polling: false,
@@ -111,40 +110,34 @@ impl Watches {
         watches
     }
 
-    /// Watches `zones_dir` and every name on the way that decides where it is.
-    pub(crate) fn place_root(&mut self, zones_dir: &Path) {
-        let Ok(absolute) = path::absolute(zones_dir) else { return };
-        let anchors = links::anchors(&absolute);
-        let real = absolute.canonicalize().ok();
-        let mut roles: Vec<(PathBuf, Role)> = anchors
-            .into_iter()
-            .map(|Anchor { folder, name }| (folder, Role::Anchor(name)))
-            .collect();
-        roles.extend(real.map(|real| (real, Role::Root)));
-        for (folder, _) in &roles {
-            self.ensure(folder);
+    /// Watches `zones_dir` and every name on the way that decides where it is. Whether any of that
+    /// is new: something may have happened between the listing and the watch.
+    pub(crate) fn place_root(&mut self, survey: &RootSurvey) -> bool {
+        let mut is_new = false;
+        let mut roles = Vec::new();
+        for (Anchor { folder, name }, identity) in &survey.anchors {
+            is_new |= self.ensure(folder, *identity);
+            roles.push((folder.clone(), Role::Anchor(name.clone())));
+        }
+        if let Some((real, identity)) = &survey.real {
+            is_new |= self.ensure(real, *identity);
+            roles.push((real.clone(), Role::Root));
         }
         self.assign(&Owner::Root, roles);
+        is_new
     }
 
-    /// Watches a zone's real folder and what its links lead to. What is in the folder.
-    pub(crate) fn place_zone(
-        &mut self,
-        name: &Name,
-        real: &Path,
-    ) -> io::Result<Vec<(FileKey, Place)>> {
-        self.ensure(real);
-        let names = disk::names(real)?;
-        let mut roles = vec![(real.to_owned(), Role::Zone)];
-        for (key, _) in names.iter().filter(|(_, place)| *place == Place::Link) {
-            // A link that leads nowhere yet is left to the re-scan.
-            let Ok(target) = real.join(&key.name).canonicalize() else { continue };
-            let Some((folder, target)) = split(&target) else { continue };
-            self.ensure(folder);
-            roles.push((folder.to_owned(), Role::Target(target.to_owned(), key.clone())));
+    /// Watches a zone's real folder and what its links lead to; whether any of that is new.
+    pub(crate) fn place_zone(&mut self, name: &Name, survey: &ZoneSurvey) -> bool {
+        let ZoneSurvey { real, listing, has_links, targets } = survey;
+        let mut is_new = self.ensure(real, listing.identity);
+        let mut roles = vec![(real.clone(), Role::Zone { has_links: *has_links })];
+        for Target { folder, identity, name, key } in targets {
+            is_new |= self.ensure(folder, *identity);
+            roles.push((folder.clone(), Role::Target(name.clone(), key.clone())));
         }
         self.assign(&Owner::Zone(name.clone()), roles);
-        Ok(names)
+        is_new
     }
 
     /// The zone has gone.
@@ -152,22 +145,25 @@ impl Watches {
         self.assign(&Owner::Zone(name.clone()), Vec::new());
     }
 
-    /// Watches `folder` as it is now.
-    fn ensure(&mut self, folder: &Path) {
-        let Ok(identity) = disk::identity(folder) else { return };
+    /// Watches `folder`, which was this when it was looked at; whether that is new.
+    fn ensure(&mut self, folder: &Path, identity: Identity) -> bool {
         let entry = self.folders.entry(folder.to_owned()).or_default();
         if entry.identity == Some(identity) {
-            return;
+            return false;
         }
         entry.identity = None;
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else { return false };
         // What is watched under this path may have been moved away or be gone already.
         let _ = watcher.unwatch(folder);
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            Ok(()) => entry.identity = Some(identity),
+            Ok(()) => {
+                entry.identity = Some(identity);
+                return true;
+            }
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => (),
             Err(error) => self.fall_back(folder, &error),
         }
+        false
     }
 
     /// Makes `roles` all that `owner` wants; folders that nobody wants any more are let go.
@@ -200,7 +196,7 @@ impl Watches {
         for folder in self.owned.get(&Owner::Root).into_iter().flatten() {
             let anchor = |(_, role): &(Owner, Role)| match role {
                 Role::Anchor(name) => Some(name.clone()),
-                Role::Root | Role::Zone | Role::Target(_, _) => None,
+                Role::Root | Role::Zone { .. } | Role::Target(_, _) => None,
             };
             // One role that is no anchor makes the whole `None`.
             let names: Option<HashSet<OsString>> = self.roles(folder).iter().map(anchor).collect();
@@ -217,11 +213,11 @@ impl Watches {
     /// `path` vanished, and with it the watches at and below it. Whose they were.
     pub(crate) fn forget_below(&mut self, path: &Path) -> Vec<Owner> {
         let mut owners = Vec::new();
-        for (folder, entry) in &mut self.folders {
-            if folder.starts_with(path) {
-                entry.identity = None;
-                owners.extend(entry.roles.iter().map(|(owner, _)| owner.clone()));
-            }
+        // Paths are ordered by their parts: what is below one follows it.
+        let below = self.folders.range_mut::<Path, _>((Bound::Included(path), Bound::Unbounded));
+        for (_, entry) in below.take_while(|(folder, _)| folder.starts_with(path)) {
+            entry.identity = None;
+            owners.extend(entry.roles.iter().map(|(owner, _)| owner.clone()));
         }
         owners
     }

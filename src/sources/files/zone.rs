@@ -58,6 +58,10 @@ pub(crate) struct Zone {
     /// Whether the news have told of the zone.
     pub(crate) announced: bool,
     pub(crate) files: BTreeMap<FileKey, File>,
+    /// Files that were told of since the listing that is being made began: of them it knows less.
+    pub(crate) touched: BTreeSet<FileKey>,
+    /// The files that the news have told of.
+    pub(crate) told: BTreeSet<FileKey>,
     /// Of its files, `None` for gone; kept until the zone is announced.
     pub(crate) news: BTreeMap<FileKey, Option<Said>>,
 }
@@ -72,6 +76,8 @@ impl Zone {
             wake: None,
             announced: false,
             files: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            told: BTreeSet::new(),
             news: BTreeMap::new(),
         }
     }
@@ -81,8 +87,9 @@ impl Zone {
         let replaced = self.identity.replace(listing.identity) != Some(listing.identity);
         // A file that went with its folder and did not return with it has been away as long.
         let missing_since = self.away.take().unwrap_or(now);
-        let mut present = BTreeSet::new();
-        for found in &listing.files {
+        let touched = std::mem::take(&mut self.touched);
+        let mut present: BTreeSet<&FileKey> = touched.iter().collect();
+        for found in listing.files.iter().filter(|found| !touched.contains(&found.key)) {
             let sighting = match cause {
                 Cause::First => Sighting::First,
                 Cause::Swap if replaced || found.place == Place::Link => Sighting::Swapped,

@@ -1,0 +1,138 @@
+//! Twenty thousand instances in one file: what a change of one costs, and whom it touches.
+#![expect(clippy::print_stdout, reason = "what was measured")]
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use livezone::config::{Config, zone_toml};
+use livezone::engine::turn::{Effects, Event, turn};
+use livezone::engine::world::{Settings, World};
+use livezone::model::health::{Finding, Outcome};
+use livezone::model::name::{Label, Name};
+use livezone::model::time::Now;
+use livezone::server::clock;
+use livezone::snapshot::Snapshot;
+use livezone::snapshot::service::ServiceView;
+use livezone::sources::files::native;
+use livezone::sources::{Change, Content, FileChange};
+
+const INSTANCES: usize = 20_000;
+
+/// All instances in `services` services of one file, each with tags and a check; the first has
+/// this priority.
+fn text(services: usize, priority: u16) -> String {
+    let mut text = String::new();
+    let each = INSTANCES / services;
+    for service in 0..services {
+        write!(text, "[[service]]\nname = \"s{service}\"\nport = 80\n").unwrap();
+        text.push_str("[[service.check]]\ntcp = true\n");
+        for place in 0..each {
+            let n = service * each + place;
+            let priority = if n == 0 { priority } else { 1 };
+            let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+            write!(text, "[[service.instance]]\nid = \"i{n}\"\naddress = \"{address}\"\n").unwrap();
+            write!(text, "priority = {priority}\ntags = [\"t{n}\", \"v1\"]\n").unwrap();
+        }
+    }
+    text
+}
+
+fn apex() -> Name {
+    Name::parse("service.internal").unwrap()
+}
+
+struct Scale {
+    world: World,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Scale {
+    fn new() -> Self {
+        let settings = Settings { max_in_flight: INSTANCES, ..Settings::of(&Config::default()) };
+        let snapshot = Arc::new(Snapshot::empty(settings.rules.clone()));
+        Self { world: World::new(settings, 1, 1), snapshot }
+    }
+
+    fn feed(&mut self, event: Event) -> Effects {
+        let effects = turn(&mut self.world, event, Now::default());
+        self.snapshot = effects.snapshot.clone().unwrap_or_else(|| Arc::clone(&self.snapshot));
+        effects
+    }
+
+    fn view(&self, service: usize) -> Arc<ServiceView> {
+        let zone = &self.snapshot.zones[&apex()];
+        Arc::clone(zone.services.get(&Label::parse(&format!("s{service}")).unwrap()).unwrap())
+    }
+
+    fn serial(&self) -> u32 {
+        self.snapshot.zones[&apex()].soa.serial
+    }
+}
+
+fn read(text: &str) -> Change {
+    let path: Arc<Path> = Path::new("zones/service.internal/big.toml").into();
+    let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
+    let content = Content::Services(Arc::new(document.expect("it is well written")));
+    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+}
+
+/// Does it and prints how long it took; nothing is asserted of that.
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let clock = clock::start();
+    let began = clock().mono;
+    let result = work();
+    println!("{what}: {:?}", clock().mono.since(began));
+    result
+}
+
+fn one_changed_instance_of(services: usize) {
+    println!("{INSTANCES} instances in {services} services:");
+    let mut scale = Scale::new();
+    let (before, after) = (text(services, 1), text(services, 2));
+    let loaded = timed("  parse", || read(&before));
+    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let effects = timed("  first turn", || scale.feed(Event::Loaded(vec![appeared, loaded])));
+    assert_eq!(effects.start.len(), INSTANCES);
+    let pass = |start: &livezone::engine::turn::Start| (start.id, Outcome::new(Finding::Pass, ""));
+    let outcomes: Vec<_> = effects.start.iter().map(pass).collect();
+    timed("  first outcomes, 100 a turn", || {
+        outcomes.chunks(100).for_each(|some| drop(scale.feed(Event::Outcomes(some.to_vec()))));
+    });
+    assert!(scale.world.is_ready());
+
+    let (generation, serial) = (scale.snapshot.generation, scale.serial());
+    let views: Vec<_> = (0..services).map(|service| scale.view(service)).collect();
+    let changed = timed("  parse again", || read(&after));
+    let effects =
+        timed("  turn of one changed instance", || scale.feed(Event::Changed(vec![changed])));
+    assert_eq!((scale.snapshot.generation, scale.serial()), (generation + 1, serial + 1));
+    assert_eq!((effects.start.len(), effects.stop.len()), (0, 0), "every check goes on");
+    for (service, view) in views.iter().enumerate() {
+        let is_same = Arc::ptr_eq(view, &scale.view(service));
+        assert_eq!(is_same, service != 0, "service {service}");
+    }
+    let same = timed("  parse the same", || read(&after));
+    let effects = timed("  turn of nothing changed", || scale.feed(Event::Changed(vec![same])));
+    assert!(effects.snapshot.is_none());
+    timed("  report", || scale.world.report());
+}
+
+#[test]
+fn one_changed_instance_publishes_its_service_alone() {
+    one_changed_instance_of(2_000);
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release --test properties scale -- --ignored --nocapture"]
+fn twenty_thousand_instances_measured() {
+    one_changed_instance_of(1);
+    one_changed_instance_of(2_000);
+    let mut twice = text(1, 1);
+    twice.push_str(text(1, 1).split_once("tcp = true\n").expect("the check").1);
+    let path: Arc<Path> = Path::new("twice.toml").into();
+    let parse = || native::parse(path, twice.as_str().into());
+    let (document, diagnostics) = timed("parse 20000 ids that are there already", parse);
+    assert!(document.is_none());
+    assert_eq!(diagnostics.len(), 1_000);
+}
