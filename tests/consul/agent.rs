@@ -37,7 +37,7 @@ impl Agent {
     fn start(program: &Path) -> Self {
         let ports = [free(), free(), free(), free()];
         let child = Command::new(program)
-            .args(["agent", "-dev", "-node=peer", "-bind=127.0.0.1"])
+            .args(["agent", "-dev", "-node=peer", "-bind=127.0.0.1", "-enable-local-script-checks"])
             .arg(format!("-config-dir={}", folder("definitions").display()))
             .args(["-hcl", "domain = \"internal\""])
             .args(["-hcl", "leave_on_terminate = false"])
