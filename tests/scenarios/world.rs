@@ -16,7 +16,9 @@ use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::Snapshot;
-use livezone::sources::files::native;
+use livezone::sources::files::kind::Kind;
+use livezone::sources::files::master::Includes;
+use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Content, FileChange};
 
 use crate::dns;
@@ -200,14 +202,10 @@ impl Driver {
     fn read(&self, path: &str, text: &str) -> Change {
         let (zone, path) = place_of(path);
         let text: Arc<str> = text.into();
-        let (content, diagnostics) = if path.ends_with("zone.toml") {
-            let ns = default_ns_addresses(&self.config.dns.listen);
-            let (settings, said) = zone_toml::parse(Arc::clone(&path), text, &zone, &ns);
-            (settings.map_or(Content::Refused, Content::Zone), said)
-        } else {
-            let (document, said) = native::parse(Arc::clone(&path), text);
-            (document.map_or(Content::Refused, |d| Content::Services(Arc::new(d))), said)
-        };
+        let kind = Kind::of(path.file_name().unwrap()).unwrap();
+        let context =
+            Context { apex: &zone, host: &Host::new(&self.config), includes: &Includes::new() };
+        let (content, diagnostics) = parse(kind, (Arc::clone(&path), text), context);
         Change::File(FileChange { zone, path, content, diagnostics })
     }
 
