@@ -177,6 +177,8 @@ pub enum Rdata<'s> {
     Aaaa(Ipv6Addr),
     /// RFC 1035 section 3.3.11.
     Ns(&'s Name),
+    /// RFC 1035 section 3.3.1.
+    Cname(Cow<'s, Name>),
     /// RFC 2782.
     Srv {
         /// Lower is preferred.
@@ -185,7 +187,7 @@ pub enum Rdata<'s> {
         weight: u16,
         /// Where the service listens.
         port: u16,
-        /// The host, inside the zone.
+        /// The host: inside the zone, or that of an external instance.
         target: Cow<'s, Name>,
     },
     /// RFC 1035 section 3.3.14: one or more character strings of at most 255 octets each; longer
@@ -202,6 +204,7 @@ impl Rdata<'_> {
             Self::A(_) => Rtype::A,
             Self::Aaaa(_) => Rtype::AAAA,
             Self::Ns(_) => Rtype::NS,
+            Self::Cname(_) => Rtype::CNAME,
             Self::Srv { .. } => Rtype::SRV,
             Self::Txt(_) => Rtype::TXT,
             Self::Soa(_) => Rtype::SOA,

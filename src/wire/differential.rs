@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Message, Metadata};
-use hickory_proto::rr::rdata::{A, AAAA, NS, SOA, SRV, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, SRV, TXT};
 use hickory_proto::rr::{Name as TheirName, RData, Record as TheirRecord};
 use hickory_proto::serialize::binary::{BinDecodable, BinEncoder};
 use hickory_server::net::NetError;
@@ -96,6 +96,7 @@ fn their_record(question: &Name, answers: &[Record<'_>], record: &Record<'_>) ->
         Rdata::A(address) => RData::A(A(*address)),
         Rdata::Aaaa(address) => RData::AAAA(AAAA(*address)),
         Rdata::Ns(name) => RData::NS(NS(their_name(name))),
+        Rdata::Cname(name) => RData::CNAME(CNAME(their_name(name))),
         Rdata::Srv { priority, weight, port, target } => {
             RData::SRV(SRV::new(*priority, *weight, *port, their_name(target)))
         }

@@ -291,6 +291,7 @@ impl<'b, 's> Body<'b, 's> {
             Rdata::A(address) => self.out.extend_from_slice(&address.octets()),
             Rdata::Aaaa(address) => self.out.extend_from_slice(&address.octets()),
             Rdata::Ns(name) => self.names.spell(name, self.out),
+            Rdata::Cname(target) => self.names.spell(target, self.out),
             Rdata::Srv { priority, weight, port, target } => {
                 self.word(*priority);
                 self.word(*weight);
