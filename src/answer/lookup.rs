@@ -48,6 +48,8 @@ pub enum Node<'s> {
         tags: Vec<String>,
         /// What they select; empty when no instance carries all of them.
         selection: Cow<'s, Selection>,
+        /// In which words it is asked for.
+        form: Form,
     },
     /// One instance by its id.
     Instance {
@@ -56,6 +58,15 @@ pub enum Node<'s> {
         /// Its place in the service.
         place: usize,
     },
+}
+
+/// How a service is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By its own name, with tags in front or without: an alias when it leads to hosts alone.
+    Plain,
+    /// As RFC 2782 has it: this name owns SRV records, so it is no alias (RFC 2181 section 10.1).
+    Rfc2782,
 }
 
 /// Finds what stands at `name`, which is at or below the apex of `zone`.
@@ -113,23 +124,27 @@ fn address<'s>(zone: &Zone, hex: &str) -> Option<Node<'s>> {
 fn rfc2782<'s>(zone: &'s Zone, service: &str, tag: &str) -> Option<Node<'s>> {
     let view = zone.services.get(service)?;
     match tag {
-        "tcp" | "udp" => tagged(view, &[]),
-        _ => one_tag(view, tag),
+        "tcp" | "udp" => Some(whole(view, Form::Rfc2782)),
+        _ => one_tag(view, tag, Form::Rfc2782),
     }
 }
 
-fn one_tag<'s>(view: &'s Arc<ServiceView>, tag: &str) -> Option<Node<'s>> {
+fn whole(view: &Arc<ServiceView>, form: Form) -> Node<'_> {
+    let selection = Cow::Borrowed(&view.all);
+    Node::Service { view, tags: Vec::new(), selection, form }
+}
+
+fn one_tag<'s>(view: &'s Arc<ServiceView>, tag: &str, form: Form) -> Option<Node<'s>> {
     let selection = Cow::Borrowed(view.tags.get(tag)?);
-    Some(Node::Service { view, tags: vec![tag.to_owned()], selection })
+    Some(Node::Service { view, tags: vec![tag.to_owned()], selection, form })
 }
 
 fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
     if tags.is_empty() {
-        let selection = Cow::Borrowed(&view.all);
-        return Some(Node::Service { view, tags: Vec::new(), selection });
+        return Some(whole(view, Form::Plain));
     }
     let joined = tags.join(".");
-    if let Some(node) = one_tag(view, &joined) {
+    if let Some(node) = one_tag(view, &joined, Form::Plain) {
         return Some(node);
     }
     if let Some((place, _)) = view.instance(&joined) {
@@ -138,7 +153,7 @@ fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
     if tags.len() > 1 && tags.len() <= MAX_TAGS && tags.iter().all(|t| view.tags.contains_key(*t)) {
         let selection = Cow::Owned(view.select_all(tags).unwrap_or_default());
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-        return Some(Node::Service { view, tags, selection });
+        return Some(Node::Service { view, tags, selection, form: Form::Plain });
     }
     view.above_tags.contains(joined.as_str()).then_some(Node::Empty)
 }

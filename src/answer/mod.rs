@@ -77,8 +77,8 @@ pub fn answer<'s>(
             let text = format!("{}: the first checks have not answered yet", view.service.key.name);
             Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text))
         }
-        Node::Service { view, tags, selection } => {
-            let view = records::Selected { zone, view, tags, selection };
+        Node::Service { view, tags, selection, form } => {
+            let view = records::Selected { zone, view, tags, selection, form };
             view.answer(question.rtype, rng)
         }
         Node::Instance { view, place } => records::instance(zone, view, place, question.rtype),

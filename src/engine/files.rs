@@ -2,7 +2,6 @@
 //! the same as before go on as they are.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
@@ -17,7 +16,7 @@ use crate::model::check::{Check, Probe};
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
-use crate::model::service::{Instance, Service, ServiceKey};
+use crate::model::service::{Endpoint, Instance, Service, ServiceKey};
 use crate::registry::merge::{Contribution, merge};
 use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
@@ -36,10 +35,12 @@ impl World {
     /// Takes changes in, and merges every service that they touch.
     pub(super) fn apply(&mut self, changes: Vec<Change>, turn: &mut Turn) {
         let mut affected = BTreeSet::new();
+        let mut zones_moved = false;
         for change in changes {
             match change {
                 Change::ZoneAppeared(settings) => {
                     turn.zones_changed = true;
+                    zones_moved = true;
                     affected.extend(self.services_of(&settings.apex));
                     let file = ZoneFile::Absent;
                     let state = ZoneState { defaults: settings.clone(), settings, file };
@@ -47,6 +48,7 @@ impl World {
                 }
                 Change::ZoneGone(apex) => {
                     turn.zones_changed = true;
+                    zones_moved = true;
                     affected.extend(self.services_of(&apex));
                     self.zones.remove(&apex);
                     let gone: Vec<_> = self
@@ -68,6 +70,9 @@ impl World {
                 Change::File(change) => self.apply_file(change, &mut affected, turn),
             }
         }
+        if zones_moved {
+            affected.extend(self.with_hosts());
+        }
         for key in affected {
             self.merge(&key, turn);
         }
@@ -83,12 +88,26 @@ impl World {
             self.merge(&key, turn);
         }
         for check in self.checks.values_mut() {
-            check.probe.source = self.settings.source_for(check.probe.target.ip());
+            check.probe.sources = self.settings.sources();
         }
     }
 
     fn services_of(&self, apex: &Name) -> Vec<ServiceKey> {
         self.services.keys().filter(|key| key.zone == *apex).cloned().collect()
+    }
+
+    /// The services with external instances: whether these may be checked hangs on which zones are
+    /// served.
+    fn with_hosts(&self) -> Vec<ServiceKey> {
+        let external = |definition: &Arc<ServiceDefinition>| {
+            definition.instances.iter().any(|instance| instance.location.host().is_some())
+        };
+        let files = self.files.values();
+        let services = files.flat_map(|file| file.services.iter().map(|s| (&file.zone, s)));
+        services
+            .filter(|(_, (_, definitions))| definitions.iter().any(external))
+            .map(|(zone, (name, _))| ServiceKey { zone: zone.clone(), name: name.clone() })
+            .collect()
     }
 
     fn apply_file(
@@ -193,7 +212,8 @@ impl World {
             self.remove_service(key, turn);
             return;
         };
-        let merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        let is_ours = |name: &Name| name.is_within(&self.zones);
+        let merged = merge(key, &contributions, &zone.settings, &self.settings.policy, &is_ours);
         let old = self.services.get_mut(key);
         let known = old.as_ref().map(|state| &state.conflicts);
         let news = merged.conflicts.iter().filter(|c| known.is_none_or(|known| !known.contains(c)));
@@ -240,9 +260,9 @@ impl World {
                 self.recount(None, Some(condition));
                 InstanceState { condition, since: turn.now }
             }));
-            for &address in &instance.addresses {
-                let before = old.targets.remove(&(instance.id.clone(), address));
-                let target = self.succeed_target((&key, instance), address, before, turn);
+            for endpoint in instance.location.endpoints() {
+                let before = old.targets.remove(&(instance.id.clone(), endpoint.clone()));
+                let target = self.succeed_target((&key, instance), endpoint, before, turn);
                 for id in &target.checks {
                     if let Some(check) = self.checks.get_mut(id) {
                         check.place = targets.len();
@@ -263,7 +283,7 @@ impl World {
     fn succeed_target(
         &mut self,
         (service, instance): (&Arc<ServiceKey>, &Instance),
-        address: IpAddr,
+        endpoint: Endpoint,
         before: Option<TargetState>,
         turn: &mut Turn,
     ) -> TargetState {
@@ -275,7 +295,7 @@ impl World {
         };
         let mut checks = Vec::new();
         for check in &instance.checks {
-            let Some(probe) = self.probe(instance, check, address) else { continue };
+            let Some(probe) = self.probe(instance, check, &endpoint) else { continue };
             let kept = old.iter().position(|id| self.asks_the_same(*id, check, &probe));
             if let Some(id) = kept.map(|at| old.swap_remove(at)) {
                 self.retime(id, check, probe, turn.now);
@@ -298,7 +318,7 @@ impl World {
         for id in old {
             self.remove_check(id, turn);
         }
-        TargetState { instance: 0, address, checks, standing }
+        TargetState { instance: 0, endpoint, checks, standing }
     }
 
     fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {
@@ -309,13 +329,12 @@ impl World {
         })
     }
 
-    fn probe(&self, instance: &Instance, check: &Check, address: IpAddr) -> Option<Probe> {
-        let target = instance.target(check, address)?;
+    fn probe(&self, instance: &Instance, check: &Check, endpoint: &Endpoint) -> Option<Probe> {
         Some(Probe {
             kind: Arc::clone(&check.kind),
-            target,
+            target: instance.target(check, endpoint)?,
             policy: Arc::clone(&check.policy),
-            source: self.settings.source_for(target.ip()),
+            sources: self.settings.sources(),
         })
     }
 }
@@ -338,14 +357,14 @@ fn newcomer(instance: &Instance) -> Standing {
 #[derive(Default)]
 struct Predecessor {
     instances: HashMap<Label, InstanceState>,
-    targets: HashMap<(Label, IpAddr), TargetState>,
+    targets: HashMap<(Label, Endpoint), TargetState>,
 }
 
 impl Predecessor {
     fn new(state: ServiceState) -> Self {
         let ids: Vec<Label> = state.service.instances.iter().map(|i| i.id.clone()).collect();
         let targets = state.targets.into_iter().filter_map(|target| {
-            Some(((ids.get(target.instance)?.clone(), target.address), target))
+            Some(((ids.get(target.instance)?.clone(), target.endpoint.clone()), target))
         });
         let targets = targets.collect();
         Self { instances: ids.into_iter().zip(state.instances).collect(), targets }

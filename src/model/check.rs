@@ -1,11 +1,12 @@
 //! What is asked of an instance, how often, and what counts as an answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::health::Verdict;
+use crate::model::name::Name;
 
 /// How one target is asked. Shared by all the instances it is run against.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,15 +169,70 @@ pub struct Check {
     pub initial: Option<Verdict>,
 }
 
-/// One run of one check against one address: all that the rim needs to know.
+/// One run of one check against one address or host: all that the rim needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// How it asks.
     pub kind: Arc<Kind>,
     /// Where the connection goes.
-    pub target: SocketAddr,
+    pub target: Target,
     /// Times and statuses.
     pub policy: Arc<Policy>,
-    /// The address to ask from (`[health] source`), of the target's family.
-    pub source: Option<std::net::IpAddr>,
+    /// Where it asks from.
+    pub sources: Sources,
+}
+
+/// Where a check connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Here, and nowhere else.
+    Address(SocketAddr),
+    /// To the host of this name, which is resolved anew for each run.
+    Host {
+        /// Never a name of a zone that we serve: `registry` sees to it.
+        name: Name,
+        /// The check's or the instance's.
+        port: u16,
+    },
+}
+
+impl Target {
+    /// What stands in a `Host` header that the check does not set.
+    pub fn authority(&self) -> String {
+        match self {
+            // Not the target's own text, which would hold a scope after an IPv6 address.
+            Self::Address(address) => SocketAddr::new(address.ip(), address.port()).to_string(),
+            Self::Host { name, port } => format!("{}:{port}", name.to_host()),
+        }
+    }
+}
+
+/// The addresses to connect from (`[health] source`); `None` is the system's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "one a family")]
+pub struct Sources {
+    pub v4: Option<Ipv4Addr>,
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl Sources {
+    /// The first of each family.
+    pub fn of(addresses: &[IpAddr]) -> Self {
+        let mut sources = Self::default();
+        for address in addresses {
+            match address {
+                IpAddr::V4(v4) => sources.v4 = sources.v4.or(Some(*v4)),
+                IpAddr::V6(v6) => sources.v6 = sources.v6.or(Some(*v6)),
+            }
+        }
+        sources
+    }
+
+    /// The one to reach `target` from.
+    pub fn for_target(self, target: IpAddr) -> Option<IpAddr> {
+        match target {
+            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
 }

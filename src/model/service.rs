@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, Kind, Policy};
+use crate::model::check::{Check, Kind, Policy, Target};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
@@ -104,13 +104,74 @@ impl Service {
     }
 }
 
+/// Where an instance is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// At least one, each once.
+    Addresses(Vec<IpAddr>),
+    /// A host that others look after: the instance is external, and answered as an alias.
+    Host(Name),
+}
+
+impl Location {
+    /// The addresses; an external instance has none of its own.
+    pub fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Self::Addresses(addresses) => addresses,
+            Self::Host(_) => &[],
+        }
+    }
+
+    /// The host of an external instance.
+    pub fn host(&self) -> Option<&Name> {
+        match self {
+            Self::Addresses(_) => None,
+            Self::Host(host) => Some(host),
+        }
+    }
+
+    /// What is checked and answered one by one: each address, or the host.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let addresses = self.addresses().iter().copied().map(Endpoint::Address);
+        addresses.chain(self.host().cloned().map(Endpoint::Host))
+    }
+}
+
+/// One address of an instance, or the host of an external one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Answered as A or AAAA.
+    Address(IpAddr),
+    /// Answered as CNAME or as the target of SRV.
+    Host(Name),
+}
+
+impl Endpoint {
+    /// The address, where there is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Host(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Host(host) => f.write_str(&host.to_host()),
+        }
+    }
+}
+
 /// An instance of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// Unique within the service; a name in DNS.
     pub id: Label,
-    /// Where it is reached; at least one, each once.
-    pub addresses: Vec<IpAddr>,
+    /// Where it is reached.
+    pub location: Location,
     /// Where it listens; without one it has no SRV record.
     pub port: Option<u16>,
     /// The service's and its own, each once, sorted.
@@ -133,19 +194,23 @@ impl Instance {
         self.tags.iter().any(|t| t.as_str() == tag)
     }
 
-    /// Where `check` connects to when it is run against `address`; `None` when neither the check
+    /// Where `check` connects to when it is run against `endpoint`; `None` when neither the check
     /// nor the instance names a port.
-    pub fn target(&self, check: &Check, address: IpAddr) -> Option<SocketAddr> {
+    pub fn target(&self, check: &Check, endpoint: &Endpoint) -> Option<Target> {
         let port = match &*check.kind {
             Kind::Http(http) => {
                 if let Some(elsewhere) = http.connect {
-                    return Some(elsewhere);
+                    return Some(Target::Address(elsewhere));
                 }
                 http.port
             }
             Kind::Tcp(tcp) => tcp.port,
         };
-        Some(SocketAddr::new(address, port.or(self.port)?))
+        let port = port.or(self.port)?;
+        Some(match endpoint {
+            Endpoint::Address(address) => Target::Address(SocketAddr::new(*address, port)),
+            Endpoint::Host(name) => Target::Host { name: name.clone(), port },
+        })
     }
 }
 

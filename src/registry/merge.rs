@@ -4,18 +4,19 @@
 //! writes it, in byte order of path and then as written; so is an instance's id.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::check::{Check, Policy};
+use crate::model::check::{Check, Policy, Target};
 use crate::model::definition::{
     CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
 };
-use crate::model::name::Label;
-use crate::model::service::{Instance, Service, ServiceKey, Tag, settled_ttl, ttl_seconds};
+use crate::model::name::{Label, Name};
+use crate::model::service::{
+    Instance, Location, Service, ServiceKey, Tag, settled_ttl, ttl_seconds,
+};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 
 /// One file's definition of the service that is merged.
@@ -37,12 +38,13 @@ pub struct Merged {
 }
 
 /// Merges `contributions`, which stand in order of precedence, under the zone's settings and the
-/// defaults of `[health]`.
+/// defaults of `[health]`. `is_ours` tells the names at and below the zones served.
 pub fn merge(
     key: &ServiceKey,
     contributions: &[Contribution],
     zone: &ZoneSettings,
     defaults: &Policy,
+    is_ours: &dyn Fn(&Name) -> bool,
 ) -> Merged {
     let mut conflicts = Vec::new();
     let mut keys = Keys { contributions, conflicts: &mut conflicts };
@@ -61,6 +63,7 @@ pub fn merge(
         tags: tags.map_or(&[], Vec::as_slice),
         checks: resolve_checks(checks.map_or(&[], Vec::as_slice), defaults),
         defaults,
+        is_ours,
     };
     let instances = instances(key, contributions, &shared, &mut conflicts);
     let ttl = ttl.copied().unwrap_or(zone.ttl);
@@ -98,6 +101,7 @@ struct Shared<'a> {
     tags: &'a [Tag],
     checks: Vec<Check>,
     defaults: &'a Policy,
+    is_ours: &'a dyn Fn(&Name) -> bool,
 }
 
 struct Keys<'a, 'c> {
@@ -181,11 +185,38 @@ fn instances(
                 ));
                 continue;
             }
+            let resolved = resolve(instance, document, shared);
+            if let Some(host) = asked_of_ourselves(&resolved, shared) {
+                conflicts.push(complaint(
+                    Severity::Error,
+                    document,
+                    instance.id.span.clone(),
+                    format!(
+                        "instance \"{}\" is checked at {}, a name of a zone served here",
+                        instance.id.value,
+                        host.to_host()
+                    ),
+                    "a check never asks this server: write the addresses, or take the checks out"
+                        .to_owned(),
+                ));
+                continue;
+            }
             owners.insert(&instance.id.value, document);
-            instances.push(resolve(instance, document, shared));
+            instances.push(resolved);
         }
     }
     instances
+}
+
+/// The host in a zone of ours that a check of the instance would have to resolve: what health
+/// decides must not depend on what health decided.
+fn asked_of_ourselves<'i>(instance: &'i Instance, shared: &Shared<'_>) -> Option<&'i Name> {
+    let host = instance.location.host().filter(|host| (shared.is_ours)(host))?;
+    let resolves = |check| {
+        let mut endpoints = instance.location.endpoints();
+        endpoints.any(|e| matches!(instance.target(check, &e), Some(Target::Host { .. })))
+    };
+    instance.checks.iter().any(resolves).then_some(host)
 }
 
 fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'_>) -> Instance {
@@ -196,15 +227,9 @@ fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'
     // A check of the instance's own stands in for the service's of the same id.
     let inherited = shared.checks.iter().filter(|c| own.iter().all(|o| o.id != c.id));
     let checks = inherited.cloned().chain(own.iter().cloned()).collect();
-    let mut addresses: Vec<IpAddr> = Vec::with_capacity(instance.addresses.len());
-    for &address in &instance.addresses {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
     Instance {
         id: instance.id.value.clone(),
-        addresses,
+        location: each_once(&instance.location),
         port: instance.port.or(shared.port),
         tags,
         weights: instance.weights,
@@ -212,6 +237,19 @@ fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'
         meta: instance.meta.clone(),
         checks,
         source: Arc::clone(&document.path),
+    }
+}
+
+fn each_once(location: &Location) -> Location {
+    let mut addresses = Vec::with_capacity(location.addresses().len());
+    for &address in location.addresses() {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    match location {
+        Location::Addresses(_) => Location::Addresses(addresses),
+        Location::Host(host) => Location::Host(host.clone()),
     }
 }
 
@@ -269,7 +307,7 @@ mod tests {
     fn instance(id: &str, at: usize) -> InstanceDefinition {
         InstanceDefinition {
             id: Placed::new(Label::parse(id).unwrap(), at..at + 1),
-            addresses: vec!["10.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()],
+            location: Location::Addresses(vec!["10.0.0.1".parse().unwrap(); 2]),
             port: None,
             tags: Vec::new(),
             weights: Weights::default(),
@@ -303,7 +341,10 @@ mod tests {
     }
 
     fn merged(contributions: &[Contribution]) -> Merged {
-        merge(&key(), contributions, &ZoneSettings::new(key().zone), &Policy::default())
+        let zones = std::collections::BTreeMap::from([(key().zone, 1)]);
+        let is_ours = |name: &Name| name.is_within(&zones);
+        let settings = ZoneSettings::new(key().zone);
+        merge(&key(), contributions, &settings, &Policy::default(), &is_ours)
     }
 
     #[test]
@@ -335,7 +376,7 @@ mod tests {
     #[test]
     fn an_address_written_twice_counts_once() {
         let merged = merged(&[from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)])]);
-        assert_eq!(merged.service.instances[0].addresses.len(), 1);
+        assert_eq!(merged.service.instances[0].location.addresses().len(), 1);
     }
 
     #[test]
@@ -371,5 +412,39 @@ mod tests {
         })]);
         let [only] = &merged.service.instances[0].checks[..] else { panic!("one check") };
         assert_eq!(*only.kind, Kind::Tcp(TcpCheck { port: Some(2), tls: None }));
+    }
+
+    #[test]
+    fn a_check_is_never_run_at_a_name_of_a_zone_served_here() {
+        let at = |id: &str, host: &str, at| InstanceDefinition {
+            location: Location::Host(Name::parse_host(host).unwrap()),
+            port: Some(80),
+            ..instance(id, at)
+        };
+        let check = CheckDefinition {
+            id: "tcp".into(),
+            kind: Arc::new(Kind::Tcp(TcpCheck { port: None, tls: None })),
+            policy: PolicyDefinition::default(),
+            initial: None,
+        };
+        let instances = vec![
+            at("ours", "db.service.internal", 1),
+            at("theirs", "db.example.com", 3),
+            at("unchecked", "db.service.internal", 5),
+        ];
+        let with = |checks: Vec<CheckDefinition>| {
+            merged(&[from_file("a.toml", |d| {
+                d.instances = instances.clone();
+                d.instances[0].checks.clone_from(&checks);
+                d.instances[1].checks = checks;
+            })])
+        };
+        let checked = with(vec![check]);
+        let ids: Vec<_> = checked.service.instances.iter().map(|i| i.id.as_str()).collect();
+        assert_eq!(ids, ["theirs", "unchecked"]);
+        let [conflict] = &checked.conflicts[..] else { panic!("{:?}", checked.conflicts) };
+        assert_eq!((conflict.severity, conflict.span.clone()), (Severity::Error, Some(1..2)));
+        let unchecked = with(Vec::new());
+        assert_eq!((unchecked.service.instances.len(), unchecked.conflicts.len()), (3, 0));
     }
 }

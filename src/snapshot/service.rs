@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::model::health::Condition;
-use crate::model::service::{Instance, Service, Tag};
+use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
 
-/// How one address of one instance stands.
+/// How one address of one instance, or its host, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The word for it.
@@ -58,13 +58,13 @@ impl Fitness {
     }
 }
 
-/// One address of one instance.
+/// One address of one instance, or its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The place of the instance in the service.
     pub instance: usize,
-    /// One of its addresses.
-    pub address: IpAddr,
+    /// One of its addresses, or its host.
+    pub endpoint: Endpoint,
     /// How it stands.
     pub standing: Standing,
 }
@@ -74,7 +74,7 @@ pub struct Target {
 pub struct ServiceView {
     /// What is registered.
     pub service: Arc<Service>,
-    /// In the order of the instances and their addresses.
+    /// In the order of the instances and their endpoints.
     pub targets: Box<[Target]>,
     /// First outcomes are awaited: nothing can be said yet.
     pub waiting: bool,
@@ -95,12 +95,22 @@ pub struct Selection {
     pub a: Choice<Ipv4Addr>,
     /// Eligible IPv6 addresses, each once.
     pub aaaa: Choice<Ipv6Addr>,
-    /// Places of the eligible instances that have a port.
+    /// Places of the eligible external instances; none beside an eligible address, so that the
+    /// name is an alias exactly when there are some.
+    pub cname: Choice<usize>,
+    /// Places of the instances among these that have a port.
     pub srv: Choice<usize>,
     /// In seconds.
     pub ttl: u32,
     /// Nothing was eligible: what is answered is what `when_unhealthy` says.
     pub stale: bool,
+}
+
+impl Selection {
+    /// Whether no instance is answered at all, of whatever kind.
+    pub fn is_empty(&self) -> bool {
+        self.a.items.is_empty() && self.aaaa.items.is_empty() && self.cname.items.is_empty()
+    }
 }
 
 /// Freezes a service with its targets' standings.
@@ -160,9 +170,10 @@ impl ServiceView {
     /// Whether the service's name answers with `target`'s address now.
     pub fn serves(&self, target: &Target) -> bool {
         !self.waiting
-            && match target.address {
-                IpAddr::V4(address) => self.all.a.items.contains(&address),
-                IpAddr::V6(address) => self.all.aaaa.items.contains(&address),
+            && match &target.endpoint {
+                Endpoint::Address(IpAddr::V4(address)) => self.all.a.items.contains(address),
+                Endpoint::Address(IpAddr::V6(address)) => self.all.aaaa.items.contains(address),
+                Endpoint::Host(_) => self.all.cname.items.contains(&target.instance),
             }
     }
 
@@ -214,24 +225,34 @@ fn last_healthy<'a>(
     members
 }
 
+/// | members | A, AAAA | CNAME | SRV |
+/// |---|---|---|---|
+/// | at least one address | the addresses | none | instances with addresses |
+/// | hosts alone | none | the hosts | external instances |
 fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
-    let (mut a, mut aaaa, mut srv) = (Weighed::default(), Weighed::default(), Weighed::default());
-    for (instance, target) in members {
+    let (mut a, mut aaaa) = (Weighed::default(), Weighed::default());
+    let (mut cname, mut srv) = (Weighed::default(), Weighed::default());
+    let has_address = members.iter().any(|(_, target)| target.endpoint.address().is_some());
+    let answers = |target: &Target| target.endpoint.address().is_some() == has_address;
+    let answering = || members.iter().filter(|(_, target)| answers(target));
+    for (instance, target) in answering() {
         let weights = instance.weights;
         let weight =
             if target.standing.fitness.is_warning() { weights.warning } else { weights.passing };
-        match target.address {
-            IpAddr::V4(address) => a.add(address, weight),
-            IpAddr::V6(address) => aaaa.add(address, weight),
+        match &target.endpoint {
+            Endpoint::Address(IpAddr::V4(address)) => a.add(*address, weight),
+            Endpoint::Address(IpAddr::V6(address)) => aaaa.add(*address, weight),
+            Endpoint::Host(_) => cname.raise(target.instance, weight),
         }
         if instance.port.is_some() {
             srv.raise(target.instance, weight);
         }
     }
-    let suspect = members.iter().any(|(_, target)| target.standing.fitness.is_suspect());
+    let suspect = answering().any(|(_, target)| target.standing.fitness.is_suspect());
     Selection {
         a: Choice::new(a.items),
         aaaa: Choice::new(aaaa.items),
+        cname: Choice::new(cname.items),
         srv: Choice::new(srv.items),
         ttl: if suspect { service.min_ttl } else { service.ttl },
         stale: false,

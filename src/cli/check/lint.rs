@@ -37,11 +37,12 @@ pub(super) fn lint(read: Read, defaults: &Policy) -> (Vec<Diagnostic>, Tally) {
     let Read { changes, mut diagnostics } = read;
     let zones = gather(changes, &mut diagnostics);
     let mut tally = Tally { zones: zones.len(), ..Tally::default() };
-    for (apex, zone) in zones {
+    let is_ours = |name: &Name| name.is_within(&zones);
+    for (apex, zone) in &zones {
         let mut least: Option<Excess> = None;
         for (name, contributions) in by_service(&zone.documents) {
             let key = ServiceKey { zone: apex.clone(), name };
-            let merged = merge(&key, &contributions, &zone.settings, defaults);
+            let merged = merge(&key, &contributions, &zone.settings, defaults, &is_ours);
             tally.services += 1;
             tally.instances += merged.service.instances.len();
             diagnostics.extend(merged.conflicts);
@@ -54,7 +55,7 @@ pub(super) fn lint(read: Read, defaults: &Policy) -> (Vec<Diagnostic>, Tally) {
                 None => {}
             }
         }
-        diagnostics.extend(at_zone(&zone, least));
+        diagnostics.extend(at_zone(zone, least));
     }
     diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
     (diagnostics, tally)

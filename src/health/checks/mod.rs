@@ -7,6 +7,7 @@ mod ask_first;
 mod connect;
 mod fault;
 mod http;
+mod resolve;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::model::check::{Kind, Probe};
+use crate::health::checks::connect::Route;
+use crate::model::check::{Kind, Probe, Target};
 use crate::model::health::{Finding, Outcome};
 
-/// Runs checks. A clone shares the TLS configurations.
+/// Runs checks. A clone shares the TLS configurations and the threads that resolve names.
 #[derive(Clone, Debug, Default)]
 pub struct Runner {
     tls: Arc<tls::store::Store>,
+    resolver: resolve::Resolver,
 }
 
 impl Runner {
@@ -41,12 +44,21 @@ impl Runner {
             Ok(Err(outcome)) => return outcome,
             Err(_) => return unread(limit),
         };
-        let start = Instant::now();
-        let outcome = match timeout(limit, ask(probe, tls)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::new(Finding::Fail, format!("timed out after {}", text(limit))),
-        };
-        evidence(outcome, start.elapsed(), limit)
+        match &probe.target {
+            Target::Address(address) => {
+                let addresses = std::slice::from_ref(address);
+                ask_in_time(probe, Route { addresses, sources: probe.sources, limit }, tls).await
+            }
+            Target::Host { name, port } => match self.resolver.resolve(name, *port, limit).await {
+                Ok(found) => {
+                    let limit = limit.saturating_sub(found.took);
+                    let addresses = &found.addresses[..];
+                    ask_in_time(probe, Route { addresses, sources: probe.sources, limit }, tls)
+                        .await
+                }
+                Err(outcome) => outcome,
+            },
+        }
     }
 
     /// What the handshake needs; `None` for a check in the clear.
@@ -56,18 +68,36 @@ impl Runner {
             Kind::Tcp(check) => (&check.tls, None),
         };
         let Some(options) = options else { return Ok(None) };
-        let name = tls::server_name(options, host, probe.target.ip())?;
+        let name = tls::server_name(options, host, &probe.target)?;
         let config = self.tls.config(options).await?;
         Ok(Some(tls::Client { config, name }))
     }
 }
 
-async fn ask(probe: &Probe, tls: Option<tls::Client>) -> Outcome {
+async fn ask_in_time(probe: &Probe, route: Route<'_>, tls: Option<tls::Client>) -> Outcome {
+    let start = Instant::now();
+    let outcome = match timeout(route.limit, ask(probe, route, tls)).await {
+        Ok(outcome) => outcome,
+        Err(_) => timed_out(route.limit, probe.policy.timeout),
+    };
+    evidence(outcome, start.elapsed(), route.limit)
+}
+
+async fn ask(probe: &Probe, route: Route<'_>, tls: Option<tls::Client>) -> Outcome {
     match &*probe.kind {
-        Kind::Http(check) => http::run(check, probe, tls).await,
-        Kind::Tcp(_) => tcp::run(probe, tls).await,
+        Kind::Http(check) => http::run(check, probe, route, tls).await,
+        Kind::Tcp(_) => tcp::run(route, tls).await,
     }
     .unwrap_or_else(|outcome| outcome)
+}
+
+/// An instance has failed that had at least half of the check's time for itself. When our resolver
+/// took more, it did.
+fn timed_out(had: Duration, limit: Duration) -> Outcome {
+    if had < limit / 2 {
+        return fault::ours(format!("the name took most of {} to resolve", text(limit)));
+    }
+    fault::theirs(format!("timed out after {}", text(limit)))
 }
 
 fn unread(limit: Duration) -> Outcome {
@@ -124,6 +154,15 @@ mod judgement {
         assert_eq!(after(Finding::Pass, 60_000, 2000), Finding::Pass);
         assert_eq!(after(Finding::Warn, 60_000, 2000), Finding::Warn);
         assert_eq!(after(Finding::Nothing, 60_000, 2000), Finding::Nothing);
+    }
+
+    #[test]
+    fn a_timeout_after_a_slow_resolver_is_no_evidence() {
+        let after = |had| timed_out(Duration::from_millis(had), Duration::from_secs(2)).finding;
+        assert_eq!(after(2000), Finding::Fail);
+        assert_eq!(after(1000), Finding::Fail);
+        assert_eq!(after(999), Finding::Nothing);
+        assert_eq!(after(0), Finding::Nothing);
     }
 
     #[test]

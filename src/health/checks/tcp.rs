@@ -2,14 +2,14 @@
 
 use tokio::io::AsyncWriteExt;
 
-use crate::health::checks::{connect, tls};
-use crate::model::check::Probe;
+use crate::health::checks::connect::{self, Route};
+use crate::health::checks::tls;
 use crate::model::health::{Finding, Outcome};
 
 /// Passes when there is a connection. Under TLS 1.3 a server judges our certificate only after the
 /// handshake is complete on our side, so a refusal of it is not seen here; an HTTP check sees it.
-pub(super) async fn run(probe: &Probe, tls: Option<tls::Client>) -> Result<Outcome, Outcome> {
-    let stream = connect::open(probe).await?;
+pub(super) async fn run(route: Route<'_>, tls: Option<tls::Client>) -> Result<Outcome, Outcome> {
+    let stream = connect::open(route).await?;
     let Some(tls) = tls else {
         // Closed by a reset: nothing was said that could be lost, and an orderly close would leave
         // a port of ours in TIME_WAIT for a minute after every run. Where the option is not to be

@@ -1,5 +1,6 @@
 //! Checks against loopback servers that are written here byte by byte.
 
+mod host;
 mod http;
 mod request;
 mod tcp;
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::health::checks::Runner;
-use crate::model::check::{HttpCheck, Kind, Policy, Probe, TcpCheck, TlsOptions};
+use crate::model::check::{HttpCheck, Kind, Policy, Probe, Sources, Target, TcpCheck, TlsOptions};
 use crate::model::health::Outcome;
 
 /// Serves every connection with `serve`, one after the other, until the test process ends.
@@ -81,7 +82,9 @@ fn tcp_check(tls: Option<TlsOptions>) -> Kind {
 
 fn probe(kind: Kind, target: SocketAddr) -> Probe {
     let policy = Policy { immediate_status: vec![503], ..Policy::default() };
-    Probe { kind: Arc::new(kind), target, policy: Arc::new(policy), source: None }
+    let target = Target::Address(target);
+    let sources = Sources::default();
+    Probe { kind: Arc::new(kind), target, policy: Arc::new(policy), sources }
 }
 
 fn hasty(kind: Kind, target: SocketAddr) -> Probe {

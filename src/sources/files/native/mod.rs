@@ -3,6 +3,7 @@
 mod check;
 mod http;
 mod instance;
+mod location;
 mod service;
 mod tcp;
 mod tls;
