@@ -27,7 +27,8 @@ const MAX_TAGS: usize = 4;
 pub enum Node<'s> {
     /// Nothing here and nothing below.
     Missing,
-    /// Nothing here but something below (RFC 8499's empty non-terminal).
+    /// Nothing here but something below (RFC 8499's empty non-terminal); or tags that are carried,
+    /// but by no instance together.
     Empty,
     /// The zone's own name.
     Apex,
@@ -46,7 +47,7 @@ pub enum Node<'s> {
         view: &'s ServiceView,
         /// The tags asked for, folded.
         tags: Vec<String>,
-        /// What they select; empty when no instance carries all of them.
+        /// What they select.
         selection: Cow<'s, Selection>,
         /// In which words it is asked for.
         form: Form,
@@ -72,10 +73,11 @@ pub enum Form {
 /// Finds what stands at `name`, which is at or below the apex of `zone`.
 pub fn lookup<'s>(zone: &'s Zone, name: &Name) -> Node<'s> {
     let Some(wire_labels) = name.below(&zone.facts.apex) else { return Node::Missing };
-    // What is registered is ASCII: a label that is no text is no name of ours.
-    let texts: Result<Vec<&str>, _> =
-        wire_labels.iter().map(|label| std::str::from_utf8(label)).collect();
-    let Ok(labels) = texts else { return Node::Missing };
+    // What is registered is ASCII: a label that is no text is no name of ours. Nor is one with a
+    // dot in it, which is another than the dot between two labels.
+    let text = |label| std::str::from_utf8(label).ok().filter(|text| !text.contains('.'));
+    let texts: Option<Vec<&str>> = wire_labels.into_iter().map(text).collect();
+    let Some(labels) = texts else { return Node::Missing };
     match registered(zone, &labels) {
         Some(node) => node,
         None => static_name(zone, name),
@@ -151,7 +153,9 @@ fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
         return Some(Node::Instance { view, place });
     }
     if tags.len() > 1 && tags.len() <= MAX_TAGS && tags.iter().all(|t| view.tags.contains_key(*t)) {
-        let selection = Cow::Owned(view.select_all(tags).unwrap_or_default());
+        let Some(selection) = view.select_all(tags).map(Cow::Owned) else {
+            return Some(Node::Empty);
+        };
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
         return Some(Node::Service { view, tags, selection, form: Form::Plain });
     }

@@ -59,7 +59,7 @@ pub fn answer<'s>(
             "not allowed to ask",
         ));
     }
-    let Some(zone) = snapshot.zone_of(&question.name) else {
+    let Some(zone) = snapshot.zone_for(question) else {
         let text = "no zone of this server holds the name";
         return Answer::Refused(ExtendedError::new(ExtendedError::NOT_AUTHORITATIVE, text));
     };
@@ -68,6 +68,10 @@ pub fn answer<'s>(
         return Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text));
     }
     match lookup(zone, &question.name) {
+        // RFC 8020: NXDOMAIN would take the zone below with it.
+        Node::Missing if snapshot.above_zones.contains(&question.name) => {
+            Answer::NoData { zone, reason: None }
+        }
         Node::Missing => Answer::NxDomain { zone },
         Node::Empty => Answer::NoData { zone, reason: None },
         Node::Apex => records::apex(zone, question.rtype),

@@ -31,7 +31,7 @@ fn alias(ttl: u32, target: &Name, note: Option<ExtendedError>) -> Answer<'_> {
     Answer::Found { records, additional: Vec::new(), note }
 }
 
-/// The apex: SOA and NS.
+/// The apex: SOA, NS, and addresses when zone.toml gives it some.
 pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
     match rtype {
         Rtype::SOA | Rtype::ANY => {
@@ -54,7 +54,10 @@ pub fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
                 .collect();
             Answer::Found { records, additional, note: None }
         }
-        _ => Answer::NoData { zone, reason: None },
+        _ => {
+            let apex = zone.facts.statics.get(&zone.facts.apex);
+            addresses(zone, rtype, apex.map_or(&[], Vec::as_slice))
+        }
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) struct CheckState {
     pub(super) state: State,
     pub(super) voice: Voice,
     /// What the last outcome said.
-    pub(super) reason: Option<Arc<str>>,
+    pub(super) output: Option<Arc<str>>,
+    /// What the last failure said.
+    pub(super) fault: Option<Arc<str>>,
     /// When the last run started.
     pub(super) started: Option<Instant>,
     /// Whether its rounds have been spread over the interval yet.
@@ -85,13 +87,13 @@ impl World {
     }
 
     /// Gives a check that asks the same as before its new thresholds and times; every verdict
-    /// stays.
+    /// stays. A first run stays due at once.
     pub(super) fn retime(&mut self, id: CheckId, check: &Check, probe: Probe, now: Now) {
         let Some(state) = self.checks.get_mut(&id) else { return };
-        let same = state.check.policy == check.policy;
+        let due_as_before = state.check.policy == check.policy || state.started.is_none();
         state.check = check.clone();
         state.probe = probe;
-        if !same {
+        if !due_as_before {
             self.plan(id, now);
         }
     }
@@ -103,7 +105,10 @@ impl World {
         }
         let Some(check) = self.checks.get_mut(&id) else { return };
         check.state = check.state.step(outcome.finding, &check.check.policy);
-        check.reason = Some(outcome.reason);
+        if matches!(outcome.finding, Finding::Fail | Finding::FailAtOnce) {
+            check.fault = Some(Arc::clone(&outcome.reason));
+        }
+        check.output = Some(outcome.reason);
         if outcome.finding != Finding::Nothing {
             check.voice = Voice::Heard;
         }
@@ -113,12 +118,13 @@ impl World {
         self.hear(&service, turn);
     }
 
-    /// A service waits until each of its checks has had one outcome.
+    /// A service waits until each of its checks has had one outcome; not for what is added later.
     pub(super) fn hear(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let Some(state) = self.services.get(key).filter(|_| self.waiting.contains(key)) else {
             return;
         };
-        let mut checks = state.targets.iter().flat_map(|target| &target.checks);
+        let awaited = state.targets.iter().filter(|target| target.awaited);
+        let mut checks = awaited.flat_map(|target| &target.checks);
         if checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken)) {
             self.waiting.remove(key);
             turn.dirty.insert(key.clone());

@@ -17,6 +17,7 @@ use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
 use crate::model::service::{Endpoint, Instance, Service, ServiceKey};
+use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
 use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
@@ -39,16 +40,13 @@ impl World {
         for change in changes {
             match change {
                 Change::ZoneAppeared(settings) => {
-                    turn.zones_changed = true;
                     zones_moved = true;
                     affected.extend(self.services_of(&settings.apex));
-                    let file = ZoneFile::Absent;
-                    let state = ZoneState { defaults: settings.clone(), settings, file };
-                    self.zones.insert(state.settings.apex.clone(), state);
+                    self.add_zone(settings, turn);
                 }
                 Change::ZoneGone(apex) => {
-                    turn.zones_changed = true;
                     zones_moved = true;
+                    turn.zones.insert(apex.clone());
                     affected.extend(self.services_of(&apex));
                     self.zones.remove(&apex);
                     let gone: Vec<_> = self
@@ -73,6 +71,9 @@ impl World {
         if zones_moved {
             affected.extend(self.with_hosts());
         }
+        for zone in self.zones.values_mut().filter(|zone| zone.file == ZoneFile::Unread) {
+            zone.file = ZoneFile::Absent;
+        }
         for key in affected {
             self.merge(&key, turn);
         }
@@ -82,7 +83,7 @@ impl World {
     pub(super) fn configure(&mut self, settings: Settings, turn: &mut Turn) {
         self.scheduler.resize(settings.max_in_flight);
         self.settings = settings;
-        turn.zones_changed = true;
+        turn.rules_changed = true;
         let keys: Vec<_> = self.services.keys().cloned().collect();
         for key in keys {
             self.merge(&key, turn);
@@ -93,7 +94,22 @@ impl World {
     }
 
     fn services_of(&self, apex: &Name) -> Vec<ServiceKey> {
-        self.services.keys().filter(|key| key.zone == *apex).cloned().collect()
+        self.contributors.keys().filter(|key| key.zone == *apex).cloned().collect()
+    }
+
+    /// A zone that is there already keeps what its zone.toml said.
+    fn add_zone(&mut self, defaults: ZoneSettings, turn: &mut Turn) {
+        let apex = defaults.apex.clone();
+        turn.zones.insert(apex.clone());
+        let state = self.zones.entry(apex).or_insert_with(|| ZoneState {
+            settings: defaults.clone(),
+            defaults: defaults.clone(),
+            file: ZoneFile::Unread,
+        });
+        if matches!(state.file, ZoneFile::Unread | ZoneFile::Absent) {
+            state.settings = defaults.clone();
+        }
+        state.defaults = defaults;
     }
 
     /// The services with external instances: whether these may be checked hangs on which zones are
@@ -144,24 +160,25 @@ impl World {
     fn set_zone(
         &mut self,
         apex: &Name,
-        settings: Option<crate::model::zone::ZoneSettings>,
+        settings: Option<ZoneSettings>,
         affected: &mut BTreeSet<ServiceKey>,
         turn: &mut Turn,
     ) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         zone.file = if settings.is_some() { ZoneFile::Parsed } else { ZoneFile::Absent };
         zone.settings = settings.unwrap_or_else(|| zone.defaults.clone());
-        turn.zones_changed = true;
+        turn.zones.insert(apex.clone());
         affected.extend(self.services_of(apex));
     }
 
-    /// A refused file keeps what it said before. A zone.toml that never said anything leaves its
-    /// zone without settings, and defaults are not what its owner wrote.
+    /// A refused file keeps what it said before. A zone that was served by the defaults goes on so;
+    /// one that comes with a zone.toml that cannot be read has no settings: the defaults are not
+    /// what its owner wrote.
     fn refuse(&mut self, apex: &Name, path: &std::path::Path, turn: &mut Turn) {
         let Some(zone) = self.zones.get_mut(apex).filter(|_| is_zone_file(path)) else { return };
-        if zone.file == ZoneFile::Absent {
+        if zone.file == ZoneFile::Unread {
             zone.file = ZoneFile::NeverParsed;
-            turn.zones_changed = true;
+            turn.zones.insert(apex.clone());
         }
     }
 
@@ -207,8 +224,10 @@ impl World {
     /// Merges one service from what its files say now.
     fn merge(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let contributions = self.contributions(key);
-        let Some(zone) = self.zones.get(&key.zone).filter(|_| !contributions.is_empty()) else {
+        if contributions.is_empty() {
             self.contributors.remove(key);
+        }
+        let Some(zone) = self.zones.get(&key.zone).filter(|_| !contributions.is_empty()) else {
             self.remove_service(key, turn);
             return;
         };
@@ -289,9 +308,9 @@ impl World {
     ) -> TargetState {
         let served =
             before.as_ref().is_some_and(|t| matches!(t.standing.fitness, Fitness::Fit { .. }));
-        let (mut old, standing) = match before {
-            Some(target) => (target.checks, target.standing),
-            None => (Vec::new(), newcomer(instance)),
+        let (mut old, standing, awaited) = match before {
+            Some(target) => (target.checks, target.standing, target.awaited),
+            None => (Vec::new(), newcomer(instance), false),
         };
         let mut checks = Vec::new();
         for check in &instance.checks {
@@ -309,7 +328,8 @@ impl World {
                 check: check.clone(),
                 probe,
                 voice: if served { Voice::Provisional } else { Voice::Awaited },
-                reason: None,
+                output: None,
+                fault: None,
                 started: None,
                 spread: false,
             };
@@ -318,7 +338,7 @@ impl World {
         for id in old {
             self.remove_check(id, turn);
         }
-        TargetState { instance: 0, endpoint, checks, standing }
+        TargetState { instance: 0, endpoint, checks, standing, awaited }
     }
 
     fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {

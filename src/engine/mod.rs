@@ -6,6 +6,7 @@
 
 pub mod checks;
 pub mod files;
+pub mod publish;
 pub mod report;
 pub mod task;
 pub mod turn;

@@ -166,7 +166,7 @@ impl World {
                 id: check.check.id.to_string(),
                 kind: check.check.kind.word().to_owned(),
                 state: check.state.condition().word().to_owned(),
-                output: check.reason.as_deref().unwrap_or_default().to_owned(),
+                output: check.output.as_deref().unwrap_or_default().to_owned(),
             })
             .collect()
     }

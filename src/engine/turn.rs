@@ -9,7 +9,7 @@ use crate::engine::world::{Settings, World};
 use crate::health::scheduler::CheckId;
 use crate::model::check::Probe;
 use crate::model::health::{Condition, Outcome};
-use crate::model::name::Label;
+use crate::model::name::{Label, Name};
 use crate::model::service::ServiceKey;
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
@@ -81,14 +81,21 @@ pub(super) struct Turn {
     pub(super) effects: Effects,
     /// Services whose answers may have changed.
     pub(super) dirty: BTreeSet<ServiceKey>,
-    /// Whether something else that is answered has changed: zones, rules.
-    pub(super) zones_changed: bool,
+    /// Zones that have come, gone or changed their settings.
+    pub(super) zones: BTreeSet<Name>,
+    /// Whether the rules of answering have changed.
+    pub(super) rules_changed: bool,
 }
 
 /// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches.
 pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
-    let mut turn =
-        Turn { now, effects: Effects::default(), dirty: BTreeSet::new(), zones_changed: false };
+    let mut turn = Turn {
+        now,
+        effects: Effects::default(),
+        dirty: BTreeSet::new(),
+        zones: BTreeSet::new(),
+        rules_changed: false,
+    };
     match event {
         Event::Loaded(changes) => {
             world.first_round_ends = Some(now.mono + world.settings.first_round);

@@ -11,14 +11,14 @@ use crate::engine::checks::CheckState;
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
 use crate::health::scheduler::{CheckId, Scheduler};
+use crate::health::state::State;
 use crate::model::check::{Policy, Sources};
 use crate::model::health::Condition;
 use crate::model::name::Name;
 use crate::model::service::{Endpoint, Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
-use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
-use crate::snapshot::zone::Zone;
+use crate::snapshot::service::{Fitness, Standing};
 use crate::snapshot::{Rules, Snapshot};
 
 /// What the configuration says to the world.
@@ -60,9 +60,9 @@ pub struct World {
     /// Draws jitter; seeded by whoever makes the world.
     pub(super) rng: fastrand::Rng,
     /// What is served, and the base of what is served next.
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     /// The largest serial used: a zone that comes back goes on from here.
-    last_serial: u32,
+    pub(super) last_serial: u32,
     pub(super) first_round_ends: Option<Instant>,
     conditions: BTreeMap<Condition, usize>,
 }
@@ -78,6 +78,8 @@ pub(super) struct ZoneState {
 /// What has become of a zone's zone.toml.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ZoneFile {
+    /// The zone has just appeared, and nothing was told of the file yet.
+    Unread,
     /// There is none: the defaults hold.
     Absent,
     /// There is one that has never parsed: defaults are not what its owner wrote.
@@ -113,6 +115,8 @@ pub(super) struct TargetState {
     /// In the order of the instance's checks.
     pub(super) checks: Vec<CheckId>,
     pub(super) standing: Standing,
+    /// Registered when the process started: its service waits for its first outcomes.
+    pub(super) awaited: bool,
 }
 
 impl World {
@@ -169,6 +173,9 @@ impl World {
 
     /// Every service of the first load that has a check not heard yet waits.
     pub(super) fn expect_first_outcomes(&mut self) {
+        for target in self.services.values_mut().flat_map(|state| &mut state.targets) {
+            target.awaited = true;
+        }
         let unheard = |state: &ServiceState| {
             let mut checks = state.targets.iter().flat_map(|target| &target.checks);
             checks.any(|id| self.checks.get(id).is_some_and(|check| !check.has_spoken()))
@@ -226,45 +233,6 @@ impl World {
     pub(super) fn recount(&mut self, from: Option<Condition>, to: Option<Condition>) {
         recount(&mut self.conditions, from, to);
     }
-
-    /// Makes the next snapshot, when anything that is answered has changed.
-    pub(super) fn publish(&mut self, turn: &mut Turn) {
-        if turn.dirty.is_empty() && !turn.zones_changed {
-            return;
-        }
-        let mut zones = Arc::clone(&self.snapshot.zones);
-        let table = Arc::make_mut(&mut zones);
-        let mut touched: BTreeSet<&Name> = turn.dirty.iter().map(|key| &key.zone).collect();
-        if turn.zones_changed {
-            table.retain(|apex, _| self.zones.contains_key(apex));
-            touched.extend(self.zones.keys());
-            for (apex, state) in &self.zones {
-                let zone = table
-                    .entry(apex.clone())
-                    .or_insert_with(|| Arc::new(Zone::new(&state.settings, self.last_serial)));
-                let zone = Arc::make_mut(zone);
-                zone.reconfigure(&state.settings);
-                zone.usable = state.file != ZoneFile::NeverParsed;
-            }
-        }
-        for apex in touched {
-            if let Some(zone) = table.get_mut(apex) {
-                let zone = Arc::make_mut(zone);
-                zone.soa.serial = zone.soa.serial.wrapping_add(1);
-                self.last_serial = self.last_serial.max(zone.soa.serial);
-            }
-        }
-        for key in &turn.dirty {
-            let Some(zone) = table.get_mut(&key.zone) else { continue };
-            let waiting = self.waiting.contains(key);
-            let view = self.services.get(key).map(|state| Arc::new(state.freeze(waiting)));
-            Arc::make_mut(zone).replace(&key.name, view);
-        }
-        self.snapshot.zones = zones;
-        self.snapshot.rules = Arc::new(self.settings.rules.clone());
-        self.snapshot.generation += 1;
-        turn.effects.snapshot = Some(Arc::new(self.snapshot.clone()));
-    }
 }
 
 impl ServiceState {
@@ -285,16 +253,6 @@ impl ServiceState {
         }
         *instance = InstanceState { condition: to, since: now };
         Some((from, to, best.reason.clone()))
-    }
-
-    pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
-        let target = |t: &TargetState| Target {
-            instance: t.instance,
-            endpoint: t.endpoint.clone(),
-            standing: t.standing.clone(),
-        };
-        let targets = self.targets.iter().map(target).collect();
-        build(Arc::clone(&self.service), targets, waiting)
     }
 }
 
@@ -339,7 +297,11 @@ fn stand<'a>(checks: impl Iterator<Item = &'a CheckState>, before: Fitness, now:
         (false, Fitness::Fit { .. }) => Fitness::Unfit { left: Some(now.mono) },
         (false, Fitness::Unfit { left }) => Fitness::Unfit { left },
     };
-    let reason =
-        worst.filter(|_| !fit || suspect || warning).and_then(|check| check.reason.clone());
+    let reason = worst.filter(|_| !fit || suspect || warning).and_then(|check| match check.state {
+        State::Unknown | State::Passing { .. } => check.output.clone(),
+        State::Suspect { .. } | State::Critical { .. } | State::Recovering { .. } => {
+            check.fault.clone()
+        }
+    });
     Standing { condition, fitness, reason }
 }

@@ -130,6 +130,21 @@ impl Location {
         }
     }
 
+    /// The same without addresses that stand there again.
+    #[must_use]
+    pub fn each_once(&self) -> Self {
+        let mut each: Vec<IpAddr> = Vec::with_capacity(self.addresses().len());
+        for &address in self.addresses() {
+            if !each.contains(&address) {
+                each.push(address);
+            }
+        }
+        match self {
+            Self::Addresses(_) => Self::Addresses(each),
+            Self::Host(host) => Self::Host(host.clone()),
+        }
+    }
+
     /// What is checked and answered one by one: each address, or the host.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
         let addresses = self.addresses().iter().copied().map(Endpoint::Address);

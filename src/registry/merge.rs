@@ -14,9 +14,7 @@ use crate::model::definition::{
     CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
 };
 use crate::model::name::{Label, Name};
-use crate::model::service::{
-    Instance, Location, Service, ServiceKey, Tag, settled_ttl, ttl_seconds,
-};
+use crate::model::service::{Instance, Service, ServiceKey, Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 
 /// One file's definition of the service that is merged.
@@ -229,7 +227,7 @@ fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'
     let checks = inherited.cloned().chain(own.iter().cloned()).collect();
     Instance {
         id: instance.id.value.clone(),
-        location: each_once(&instance.location),
+        location: instance.location.each_once(),
         port: instance.port.or(shared.port),
         tags,
         weights: instance.weights,
@@ -237,19 +235,6 @@ fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'
         meta: instance.meta.clone(),
         checks,
         source: Arc::clone(&document.path),
-    }
-}
-
-fn each_once(location: &Location) -> Location {
-    let mut addresses = Vec::with_capacity(location.addresses().len());
-    for &address in location.addresses() {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    match location {
-        Location::Addresses(_) => Location::Addresses(addresses),
-        Location::Host(host) => Location::Host(host.clone()),
     }
 }
 
@@ -295,7 +280,7 @@ mod tests {
     use super::*;
     use crate::model::check::{Kind, TcpCheck};
     use crate::model::name::Name;
-    use crate::model::service::Weights;
+    use crate::model::service::{Location, Weights};
 
     fn key() -> ServiceKey {
         ServiceKey {
@@ -341,10 +326,8 @@ mod tests {
     }
 
     fn merged(contributions: &[Contribution]) -> Merged {
-        let zones = std::collections::BTreeMap::from([(key().zone, 1)]);
-        let is_ours = |name: &Name| name.is_within(&zones);
         let settings = ZoneSettings::new(key().zone);
-        merge(&key(), contributions, &settings, &Policy::default(), &is_ours)
+        merge(&key(), contributions, &settings, &Policy::default(), &|_| false)
     }
 
     #[test]
@@ -412,39 +395,5 @@ mod tests {
         })]);
         let [only] = &merged.service.instances[0].checks[..] else { panic!("one check") };
         assert_eq!(*only.kind, Kind::Tcp(TcpCheck { port: Some(2), tls: None }));
-    }
-
-    #[test]
-    fn a_check_is_never_run_at_a_name_of_a_zone_served_here() {
-        let at = |id: &str, host: &str, at| InstanceDefinition {
-            location: Location::Host(Name::parse_host(host).unwrap()),
-            port: Some(80),
-            ..instance(id, at)
-        };
-        let check = CheckDefinition {
-            id: "tcp".into(),
-            kind: Arc::new(Kind::Tcp(TcpCheck { port: None, tls: None })),
-            policy: PolicyDefinition::default(),
-            initial: None,
-        };
-        let instances = vec![
-            at("ours", "db.service.internal", 1),
-            at("theirs", "db.example.com", 3),
-            at("unchecked", "db.service.internal", 5),
-        ];
-        let with = |checks: Vec<CheckDefinition>| {
-            merged(&[from_file("a.toml", |d| {
-                d.instances = instances.clone();
-                d.instances[0].checks.clone_from(&checks);
-                d.instances[1].checks = checks;
-            })])
-        };
-        let checked = with(vec![check]);
-        let ids: Vec<_> = checked.service.instances.iter().map(|i| i.id.as_str()).collect();
-        assert_eq!(ids, ["theirs", "unchecked"]);
-        let [conflict] = &checked.conflicts[..] else { panic!("{:?}", checked.conflicts) };
-        assert_eq!((conflict.severity, conflict.span.clone()), (Severity::Error, Some(1..2)));
-        let unchecked = with(Vec::new());
-        assert_eq!((unchecked.service.instances.len(), unchecked.conflicts.len()), (3, 0));
     }
 }

@@ -6,10 +6,11 @@ pub mod service;
 pub mod shards;
 pub mod zone;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
+use crate::model::dns::{Question, Rtype};
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// By apex.
     pub zones: Arc<HashMap<Name, Arc<Zone>>>,
+    /// The apexes and every name above one: they exist, whatever the zone around them holds.
+    pub above_zones: Arc<HashSet<Name>>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
 }
@@ -36,7 +39,23 @@ pub struct Rules {
 impl Snapshot {
     /// No zones.
     pub fn empty(rules: Rules) -> Self {
-        Self { generation: 0, zones: Arc::default(), rules: Arc::new(rules) }
+        Self {
+            generation: 0,
+            zones: Arc::default(),
+            above_zones: Arc::default(),
+            rules: Arc::new(rules),
+        }
+    }
+
+    /// The zone that answers: the one that holds the name, and for DS at its apex the one above,
+    /// when that is served too (RFC 4035 section 3.1.4.1).
+    pub fn zone_for(&self, question: &Question) -> Option<&Arc<Zone>> {
+        let zone = self.zone_of(&question.name)?;
+        if question.rtype != Rtype::DS || zone.facts.apex != question.name {
+            return Some(zone);
+        }
+        let above = question.name.parent().and_then(|parent| self.zone_of(&parent));
+        Some(above.unwrap_or(zone))
     }
 
     /// The zone with the longest apex at or above `name`.

@@ -167,14 +167,19 @@ impl ServiceView {
         self.targets.get(start..end).unwrap_or(&[])
     }
 
-    /// Whether the service's name answers with `target`'s address now.
+    /// Whether the service's name answers for `target` now: another instance of the same address
+    /// does not make it served.
     pub fn serves(&self, target: &Target) -> bool {
-        !self.waiting
-            && match &target.endpoint {
-                Endpoint::Address(IpAddr::V4(address)) => self.all.a.items.contains(address),
-                Endpoint::Address(IpAddr::V6(address)) => self.all.aaaa.items.contains(address),
-                Endpoint::Host(_) => self.all.cname.items.contains(&target.instance),
-            }
+        if self.waiting {
+            return false;
+        }
+        match &target.endpoint {
+            // Left out beside addresses, however fit.
+            Endpoint::Host(_) => self.all.cname.items.contains(&target.instance),
+            Endpoint::Address(_) if !self.all.stale => self.is_eligible(target),
+            Endpoint::Address(IpAddr::V4(address)) => self.all.a.items.contains(address),
+            Endpoint::Address(IpAddr::V6(address)) => self.all.aaaa.items.contains(address),
+        }
     }
 
     /// Whether health keeps `target` out of ordinary answers.
@@ -290,5 +295,91 @@ impl<T: Copy + Eq + std::hash::Hash> Weighed<T> {
             self.items.len() - 1
         });
         &mut self.items[place].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::name::{Label, Name};
+    use crate::model::service::{Location, ServiceKey, Weights};
+
+    fn endpoint(kind: u8, number: usize) -> Endpoint {
+        match kind {
+            0 => Endpoint::Address(format!("10.0.0.{number}").parse().unwrap()),
+            1 => Endpoint::Address(format!("2001:db8::{number}").parse().unwrap()),
+            _ => Endpoint::Host(Name::parse_host(&format!("h{number}.example")).unwrap()),
+        }
+    }
+
+    fn instance(number: usize, endpoint: &Endpoint, port: Option<u16>) -> Instance {
+        let location = match endpoint {
+            Endpoint::Address(address) => Location::Addresses(vec![*address]),
+            Endpoint::Host(host) => Location::Host(host.clone()),
+        };
+        Instance {
+            id: Label::parse(&format!("i{number}")).unwrap(),
+            location,
+            port,
+            tags: Vec::new(),
+            weights: Weights::default(),
+            priority: 0,
+            meta: std::collections::BTreeMap::new(),
+            checks: Vec::new(),
+            source: Arc::from(Path::new("web.toml")),
+        }
+    }
+
+    /// One instance of each kind (IPv4, IPv6, host), each fit or not, each with a port or none.
+    fn view(written: &[(u8, bool, bool)], when_unhealthy: WhenUnhealthy) -> ServiceView {
+        let (mut instances, mut targets) = (Vec::new(), Vec::new());
+        for (place, &(kind, fit, port)) in written.iter().enumerate() {
+            let endpoint = endpoint(kind, place);
+            instances.push(instance(place, &endpoint, port.then_some(80)));
+            let fitness = if fit { Fitness::WELL } else { Fitness::Unfit { left: None } };
+            let standing = Standing { condition: Condition::Passing, fitness, reason: None };
+            targets.push(Target { instance: place, endpoint, standing });
+        }
+        let zone = Name::parse("service.internal").unwrap();
+        let service = Service {
+            key: ServiceKey { zone, name: Label::parse("web").unwrap() },
+            meta: std::collections::BTreeMap::new(),
+            ttl: 5,
+            min_ttl: 1,
+            when_unhealthy,
+            only_passing: false,
+            max_answers: 0,
+            instances,
+        };
+        build(Arc::new(service), targets, false)
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_an_alias_exactly_when_hosts_alone_are_chosen(
+            written in proptest::collection::vec((0u8..3, any::<bool>(), any::<bool>()), 0..8),
+            all in any::<bool>(),
+        ) {
+            let fallback = if all { WhenUnhealthy::All } else { WhenUnhealthy::Empty };
+            let view = view(&written, fallback);
+            let any_fit = written.iter().any(|w| w.1);
+            let chosen = |w: &(u8, bool, bool)| if any_fit { w.1 } else { all };
+            let addresses = written.iter().any(|w| chosen(w) && w.0 < 2);
+            let answered = |w: &(u8, bool, bool)| chosen(w) && (w.0 < 2) == addresses;
+            let places = |keep: &dyn Fn(&(u8, bool, bool)) -> bool| -> Vec<usize> {
+                written.iter().enumerate().filter(|(_, w)| keep(w)).map(|(at, _)| at).collect()
+            };
+            prop_assert_eq!(view.all.cname.items.to_vec(), places(&|w| answered(w) && w.0 == 2));
+            prop_assert_eq!(view.all.srv.items.to_vec(), places(&|w| answered(w) && w.2));
+            let records = view.all.a.items.len() + view.all.aaaa.items.len();
+            prop_assert_eq!(records, places(&|w| answered(w) && w.0 < 2).len());
+            for (target, w) in view.targets.iter().zip(&written) {
+                prop_assert_eq!(view.serves(target), answered(w));
+            }
+        }
     }
 }

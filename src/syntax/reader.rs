@@ -200,13 +200,18 @@ impl<'a> Reader<'a> {
         Some(entries.iter().filter_map(read).collect())
     }
 
-    /// A table that describes `what`.
+    /// A table that describes `what`: a header as `[dns]`, or a key within another table.
     pub fn table(&mut self, key: &'static str, what: &'static str) -> Option<Self> {
         let (_, tree) = self.entry(key)?;
         if matches!(tree.value, Value::Table(_)) {
             return Some(Reader::new(self.report, tree, what));
         }
-        self.wrong_type(key, tree, "a table", format!("write [{key}] and its keys below"));
+        let label = if what.starts_with('[') {
+            format!("write {what} and its keys below")
+        } else {
+            format!("write {key} = {{ … }}")
+        };
+        self.wrong_type(key, tree, "a table", label);
         None
     }
 

@@ -1,0 +1,73 @@
+//! What is served next: the last snapshot with what has changed put in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::engine::turn::Turn;
+use crate::engine::world::{ServiceState, TargetState, World, ZoneFile};
+use crate::model::name::Name;
+use crate::snapshot::service::{ServiceView, Target, build};
+use crate::snapshot::zone::Zone;
+
+impl World {
+    /// Makes the next snapshot, when anything that is answered has changed.
+    pub(super) fn publish(&mut self, turn: &mut Turn) {
+        if turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed {
+            return;
+        }
+        self.publish_zones(&turn.zones);
+        let touched: BTreeSet<&Name> =
+            turn.dirty.iter().map(|key| &key.zone).chain(&turn.zones).collect();
+        let zones = Arc::make_mut(&mut self.snapshot.zones);
+        for apex in touched {
+            if let Some(zone) = zones.get_mut(apex) {
+                let zone = Arc::make_mut(zone);
+                zone.soa.serial = zone.soa.serial.wrapping_add(1);
+                self.last_serial = self.last_serial.max(zone.soa.serial);
+            }
+        }
+        for key in &turn.dirty {
+            let Some(zone) = zones.get_mut(&key.zone) else { continue };
+            let waiting = self.waiting.contains(key);
+            let view = self.services.get(key).map(|state| Arc::new(state.freeze(waiting)));
+            Arc::make_mut(zone).replace(&key.name, view);
+        }
+        if turn.rules_changed {
+            self.snapshot.rules = Arc::new(self.settings.rules.clone());
+        }
+        self.snapshot.generation += 1;
+        turn.effects.snapshot = Some(Arc::new(self.snapshot.clone()));
+    }
+
+    fn publish_zones(&mut self, changed: &BTreeSet<Name>) {
+        if changed.is_empty() {
+            return;
+        }
+        let table = Arc::make_mut(&mut self.snapshot.zones);
+        for apex in changed {
+            let Some(state) = self.zones.get(apex) else {
+                table.remove(apex);
+                continue;
+            };
+            let new = || Arc::new(Zone::new(&state.settings, self.last_serial));
+            let zone = Arc::make_mut(table.entry(apex.clone()).or_insert_with(new));
+            zone.reconfigure(&state.settings);
+            zone.usable = state.file != ZoneFile::NeverParsed;
+        }
+        let above = |apex: &Name| std::iter::successors(Some(apex.clone()), Name::parent);
+        self.snapshot.above_zones = Arc::new(self.zones.keys().flat_map(above).collect());
+    }
+}
+
+impl ServiceState {
+    /// The service as it is answered.
+    pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
+        let target = |t: &TargetState| Target {
+            instance: t.instance,
+            endpoint: t.endpoint.clone(),
+            standing: t.standing.clone(),
+        };
+        let targets = self.targets.iter().map(target).collect();
+        build(Arc::clone(&self.service), targets, waiting)
+    }
+}

@@ -1,0 +1,228 @@
+//! Files come, change and go while the server runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+
+use crate::support::server::{House, Server};
+use crate::support::time::{SOON, Stopwatch, becomes};
+
+/// A service of one unchecked instance.
+fn service(name: &str, address: &str) -> String {
+    format!("[[service]]\nname = \"{name}\"\n[[service.instance]]\naddress = \"{address}\"\n")
+}
+
+fn is_unknown(server: &Server, name: &str) {
+    becomes(&format!("no {name}"), SOON, &ResponseCode::NXDomain, || {
+        server.ask(name, RecordType::A).metadata.response_code
+    });
+}
+
+#[test]
+fn a_file_comes_changes_and_goes() {
+    let server = House::new().start();
+    is_unknown(&server, "web");
+    let serial = server.serial();
+    server.house.put("web.toml", &service("web", "10.0.0.1"));
+    server.answers("web", &["10.0.0.1"]);
+    server.house.put("web.toml", &service("web", "10.0.0.2"));
+    server.answers("web", &["10.0.0.2"]);
+    assert!(server.serial() > serial);
+    // Not by rename: the file is complete when it is closed.
+    fs::write(server.house.zone().join("web.toml"), service("web", "10.0.0.3")).unwrap();
+    server.answers("web", &["10.0.0.3"]);
+    fs::remove_file(server.house.zone().join("web.toml")).unwrap();
+    is_unknown(&server, "web");
+}
+
+#[test]
+fn a_broken_file_keeps_what_it_said_and_its_error_is_shown_everywhere() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    server.house.put("other.toml", &service("other", "10.0.0.9"));
+    server.answers("other", &["10.0.0.9"]);
+
+    let broken = service("web", "10.0.0.2") + "prot = 80\nweights = 3\n";
+    server.house.put("web.toml", &broken);
+    server.process.wait_for_log(&["ERROR", "registration refused", "web.toml", "prot"]);
+    // All the errors of a file, not the first only.
+    server.process.wait_for_log(&["ERROR", "registration refused", "web.toml", "weights"]);
+    assert_eq!(server.addresses("web"), crate::support::dns::ips(&["10.0.0.1"]));
+    assert_eq!(server.addresses("other").len(), 1);
+    let ready = server.get("/health/ready");
+    assert_eq!(ready.status, 200);
+    let errors = ready.json()["sources"][0]["errors"].clone();
+    assert_eq!(errors.as_array().unwrap().len(), 2, "{errors}");
+    assert!(errors[0].as_str().unwrap().contains("web.toml:5:1"), "{errors}");
+    assert_eq!(server.get("/v1/livezone/services").json()["sources"][0]["errors"], errors);
+    let in_error = || server.metric("livezone_source_errors", &["files"]).to_string();
+    assert_eq!(in_error(), "1");
+    let status = server.command(&["status"]);
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert!(shown.contains("web.toml:5:1"), "{shown}");
+
+    server.house.put("web.toml", &service("web", "10.0.0.3"));
+    server.answers("web", &["10.0.0.3"]);
+    becomes("no error left", SOON, &"0".to_owned(), in_error);
+    let errors = server.get("/health/ready").json()["sources"][0]["errors"].clone();
+    assert_eq!(errors, serde_json::json!([]));
+}
+
+#[test]
+fn a_zones_folder_goes_and_comes_back() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let serial = server.serial();
+    fs::remove_dir_all(server.house.zone()).unwrap();
+    becomes("the zone is gone", SOON, &ResponseCode::Refused, || {
+        server.ask("web", RecordType::A).metadata.response_code
+    });
+    server.house.put("web.toml", &service("web", "10.0.0.2"));
+    server.answers("web", &["10.0.0.2"]);
+    assert!(server.serial() > serial, "a serial never goes back");
+    // And a zone of another name, beside it.
+    let other = server.house.path().join("zones/other.test/db.toml");
+    crate::support::server::put(&other, &service("db", "10.0.0.7"));
+    server.answers("db.other.test.", &["10.0.0.7"]);
+}
+
+#[test]
+fn a_config_map_is_swapped() {
+    let house = House::new();
+    let zone = house.zone();
+    let version = |name: &str, address: &str| {
+        fs::create_dir(zone.join(name)).unwrap();
+        fs::write(zone.join(name).join("web.toml"), service("web", address)).unwrap();
+    };
+    let point_to = |name: &str| {
+        symlink(name, zone.join("..data_tmp")).unwrap();
+        fs::rename(zone.join("..data_tmp"), zone.join("..data")).unwrap();
+    };
+    version("..2026_01", "10.0.0.1");
+    point_to("..2026_01");
+    symlink("..data/web.toml", zone.join("web.toml")).unwrap();
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    // The kubelet's order: the new folder, the swapped link, then the old folder goes.
+    for (old, new, address) in
+        [("..2026_01", "..2026_02", "10.0.0.2"), ("..2026_02", "..2026_03", "10.0.0.3")]
+    {
+        version(new, address);
+        point_to(new);
+        fs::remove_dir_all(zone.join(old)).unwrap();
+        server.answers("web", &[address]);
+    }
+    assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
+}
+
+#[test]
+fn five_hundred_files_at_once() {
+    let server = House::new().start();
+    let name = |n: usize| format!("s{n}");
+    for n in 0..500 {
+        let address = format!("10.7.{}.{}", n / 200, n % 200 + 1);
+        server.house.put(&format!("{}.toml", name(n)), &service(&name(n), &address));
+    }
+    becomes("500 services", SOON, &"500".to_owned(), || {
+        server.metric("livezone_services", &[]).to_string()
+    });
+    let found: BTreeSet<_> = (0..500).flat_map(|n| server.addresses(&name(n))).collect();
+    assert_eq!(found.len(), 500);
+    fs::remove_dir_all(server.house.zone()).unwrap();
+    becomes("none", SOON, &"0".to_owned(), || server.metric("livezone_services", &[]).to_string());
+}
+
+#[test]
+fn a_complete_file_is_served_soon() {
+    /// Ten times what is promised of a machine that has nothing else to do.
+    const BOUND: Duration = Duration::from_secs(1);
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let mut took: Vec<Duration> = (2..22)
+        .map(|n| {
+            let address = format!("10.0.0.{n}");
+            let text = service("web", &address);
+            let watch = Stopwatch::start();
+            server.house.put("web.toml", &text);
+            server.answers("web", &[&address]);
+            watch.elapsed()
+        })
+        .collect();
+    took.sort();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("a changed file was served after {median:?} (median), {longest:?} (longest)");
+    assert!(median < BOUND, "{took:?}");
+}
+
+#[test]
+fn a_zone_whose_settings_never_parsed_is_not_answered_with_defaults() {
+    let house = House::with("web.toml", &service("web", "10.0.0.1"));
+    house.put("zone.toml", "tttl = \"5s\"\n");
+    let server = house.start();
+    let reply = server.ask("web", RecordType::A);
+    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(crate::support::dns::extended_error(&reply).unwrap().0, 14);
+    server.house.put("zone.toml", "ttl = \"7s\"\n");
+    server.answers("web", &["10.0.0.1"]);
+    assert_eq!(server.ask("web", RecordType::A).answers[0].ttl, 7);
+    // Once it has parsed, a mistake keeps what it said.
+    server.house.put("zone.toml", "ttl = 7\n");
+    server.process.wait_for_log(&["registration refused", "zone.toml:1:7"]);
+    assert_eq!(server.ask("web", RecordType::A).answers[0].ttl, 7);
+}
+
+#[test]
+fn what_is_no_registration_is_left_alone() {
+    let house = House::with("web.toml", &service("web", "10.0.0.1"));
+    house.put(".hidden.toml", "broken");
+    house.put("notes.txt", "broken");
+    house.put("web.toml~", "broken");
+    fs::create_dir(house.zone().join("folder.toml")).unwrap();
+    symlink(Path::new("nowhere"), house.zone().join("dangling.toml")).unwrap();
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    assert_eq!(server.get("/health/ready").status, 200);
+    assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
+}
+
+#[test]
+fn the_zones_folder_may_be_a_link_that_is_swapped() {
+    let house = House::new();
+    let zones = house.path().join("zones");
+    fs::remove_dir_all(&zones).unwrap();
+    let version = |name: &str, address: &str| {
+        let file = house.path().join(name).join("service.internal/web.toml");
+        crate::support::server::put(&file, &service("web", address));
+    };
+    version("one", "10.0.0.1");
+    symlink("one", &zones).unwrap();
+    version("two", "10.0.0.2");
+    symlink("two", house.path().join("next")).unwrap();
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    fs::rename(server.house.path().join("next"), &zones).unwrap();
+    server.answers("web", &["10.0.0.2"]);
+    // When it cannot be read at all, the last set stays.
+    fs::remove_file(&zones).unwrap();
+    server.process.wait_for_log(&["cannot read the zones folder"]);
+    assert_eq!(server.addresses("web").len(), 1);
+}
+
+#[test]
+fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
+    let id = |address: &str| service("web", address) + "id = \"web-1\"\n";
+    let house = House::with("a.toml", &id("10.0.0.1"));
+    house.put("b.toml", &(id("10.0.0.2") + &service("db", "10.0.0.3")));
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    server.answers("db", &["10.0.0.3"]);
+    let errors = server.get("/health/ready").json()["sources"][0]["errors"].to_string();
+    assert!(errors.contains("b.toml") && errors.contains("web-1"), "{errors}");
+    fs::remove_file(server.house.zone().join("a.toml")).unwrap();
+    server.answers("web", &["10.0.0.2"]);
+    becomes("no error left", SOON, &"0".to_owned(), || {
+        server.metric("livezone_source_errors", &["files"]).to_string()
+    });
+}

@@ -1,0 +1,13 @@
+//! The whole program from outside: a process with a folder of files on one side, and questions on
+//! the other. `measurements.rs` holds what is measured and not asserted.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod demo;
+mod dns;
+mod files;
+mod health;
+mod measurements;
+mod operation;
+mod restart;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,110 @@
+//! What is measured and printed, not asserted. Each alone, on a machine with nothing else to do:
+//!
+//! ```text
+//! cargo test --release --test server -- --ignored --nocapture --test-threads=1 measurements
+//! ```
+#![expect(clippy::print_stdout, reason = "its output")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::backend::Backend;
+use crate::support::server::{House, Server};
+use crate::support::time::{SOON, Stopwatch, becomes, eventually, pause};
+
+const RUNS: u8 = 12;
+
+#[test]
+#[ignore = "a measurement"]
+fn convergence_with_default_settings() {
+    convergence("http = \"/\"\n", Duration::from_secs(10));
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn convergence_with_an_interval_of_one_second() {
+    convergence("http = \"/\"\ninterval = \"1s\"\n", Duration::from_secs(1));
+}
+
+/// Kills backends of one instance each at random points of their interval.
+fn convergence(check: &str, interval: Duration) {
+    let mut backends = Backend::several(RUNS);
+    let house = House::new();
+    for (n, backend) in backends.iter().enumerate() {
+        let service = format!("[[service]]\nname = \"s{n}\"\n[[service.check]]\n{check}");
+        house.put(&format!("s{n}.toml"), &(service + &backend.instance(&format!("s{n}-1"))));
+    }
+    let server = house.start();
+    // The second round is spread over the interval.
+    pause(interval * 2);
+    let gone = |(n, backend): (usize, &mut Backend)| {
+        pause(interval.mul_f64(fastrand::f64()));
+        let watch = Stopwatch::start();
+        backend.kill();
+        eventually("gone", SOON, || {
+            let seen = server.addresses(&format!("s{n}"));
+            if seen.is_empty() { Ok(()) } else { Err(seen) }
+        });
+        watch.elapsed()
+    };
+    let mut took: Vec<_> = thread::scope(|scope| {
+        let runs: Vec<_> =
+            backends.iter_mut().enumerate().map(|run| scope.spawn(|| gone(run))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    took.sort();
+    println!(
+        "interval {interval:?}: killed to gone from the answers, {RUNS} runs: min {:?}, median \
+         {:?}, max {:?}",
+        took[0],
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn memory_of_ten_thousand_instances() {
+    let everywhere = Backend::start_at(SocketAddr::new("0.0.0.0".parse().unwrap(), 0));
+    let port = everywhere.address.port();
+    let empty = rss_kib(&House::new().start());
+    println!("nothing registered: {empty} KiB");
+    for (kind, check) in
+        [("without checks", ""), ("with an HTTP check each", "[[service.check]]\nhttp = \"/\"\n")]
+    {
+        let house = House::new();
+        for service in 0..100 {
+            let mut text = format!("[[service]]\nname = \"s{service}\"\nport = {port}\n{check}");
+            for instance in 0..100 {
+                let address = format!("127.9.{service}.{}", instance + 1);
+                let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
+            }
+            house.put(&format!("s{service}.toml"), &text);
+        }
+        let watch = Stopwatch::start();
+        let server = house.start();
+        let ready = watch.elapsed();
+        let at_start = rss_kib(&server);
+        if !check.is_empty() {
+            becomes("all passing", SOON, &"10000".to_owned(), || {
+                server.metric("livezone_instances", &["passing"]).to_string()
+            });
+            pause(Duration::from_secs(25));
+        }
+        println!(
+            "10,000 instances {kind}: ready after {ready:?}, {at_start} KiB then, {} KiB later; \
+             {} passing",
+            rss_kib(&server),
+            server.metric("livezone_instances", &["passing"])
+        );
+    }
+}
+
+fn rss_kib(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
