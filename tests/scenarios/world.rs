@@ -1,7 +1,6 @@
 //! Drives the world: events in, effects out, time from wake to wake.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,8 @@ use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::Snapshot;
-use livezone::sources::files::native;
+use livezone::sources::files::kind::Kind;
+use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Content, FileChange};
 
 use crate::dns;
@@ -90,7 +90,7 @@ impl Driver {
                 self.changed()
             }
             Action::File { path, text } => {
-                let change = self.read(path, text);
+                let change = self.read(path, text)?;
                 self.changes.push(change);
                 self.changed()
             }
@@ -197,18 +197,15 @@ impl Driver {
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &ns)));
     }
 
-    fn read(&self, path: &str, text: &str) -> Change {
+    fn read(&self, path: &str, text: &str) -> Result<Change, String> {
         let (zone, path) = place_of(path);
-        let text: Arc<str> = text.into();
-        let (content, diagnostics) = if path.ends_with("zone.toml") {
-            let ns = default_ns_addresses(&self.config.dns.listen);
-            let (settings, said) = zone_toml::parse(Arc::clone(&path), text, &zone, &ns);
-            (settings.map_or(Content::Refused, Content::Zone), said)
-        } else {
-            let (document, said) = native::parse(Arc::clone(&path), text);
-            (document.map_or(Content::Refused, |d| Content::Services(Arc::new(d))), said)
-        };
-        Change::File(FileChange { zone, path, content, diagnostics })
+        let kind = path.file_name().and_then(Kind::of);
+        let kind = kind.ok_or_else(|| format!("{} is not read", path.display()))?;
+        let ns_addresses = default_ns_addresses(&self.config.dns.listen);
+        let host = Host { ns_addresses, node: self.config.consul.node_address };
+        let context = Context { apex: &zone, host: &host, includes: &BTreeMap::new() };
+        let (content, diagnostics) = parse(kind, (Arc::clone(&path), text.into()), context);
+        Ok(Change::File(FileChange { zone, path, content, diagnostics }))
     }
 
     /// Tells the world of what has gathered, once it runs and the change is whole.
@@ -254,20 +251,19 @@ impl Driver {
     /// Starts a run: what it finds is settled now, and told when it has taken its time.
     fn run(&mut self, start: &Start) -> Checked {
         let policy = &start.probe.policy;
-        let (target, path) = match &start.probe.question {
-            Question::Network(Protocol::Http(http), target) => (*target, http.path.as_str()),
-            Question::Network(Protocol::Tcp(_) | Protocol::Grpc(_), target) => (*target, ""),
-            Question::Script(_, subject) => {
-                (SocketAddr::new(subject.address, subject.port.unwrap_or(0)), "")
-            }
+        let (asked_of, path) = match &start.probe.question {
+            Question::Network(Protocol::Http(http), target) => (target, http.path.as_str()),
+            Question::Network(Protocol::Tcp(_) | Protocol::Grpc(_), target) => (target, ""),
+            Question::Script(..) => return Err("no scenario runs a script".to_owned()),
         };
+        let target = asked_of.authority();
         if self.runs.keys().any(|(_, id)| *id == start.id) {
             return Err(format!("a check of {target} was started while it runs"));
         }
         self.seen.runs.push(format!("{} {target}{path}", show_time(self.now.mono.0)));
         let rank = |place: &Place| match place {
-            Place::Path(at, asked) if *at == target && asked == path => Some(2),
-            Place::Target(at) if *at == target => Some(1),
+            Place::Path(at, asked) if at == asked_of && asked == path => Some(2),
+            Place::Target(at) if at == asked_of => Some(1),
             Place::Everywhere => Some(0),
             Place::Path(..) | Place::Target(_) => None,
         };
