@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::answer::Answer;
-use crate::model::dns::{Owner, Rcode, Record};
+use crate::model::dns::{ExtendedError, Owner, Rcode, Record};
 use crate::model::name::Name;
 use crate::wire::reply::Reply;
 
@@ -20,6 +20,8 @@ pub(super) enum Step<'s> {
         links: Vec<Record<'s>>,
         /// Where to go on.
         target: Cow<'s, Name>,
+        /// Why this alias, when health would have had none.
+        note: Option<ExtendedError>,
     },
 }
 
@@ -28,17 +30,25 @@ pub(super) struct Chain<'s> {
     links: Vec<Record<'s>>,
     /// The name asked for and each that an alias led to.
     names: Vec<Name>,
+    /// The first that an alias came with.
+    note: Option<ExtendedError>,
 }
 
 impl<'s> Chain<'s> {
     pub(super) fn new(name: &Name) -> Self {
-        Self { links: Vec::new(), names: vec![name.clone()] }
+        Self { links: Vec::new(), names: vec![name.clone()], note: None }
     }
 
-    /// Notes an alias. Whether its target is to be looked up: not one that was met before, and not
+    /// Keeps an alias. Whether its target is to be looked up: not one that was met before, and not
     /// one too many.
-    pub(super) fn follow(&mut self, links: Vec<Record<'s>>, target: &Name) -> bool {
+    pub(super) fn follow(
+        &mut self,
+        links: Vec<Record<'s>>,
+        target: &Name,
+        note: Option<ExtendedError>,
+    ) -> bool {
         let before = self.links.len();
+        self.note = self.note.take().or(note);
         self.links.extend(links.into_iter().map(|link| moved(link, before)));
         let goes_on = !self.names.contains(target) && self.names.len() < MAX_LINKS;
         self.names.push(target.clone());
@@ -51,7 +61,7 @@ impl<'s> Chain<'s> {
         if self.links.is_empty() || matches!(last, Answer::NotReady(_)) {
             return last;
         }
-        Answer::Aliased { links: self.links, last: Box::new(last) }
+        Answer::Aliased { links: self.links, note: self.note, last: Box::new(last) }
     }
 
     /// The last name is not to be looked up: NOERROR.
@@ -68,7 +78,11 @@ impl<'s> Chain<'s> {
 
 /// `last` with `links` before it. AA is that of the name asked for (RFC 1035 section 4.1.1), the
 /// rcode that of the last name (RFC 6604).
-pub(super) fn reply<'s>(mut links: Vec<Record<'s>>, last: Reply<'s>) -> Reply<'s> {
+pub(super) fn reply<'s>(
+    mut links: Vec<Record<'s>>,
+    note: Option<ExtendedError>,
+    last: Reply<'s>,
+) -> Reply<'s> {
     let before = links.len();
     let moved_all = |records: Vec<Record<'s>>| -> Vec<Record<'s>> {
         records.into_iter().map(|record| moved(record, before)).collect()
@@ -81,7 +95,7 @@ pub(super) fn reply<'s>(mut links: Vec<Record<'s>>, last: Reply<'s>) -> Reply<'s
         authority: moved_all(last.authority),
         glue: moved_all(last.glue),
         additional: moved_all(last.additional),
-        extended_error: last.extended_error.filter(|_| last.rcode != Rcode::Refused),
+        extended_error: last.extended_error.filter(|_| last.rcode != Rcode::Refused).or(note),
     }
 }
 

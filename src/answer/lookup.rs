@@ -62,6 +62,8 @@ pub enum Node<'s> {
         tags: Vec<String>,
         /// What they select.
         selection: Cow<'s, Selection>,
+        /// In which words it is asked for.
+        form: Form,
     },
     /// One instance by its id.
     Instance {
@@ -70,6 +72,37 @@ pub enum Node<'s> {
         /// Its place in the service.
         place: usize,
     },
+}
+
+impl Node<'_> {
+    /// Whether health makes the name an alias now, which stands alone (RFC 1034 section 3.6.2).
+    pub fn is_alias(&self) -> bool {
+        match self {
+            Self::Service { view, selection, form, .. } => {
+                !view.waiting && *form == Form::Plain && !selection.cname.items.is_empty()
+            }
+            Self::Instance { view, place } => {
+                let instance = view.service.instances.get(*place);
+                !view.waiting && instance.is_some_and(|i| i.location.host().is_some())
+            }
+            Self::Missing
+            | Self::Empty
+            | Self::Apex
+            | Self::Static(_)
+            | Self::Delegated(_)
+            | Self::Redirected { .. }
+            | Self::Address { .. } => false,
+        }
+    }
+}
+
+/// How a service is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By its own name, with tags in front or without: an alias when it leads to hosts alone.
+    Plain,
+    /// As RFC 2782 has it: this name owns SRV records, so it is no alias (RFC 2181 section 10.1).
+    Rfc2782,
 }
 
 /// Finds what stands at `name`, which is at or below the apex of `zone`, for a question of `rtype`:
@@ -197,23 +230,27 @@ fn address<'s>(zone: &Zone, hex: &str) -> Option<Node<'s>> {
 fn rfc2782<'s>(zone: &'s Zone, service: &str, tag: &str) -> Option<Node<'s>> {
     let view = zone.services.get(service)?;
     match tag {
-        "tcp" | "udp" => tagged(view, &[]),
-        _ => one_tag(view, tag),
+        "tcp" | "udp" => Some(whole(view, Form::Rfc2782)),
+        _ => one_tag(view, tag, Form::Rfc2782),
     }
 }
 
-fn one_tag<'s>(view: &'s Arc<ServiceView>, tag: &str) -> Option<Node<'s>> {
+fn whole(view: &Arc<ServiceView>, form: Form) -> Node<'_> {
+    let selection = Cow::Borrowed(&view.all);
+    Node::Service { view, tags: Vec::new(), selection, form }
+}
+
+fn one_tag<'s>(view: &'s Arc<ServiceView>, tag: &str, form: Form) -> Option<Node<'s>> {
     let selection = Cow::Borrowed(view.tags.get(tag)?);
-    Some(Node::Service { view, tags: vec![tag.to_owned()], selection })
+    Some(Node::Service { view, tags: vec![tag.to_owned()], selection, form })
 }
 
 fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
     if tags.is_empty() {
-        let selection = Cow::Borrowed(&view.all);
-        return Some(Node::Service { view, tags: Vec::new(), selection });
+        return Some(whole(view, Form::Plain));
     }
     let joined = tags.join(".");
-    if let Some(node) = one_tag(view, &joined) {
+    if let Some(node) = one_tag(view, &joined, Form::Plain) {
         return Some(node);
     }
     if let Some((place, _)) = view.instance(&joined) {
@@ -224,7 +261,7 @@ fn tagged<'s>(view: &'s Arc<ServiceView>, tags: &[&str]) -> Option<Node<'s>> {
             return Some(Node::Empty);
         };
         let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-        return Some(Node::Service { view, tags, selection });
+        return Some(Node::Service { view, tags, selection, form: Form::Plain });
     }
     view.above_tags.contains(joined.as_str()).then_some(Node::Empty)
 }

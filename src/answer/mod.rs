@@ -52,6 +52,8 @@ pub enum Answer<'s> {
     Aliased {
         /// In the order they are followed; the last is a CNAME.
         links: Vec<Record<'s>>,
+        /// Why these, when health would have had none.
+        note: Option<ExtendedError>,
         /// Its owner [`Owner::Question`] is the name that the last link leads to.
         last: Box<Self>,
     },
@@ -88,8 +90,8 @@ pub fn answer<'s>(
         };
         match step(snapshot, zone, &name, question.rtype, rng) {
             Step::Last(last) => return chain.end(last),
-            Step::Alias { links, target } => {
-                if !chain.follow(links, &target) {
+            Step::Alias { links, target, note } => {
+                if !chain.follow(links, &target, note) {
                     return chain.end_here();
                 }
                 name = target;
@@ -121,33 +123,34 @@ fn step<'s>(
     if let Some(answer) = statics::beside_services(zone, name, &node, rtype) {
         return Step::Last(answer);
     }
-    let answer = match node {
+    let step = match node {
         Node::Missing if snapshot.above_zones.contains(name) => {
-            Answer::NoData { zone, reason: None }
+            Step::Last(Answer::NoData { zone, reason: None })
         }
-        Node::Missing => Answer::NxDomain { zone },
-        Node::Empty => Answer::NoData { zone, reason: None },
-        Node::Apex => statics::apex(zone, rtype),
-        Node::Static(node) => return statics::answer(zone, node, rtype),
-        Node::Delegated(cut) => Answer::Referral(cut),
-        Node::Redirected { owner, rrset } => {
-            return statics::redirect(name, owner, rrset, rtype);
-        }
-        Node::Address { address, ttl } => records::address(zone, rtype, address, ttl),
+        Node::Missing => Step::Last(Answer::NxDomain { zone }),
+        Node::Empty => Step::Last(Answer::NoData { zone, reason: None }),
+        Node::Apex => Step::Last(statics::apex(zone, rtype)),
+        Node::Static(node) => statics::answer(zone, node, rtype),
+        Node::Delegated(cut) => Step::Last(Answer::Referral(cut)),
+        Node::Redirected { owner, rrset } => statics::redirect(name, owner, rrset, rtype),
+        Node::Address { address, ttl } => Step::Last(records::address(zone, rtype, address, ttl)),
         Node::Service { view, .. } | Node::Instance { view, .. } if view.waiting => {
             let text = format!("{}: the first checks have not answered yet", view.service.key.name);
-            Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text))
+            Step::Last(Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text)))
         }
-        Node::Service { view, tags, selection } => {
-            let view = records::Selected { zone, view, tags, selection };
-            view.answer(rtype, rng)
+        Node::Service { view, tags, selection, form } => {
+            let selected = records::Selected { zone, view, tags, selection, form };
+            selected.answer(rtype, rng)
         }
         Node::Instance { view, place } => records::instance(zone, view, place, rtype),
     };
-    // ANY takes what a master file adds when the service has nothing.
-    let nothing = rtype == Rtype::ANY && matches!(answer, Answer::NoData { .. });
-    let other = if nothing { statics::any_beside_services(zone, name) } else { None };
-    Step::Last(other.unwrap_or(answer))
+    match step {
+        // ANY takes what a master file adds when the service has nothing.
+        Step::Last(Answer::NoData { .. }) if rtype == Rtype::ANY => {
+            statics::any_beside_services(zone, name).map_or(step, Step::Last)
+        }
+        Step::Last(_) | Step::Alias { .. } => step,
+    }
 }
 
 impl<'s> Answer<'s> {
@@ -173,7 +176,7 @@ impl<'s> Answer<'s> {
                 Reply { rcode: Rcode::NxDomain, authority: vec![negative(zone)], ..empty }
             }
             Self::Referral(cut) => statics::referral(cut),
-            Self::Aliased { links, last } => chain::reply(links, last.into_reply()),
+            Self::Aliased { links, note, last } => chain::reply(links, note, last.into_reply()),
             Self::Overlong { dname } => {
                 Reply { rcode: Rcode::YxDomain, answers: vec![dname], ..empty }
             }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::answer::Answer;
+use crate::answer::chain::Step;
+use crate::answer::lookup::Form;
 use crate::model::dns::{ExtendedError, Owner, Rdata, Record, Rtype};
 use crate::model::health::Condition;
 use crate::model::name::{Name, NameError};
-use crate::model::service::Instance;
+use crate::model::service::{Endpoint, Instance};
 use crate::snapshot::service::{Fitness, Selection, ServiceView, Target};
 use crate::snapshot::zone::Zone;
 
@@ -24,6 +26,17 @@ pub(super) fn at_question(ttl: u32, data: Rdata<'_>) -> Record<'_> {
     Record { owner: Owner::Question, ttl, data }
 }
 
+/// The name is another one for `target`, whatever the type asked for (RFC 1034 section 3.6.2); who
+/// asks for the alias itself has it.
+fn alias(rtype: Rtype, ttl: u32, target: &Name, note: Option<ExtendedError>) -> Step<'_> {
+    let target = Cow::Borrowed(target);
+    let links = vec![at_question(ttl, Rdata::Cname(target.clone()))];
+    if matches!(rtype, Rtype::CNAME | Rtype::ANY) {
+        return Step::Last(Answer::Found { records: links, additional: Vec::new(), note });
+    }
+    Step::Alias { links, target, note }
+}
+
 /// An `addr` name's one address.
 pub fn address(zone: &Zone, rtype: Rtype, address: IpAddr, ttl: u32) -> Answer<'_> {
     let data = Rdata::address(address);
@@ -34,20 +47,24 @@ pub fn address(zone: &Zone, rtype: Rtype, address: IpAddr, ttl: u32) -> Answer<'
     }
 }
 
-/// One instance, whatever its state: its fit addresses, or all when none is.
-pub fn instance<'s>(
+/// One instance, whatever its state: its fit addresses, or all when none is; the alias that an
+/// external one is.
+pub(super) fn instance<'s>(
     zone: &'s Zone,
     view: &'s ServiceView,
     place: usize,
     rtype: Rtype,
-) -> Answer<'s> {
+) -> Step<'s> {
     let Some(instance) = view.service.instances.get(place) else {
-        return Answer::NoData { zone, reason: None };
+        return Step::Last(Answer::NoData { zone, reason: None });
     };
     let targets = view.targets_of(place);
     let suspect = |t: &Target| matches!(t.standing.fitness, Fitness::Fit { suspect: true, .. });
     let service = &view.service;
     let ttl = if targets.iter().any(suspect) { service.min_ttl } else { service.ttl };
+    if let Some(host) = instance.location.host() {
+        return alias(rtype, ttl, host, None);
+    }
     let of = |rtype: Rtype| -> Vec<Record<'s>> {
         match rtype {
             Rtype::A | Rtype::AAAA => addresses_of(view, place)
@@ -65,9 +82,9 @@ pub fn instance<'s>(
     let records = one_rrset(rtype, of);
     let additional = additional(view, &records, &[place], ttl);
     if records.is_empty() {
-        return Answer::NoData { zone, reason: None };
+        return Step::Last(Answer::NoData { zone, reason: None });
     }
-    Answer::Found { records, additional, note: None }
+    Step::Last(Answer::Found { records, additional, note: None })
 }
 
 /// The records of `rtype`; for ANY the first `RRset` there is.
@@ -87,7 +104,8 @@ fn txt<'s>(meta: &'s BTreeMap<String, String>, ttl: u32) -> Vec<Record<'s>> {
 fn addresses_of(view: &ServiceView, place: usize) -> impl Iterator<Item = IpAddr> {
     let targets = view.targets_of(place);
     let any = targets.iter().any(|t| view.is_eligible(t));
-    targets.iter().filter(move |t| !any || view.is_eligible(t)).map(|t| t.address)
+    let chosen = targets.iter().filter(move |t| !any || view.is_eligible(t));
+    chosen.filter_map(|t| t.endpoint.address())
 }
 
 /// Whether the instance has no name of its own: a tag of the same text takes it, or DNS cannot
@@ -96,23 +114,26 @@ fn is_hidden(view: &ServiceView, instance: &Instance) -> bool {
     instance.id.name().is_none_or(|id| view.tags.contains_key(id.as_str()))
 }
 
-/// The SRV record of an instance that has a port. Its target is the instance's name, or the
-/// `addr` name of its first address where it has none.
-fn srv<'s>(zone: &Zone, view: &ServiceView, place: usize) -> Option<Rdata<'s>> {
+/// The SRV record of an instance that has a port. Its target is the host of an external instance;
+/// of others it is the instance's name, or the `addr` name of its first address where it has none.
+fn srv<'s>(zone: &Zone, view: &'s ServiceView, place: usize) -> Option<Rdata<'s>> {
     let instance = view.service.instances.get(place)?;
     let apex = &zone.facts.apex;
-    let target = if is_hidden(view, instance) {
-        addr_name(apex, addresses_of(view, place).next()?)
+    let target = if let Some(host) = instance.location.host() {
+        // RFC 2782: the target is no alias, and the instance's own name is one.
+        Cow::Borrowed(host)
+    } else if is_hidden(view, instance) {
+        Cow::Owned(addr_name(apex, addresses_of(view, place).next()?).ok()?)
     } else {
-        apex.child(view.service.key.name.as_str())
-            .and_then(|service| service.child(instance.id.as_str()))
+        let service = apex.child(view.service.key.name.as_str());
+        // A name over 255 octets cannot be registered: `sources` measures it.
+        Cow::Owned(service.and_then(|service| service.child(instance.id.as_str())).ok()?)
     };
     Some(Rdata::Srv {
         priority: instance.priority,
         weight: weight(view, place, instance),
         port: instance.port?,
-        // A name over 255 octets cannot be registered: `sources` measures it.
-        target: Cow::Owned(target.ok()?),
+        target,
     })
 }
 
@@ -167,18 +188,34 @@ pub struct Selected<'s> {
     pub tags: Vec<String>,
     /// What is answered.
     pub selection: Cow<'s, Selection>,
+    /// In which words it is asked for.
+    pub form: Form,
 }
 
 impl<'s> Selected<'s> {
     /// The answer for one type.
-    pub fn answer(&self, rtype: Rtype, rng: &mut fastrand::Rng) -> Answer<'s> {
+    pub(super) fn answer(&self, rtype: Rtype, rng: &mut fastrand::Rng) -> Step<'s> {
+        if let Some(host) = self.alias(rng) {
+            return alias(rtype, self.selection.ttl, host, self.stale(rtype));
+        }
         let mut places = Vec::new();
         let records = one_rrset(rtype, |rtype| self.records(rtype, rng, &mut places));
         if records.is_empty() {
-            return Answer::NoData { zone: self.zone, reason: self.why_empty(rtype) };
+            let reason = self.why_empty(rtype);
+            return Step::Last(Answer::NoData { zone: self.zone, reason });
         }
         let additional = additional(self.view, &records, &places, self.selection.ttl);
-        Answer::Found { records, additional, note: self.note(rtype) }
+        Step::Last(Answer::Found { records, additional, note: self.note(rtype) })
+    }
+
+    /// The host that this name is an alias of, drawn anew for each answer: a name has one alias
+    /// alone (RFC 2181 section 10.1.1).
+    fn alias(&self, rng: &mut fastrand::Rng) -> Option<&'s Name> {
+        if self.form == Form::Rfc2782 {
+            return None;
+        }
+        let &place = self.selection.cname.draw(rng, 1).into_iter().next()?;
+        self.view.service.instances.get(place)?.location.host()
     }
 
     fn records(
@@ -214,11 +251,14 @@ impl<'s> Selected<'s> {
         }
     }
 
-    /// RFC 8914: answered although nothing is healthy.
+    /// RFC 8914: answered although nothing is healthy; texts are not of health.
     fn note(&self, rtype: Rtype) -> Option<ExtendedError> {
-        let of_health = rtype != Rtype::TXT;
-        (self.selection.stale && of_health)
-            .then(|| ExtendedError::new(ExtendedError::STALE_ANSWER, self.health_in_words(rtype)))
+        if rtype == Rtype::TXT { None } else { self.stale(rtype) }
+    }
+
+    fn stale(&self, rtype: Rtype) -> Option<ExtendedError> {
+        let error = || ExtendedError::new(ExtendedError::STALE_ANSWER, self.health_in_words(rtype));
+        self.selection.stale.then(error)
     }
 
     /// RFC 8914: why there is nothing, when instances are registered that would have answered.
@@ -252,14 +292,23 @@ impl<'s> Selected<'s> {
     /// The targets that would answer a question of this type if they were healthy.
     fn members(&self, rtype: Rtype) -> impl Iterator<Item = &'s Target> {
         let view = self.view;
+        // Hosts are answered when no address is eligible, and then for every type.
+        let nothing_eligible = self.selection.stale || self.selection.is_empty();
         view.targets.iter().filter(move |target| {
             let Some(instance) = view.service.instances.get(target.instance) else { return false };
-            let answers = match rtype {
-                Rtype::A => target.address.is_ipv4(),
-                Rtype::AAAA => target.address.is_ipv6(),
-                Rtype::SRV => instance.port.is_some(),
-                Rtype::ANY => true,
-                _ => false,
+            let has_port = instance.port.is_some();
+            let answers = match (&target.endpoint, rtype) {
+                (Endpoint::Address(address), Rtype::A) => address.is_ipv4(),
+                (Endpoint::Address(address), Rtype::AAAA) => address.is_ipv6(),
+                (Endpoint::Address(_), Rtype::SRV) => has_port,
+                (Endpoint::Address(_), rtype) => rtype == Rtype::ANY,
+                (Endpoint::Host(_), rtype) => {
+                    nothing_eligible
+                        && match self.form {
+                            Form::Plain => true,
+                            Form::Rfc2782 => has_port && matches!(rtype, Rtype::SRV | Rtype::ANY),
+                        }
+                }
             };
             answers && self.tags.iter().all(|tag| instance.has_tag(tag))
         })

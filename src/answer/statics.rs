@@ -22,7 +22,7 @@ pub(super) fn answer<'s>(zone: &'s Zone, node: &'s statics::Node, rtype: Rtype) 
     let alias = node.rrset(Rtype::CNAME).and_then(|cname| Some((cname, cname.target()?)));
     match alias {
         Some((cname, target)) => {
-            Step::Alias { links: of_question(cname), target: Cow::Borrowed(target) }
+            Step::Alias { links: of_question(cname), target: Cow::Borrowed(target), note: None }
         }
         None => Step::Last(Answer::NoData { zone, reason: None }),
     }
@@ -71,7 +71,7 @@ pub(super) fn beside_services<'s>(
 ) -> Option<Answer<'s>> {
     let may_add = match node {
         Node::Service { .. } | Node::Instance { .. } | Node::Address { .. } => {
-            !is_of_services(rtype)
+            !is_of_services(rtype) && !node.is_alias()
         }
         // An address at `_tcp`, say: only what would make something else of the name is kept out.
         Node::Empty => !redirects(rtype),
@@ -124,7 +124,7 @@ pub(super) fn redirect<'s>(name: &Name, owner: Name, rrset: &'s Rrset, rtype: Rt
             if matches!(rtype, Rtype::CNAME | Rtype::ANY) {
                 return Step::Last(found(links));
             }
-            Step::Alias { links, target: Cow::Owned(target) }
+            Step::Alias { links, target: Cow::Owned(target), note: None }
         }
         Some(Err(_)) | None => Step::Last(Answer::Overlong { dname }),
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::engine::turn::{Effects, Event, turn};
 use crate::engine::world::{Settings, World};
 use crate::health::scheduler::CheckId;
-use crate::model::check::{AliasCheck, Kind, Policy, Scripts};
+use crate::model::check::{AliasCheck, Kind, Policy, Question, Scripts, Target};
 use crate::model::definition::{CheckDefinition, Document, PolicyDefinition};
 use crate::model::health::{Finding, Outcome};
 use crate::model::name::Name;
@@ -81,8 +81,12 @@ impl House {
     fn turn(&mut self, event: Event, at: u64) -> Effects {
         let effects = turn(&mut self.world, event, now(at));
         self.running.retain(|(id, _)| !effects.stop.contains(id));
-        let started = effects.start.iter();
-        self.running.extend(started.map(|s| (s.id, s.probe.question.target().unwrap().port())));
+        let port = |question: &Question| match question {
+            Question::Network(_, Target::Address(address)) => address.port(),
+            Question::Network(_, Target::Host { port, .. }) => *port,
+            Question::Script(..) => unreachable!("no scripts here"),
+        };
+        self.running.extend(effects.start.iter().map(|s| (s.id, port(&s.probe.question))));
         effects
     }
 

@@ -1,31 +1,20 @@
-//! What changed files do to the world: services are merged anew, and of their checks all that ask
-//! the same as before go on as they are.
+//! What changed files do to the world: services are merged anew.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::engine::aliases;
-use crate::engine::checks::{CheckState, Voice};
 use crate::engine::turn::Turn;
-use crate::engine::world::{
-    InstanceState, ServiceState, Settings, TargetState, World, ZoneFile, ZoneState,
-};
-use crate::health::scheduler::CheckId;
-use crate::health::state::State;
-use crate::model::check::{Check, Probe};
+use crate::engine::world::{ServiceState, Settings, World, ZoneFile, ZoneState};
 use crate::model::definition::{Document, ServiceDefinition};
-use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
 use crate::model::records::MasterFile;
-use crate::model::service::{Instance, InstanceId, Service, ServiceKey};
+use crate::model::service::ServiceKey;
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
 use crate::registry::permit::permit;
 use crate::registry::statics::contest::contest;
-use crate::snapshot::service::{Fitness, Standing};
 use crate::sources::{Change, Content, FileChange};
 
 /// What one file says, and what is wrong with it.
@@ -46,13 +35,16 @@ impl World {
     /// Takes changes in, and merges every service that they touch.
     pub(super) fn apply(&mut self, changes: Vec<Change>, turn: &mut Turn) {
         let mut affected = BTreeSet::new();
+        let mut zones_moved = false;
         for change in changes {
             match change {
                 Change::ZoneAppeared(settings) => {
+                    zones_moved = true;
                     affected.extend(self.services_of(&settings.apex));
                     self.add_zone(settings, turn);
                 }
                 Change::ZoneGone(apex) => {
+                    zones_moved = true;
                     turn.zones.insert(apex.clone());
                     affected.extend(self.services_of(&apex));
                     self.zones.remove(&apex);
@@ -81,6 +73,9 @@ impl World {
             }
         }
         self.merge_statics(&mut affected, turn);
+        if zones_moved {
+            affected.extend(self.with_hosts());
+        }
         for zone in self.zones.values_mut().filter(|zone| zone.file == ZoneFile::Unread) {
             zone.file = ZoneFile::Absent;
         }
@@ -109,8 +104,7 @@ impl World {
             self.merge(&key, turn);
         }
         for check in self.checks.values_mut() {
-            let target = check.probe.question.target();
-            check.probe.source = target.and_then(|target| self.settings.source_for(target.ip()));
+            check.probe.sources = self.settings.sources();
         }
     }
 
@@ -128,6 +122,20 @@ impl World {
             state.settings = defaults.clone();
         }
         state.defaults = defaults;
+    }
+
+    /// The services with external instances: whether these may be checked hangs on which zones are
+    /// served.
+    fn with_hosts(&self) -> Vec<ServiceKey> {
+        let external = |definition: &Arc<ServiceDefinition>| {
+            definition.instances.iter().any(|instance| instance.location.host().is_some())
+        };
+        let files = self.files.values();
+        let services = files.flat_map(|file| file.services.iter().map(|s| (&file.zone, s)));
+        services
+            .filter(|(_, (_, definitions))| definitions.iter().any(external))
+            .map(|(zone, (name, _))| ServiceKey { zone: zone.clone(), name: name.clone() })
+            .collect()
     }
 
     fn apply_file(
@@ -248,7 +256,9 @@ impl World {
             self.remove_service(key, turn);
             return;
         };
-        let mut merged = merge(key, &contributions, &zone.settings, &self.settings.policy);
+        let is_ours = |name: &Name| name.is_within(&self.zones);
+        let policy = &self.settings.policy;
+        let mut merged = merge(key, &contributions, &zone.settings, policy, &is_ours);
         merged.conflicts.extend(contest(&merged.service, &zone.statics));
         let old = self.services.get_mut(key);
         let known = old.as_ref().map(|state| &state.conflicts);
@@ -285,149 +295,8 @@ impl World {
         }
         turn.dirty.insert(key.clone());
     }
-
-    /// The state of a service that takes the place of `old`: what both have goes on.
-    fn succeed(
-        &mut self,
-        service: Arc<Service>,
-        old: Option<ServiceState>,
-        turn: &mut Turn,
-    ) -> ServiceState {
-        let mut old = old.map(Predecessor::new).unwrap_or_default();
-        let key = Arc::new(service.key.clone());
-        let (mut instances, mut targets) = (Vec::new(), Vec::new());
-        for (place, instance) in service.instances.iter().enumerate() {
-            let mut known = old.instances.remove(&instance.id).unwrap_or_else(|| {
-                let condition = newcomer(instance).condition;
-                self.recount(None, Some(condition));
-                InstanceState { condition, since: turn.now, aliases: Vec::new() }
-            });
-            let voice = voice_of_new(
-                instance
-                    .addresses
-                    .iter()
-                    .any(|&address| is_served(old.targets.get(&(instance.id.clone(), address)))),
-            );
-            known.aliases = aliases::succeed(&instance.checks, &known.aliases, voice);
-            instances.push(known);
-            for &address in &instance.addresses {
-                let before = old.targets.remove(&(instance.id.clone(), address));
-                let target = self.succeed_target((&key, instance), address, before, turn);
-                for id in &target.checks {
-                    if let Some(check) = self.checks.get_mut(id) {
-                        check.place = targets.len();
-                    }
-                }
-                targets.push(TargetState { instance: place, ..target });
-            }
-        }
-        for gone in old.instances.into_values() {
-            self.recount(Some(gone.condition), None);
-        }
-        for id in old.targets.into_values().flat_map(|target| target.checks) {
-            self.remove_check(id, turn);
-        }
-        ServiceState { service, conflicts: Vec::new(), instances, targets }
-    }
-
-    fn succeed_target(
-        &mut self,
-        (service, instance): (&Arc<ServiceKey>, &Instance),
-        address: IpAddr,
-        before: Option<TargetState>,
-        turn: &mut Turn,
-    ) -> TargetState {
-        let voice = voice_of_new(is_served(before.as_ref()));
-        let (mut old, standing, awaited) = match before {
-            Some(target) => (target.checks, target.standing, target.awaited),
-            None => (Vec::new(), newcomer(instance), false),
-        };
-        let mut checks = Vec::new();
-        for check in &instance.checks {
-            let Some(probe) = self.probe((service, instance), check, address) else { continue };
-            let kept = old.iter().position(|id| self.asks_the_same(*id, check, &probe));
-            if let Some(id) = kept.map(|at| old.swap_remove(at)) {
-                self.retime(id, check, probe, turn.now);
-                checks.push(id);
-                continue;
-            }
-            let state = CheckState {
-                service: Arc::clone(service),
-                place: 0,
-                state: State::initial(check.initial, &check.policy),
-                check: check.clone(),
-                probe,
-                voice,
-                output: None,
-                fault: None,
-                started: None,
-                spread: false,
-            };
-            checks.push(self.add_check(state, turn.now));
-        }
-        for id in old {
-            self.remove_check(id, turn);
-        }
-        TargetState { instance: 0, address, checks, standing, awaited }
-    }
-
-    fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {
-        self.checks
-            .get(&id)
-            .is_some_and(|old| old.check.id == check.id && old.probe.question == probe.question)
-    }
-
-    /// `None` for a check that is not run, or that has no port to go to.
-    fn probe(
-        &self,
-        (service, instance): (&ServiceKey, &Instance),
-        check: &Check,
-        address: IpAddr,
-    ) -> Option<Probe> {
-        let question = instance.question(service, check, address)?;
-        let target = question.target();
-        let source = target.and_then(|target| self.settings.source_for(target.ip()));
-        Some(Probe { question, policy: Arc::clone(&check.policy), source })
-    }
-}
-
-fn is_served(target: Option<&TargetState>) -> bool {
-    target.is_some_and(|target| matches!(target.standing.fitness, Fitness::Fit { .. }))
-}
-
-/// What is new at something served counts from its first outcome on, and not before.
-fn voice_of_new(served: bool) -> Voice {
-    if served { Voice::Provisional } else { Voice::Awaited }
 }
 
 fn is_zone_file(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "zone.toml")
-}
-
-/// How an instance stands that nothing was known of before.
-fn newcomer(instance: &Instance) -> Standing {
-    let (condition, fitness) = if instance.checks.is_empty() {
-        (Condition::Unchecked, Fitness::WELL)
-    } else {
-        (Condition::Unknown, Fitness::Unfit { left: None })
-    };
-    Standing { condition, fitness, reason: None }
-}
-
-/// What a service's new state may take over.
-#[derive(Default)]
-struct Predecessor {
-    instances: HashMap<InstanceId, InstanceState>,
-    targets: HashMap<(InstanceId, IpAddr), TargetState>,
-}
-
-impl Predecessor {
-    fn new(state: ServiceState) -> Self {
-        let ids: Vec<InstanceId> = state.service.instances.iter().map(|i| i.id.clone()).collect();
-        let targets = state.targets.into_iter().filter_map(|target| {
-            Some(((ids.get(target.instance)?.clone(), target.address), target))
-        });
-        let targets = targets.collect();
-        Self { instances: ids.into_iter().zip(state.instances).collect(), targets }
-    }
 }

@@ -11,6 +11,7 @@ pub mod files;
 pub mod publish;
 pub mod report;
 mod statics;
+mod targets;
 pub mod task;
 pub mod turn;
 pub mod world;

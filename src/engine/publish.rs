@@ -64,7 +64,7 @@ impl ServiceState {
     pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
         let target = |t: &TargetState| Target {
             instance: t.instance,
-            address: t.address,
+            endpoint: t.endpoint.clone(),
             standing: t.standing.clone(),
         };
         let targets = self.targets.iter().map(target).collect();

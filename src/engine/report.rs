@@ -32,7 +32,8 @@ pub struct ServiceReport {
 #[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct InstanceReport {
     pub id: String,
-    pub addresses: Vec<std::net::IpAddr>,
+    /// Of an external instance the host name.
+    pub addresses: Vec<String>,
     pub port: Option<u16>,
     /// `unknown`, `passing`, `warning`, `suspect`, `critical`, `recovering` or `unchecked`.
     pub state: String,
@@ -149,9 +150,10 @@ impl World {
                 .map(|(place, (instance, known))| {
                     let (served, why) = why(&view, place, known.condition);
                     let since = known.since.wall;
+                    let endpoints = instance.location.endpoints();
                     InstanceReport {
                         id: instance.id.to_string(),
-                        addresses: instance.addresses.clone(),
+                        addresses: endpoints.map(|e| e.to_string()).collect(),
                         port: instance.port,
                         state: known.condition.word().to_owned(),
                         since: humantime::format_rfc3339_seconds(since).to_string(),
@@ -196,8 +198,10 @@ fn why(view: &ServiceView, place: usize, condition: Condition) -> (bool, String)
     };
     let served = targets.iter().any(|target| view.serves(target));
     let eligible = targets.iter().any(|target| view.is_eligible(target));
-    if served && !eligible {
-        return (true, format!("{words}; served as nothing is healthy"));
+    match (served, eligible) {
+        (true, false) => (true, format!("{words}; served as nothing is healthy")),
+        // Of what is eligible only these are not served.
+        (false, true) if !view.waiting => (false, format!("{words}; addresses are served instead")),
+        (served, _) => (served, words),
     }
-    (served, words)
 }

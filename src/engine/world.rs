@@ -15,11 +15,11 @@ use crate::engine::evidence::{Evidence, stand};
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
 use crate::health::scheduler::{CheckId, Scheduler};
-use crate::model::check::{Policy, Scripts};
+use crate::model::check::{Policy, Scripts, Sources};
 use crate::model::dns::Soa;
 use crate::model::health::Condition;
 use crate::model::name::Name;
-use crate::model::service::{Service, ServiceKey};
+use crate::model::service::{Endpoint, Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::Contribution;
@@ -61,9 +61,9 @@ impl Settings {
         }
     }
 
-    /// The address to ask `target` from.
-    pub(super) fn source_for(&self, target: IpAddr) -> Option<IpAddr> {
-        self.source.iter().copied().find(|source| source.is_ipv4() == target.is_ipv4())
+    /// Where checks ask from.
+    pub(super) fn sources(&self) -> Sources {
+        Sources::of(&self.source)
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) struct ServiceState {
     pub(super) conflicts: Vec<Diagnostic>,
     /// One an instance, in the same order.
     pub(super) instances: Vec<InstanceState>,
-    /// One an address of each instance, in the order of the instances.
+    /// One an address or host of each instance, in the order of the instances.
     pub(super) targets: Vec<TargetState>,
 }
 
@@ -156,11 +156,11 @@ pub(super) struct InstanceState {
     pub(super) aliases: Vec<AliasState>,
 }
 
-/// One address of one instance.
+/// One address of one instance, or its host.
 #[derive(Clone, Debug)]
 pub(super) struct TargetState {
     pub(super) instance: usize,
-    pub(super) address: IpAddr,
+    pub(super) endpoint: Endpoint,
     /// In the order of the instance's checks.
     pub(super) checks: Vec<CheckId>,
     pub(super) standing: Standing,

@@ -1,11 +1,12 @@
 //! What is asked of an instance, how often, and what counts as an answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::health::Verdict;
+use crate::model::name::Name;
 
 /// How the state of a target is found out. Shared by all the instances it is run against.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,23 +231,22 @@ pub struct Check {
     pub initial: Option<Verdict>,
 }
 
-/// One run of one check against one address: all that the rim needs to know.
+/// One run of one check against one address or host: all that the rim needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// What is asked, and of whom.
     pub question: Question,
     /// Times and statuses.
     pub policy: Arc<Policy>,
-    /// The address to connect from (`[health] source`), of the target's family. A script's own
-    /// connections are its own affair.
-    pub source: Option<IpAddr>,
+    /// Where it asks from. A script's own connections are its own affair.
+    pub sources: Sources,
 }
 
 /// What is asked, and of whom. A check of the same question goes on where the old one was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
-    /// Over a connection to the address.
-    Network(Protocol, SocketAddr),
+    /// Over a connection.
+    Network(Protocol, Target),
     /// Of a command that is told whom it is about.
     Script(ScriptCheck, Subject),
 }
@@ -273,12 +273,29 @@ impl Question {
             Self::Script(..) => "script",
         }
     }
+}
 
-    /// Where the connection goes, if we make one.
-    pub fn target(&self) -> Option<SocketAddr> {
+/// Where a check connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Here, and nowhere else.
+    Address(SocketAddr),
+    /// To the host of this name, which is resolved anew for each run.
+    Host {
+        /// Never a name of a zone that we serve: `registry` sees to it.
+        name: Name,
+        /// The check's or the instance's.
+        port: u16,
+    },
+}
+
+impl Target {
+    /// What stands in a `Host` header that the check does not set.
+    pub fn authority(&self) -> String {
         match self {
-            Self::Network(_, target) => Some(*target),
-            Self::Script(..) => None,
+            // Not the target's own text, which would hold a scope after an IPv6 address.
+            Self::Address(address) => SocketAddr::new(address.ip(), address.port()).to_string(),
+            Self::Host { name, port } => format!("{}:{port}", name.to_host()),
         }
     }
 }
@@ -290,8 +307,38 @@ pub struct Subject {
     pub service: Arc<str>,
     /// `LIVEZONE_INSTANCE`
     pub instance: Arc<str>,
-    /// `LIVEZONE_ADDRESS`
-    pub address: IpAddr,
+    /// `LIVEZONE_ADDRESS`; of an external instance the host name.
+    pub address: Arc<str>,
     /// `LIVEZONE_PORT`, not set for an instance without one.
     pub port: Option<u16>,
+}
+
+/// The addresses to connect from (`[health] source`); `None` is the system's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "one a family")]
+pub struct Sources {
+    pub v4: Option<Ipv4Addr>,
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl Sources {
+    /// The first of each family.
+    pub fn of(addresses: &[IpAddr]) -> Self {
+        let mut sources = Self::default();
+        for address in addresses {
+            match address {
+                IpAddr::V4(v4) => sources.v4 = sources.v4.or(Some(*v4)),
+                IpAddr::V6(v6) => sources.v6 = sources.v6.or(Some(*v6)),
+            }
+        }
+        sources
+    }
+
+    /// The one to reach `target` from.
+    pub fn for_target(self, target: IpAddr) -> Option<IpAddr> {
+        match target {
+            IpAddr::V4(_) => self.v4.map(IpAddr::V4),
+            IpAddr::V6(_) => self.v6.map(IpAddr::V6),
+        }
+    }
 }

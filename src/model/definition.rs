@@ -2,7 +2,6 @@
 //! each thing that another file may yet contradict. Defaults are applied by `registry`.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use crate::model::check::Kind;
 use crate::model::health::Verdict;
 use crate::model::name::Label;
-use crate::model::service::{InstanceId, Tag, Weights};
+use crate::model::service::{InstanceId, Location, Tag, Weights};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
 /// All that one file registers.
@@ -76,8 +75,8 @@ pub struct InstanceDefinition {
     /// Given or derived (`<service>-<address with dashes>[-<port>]`), placed at the key or at the
     /// instance.
     pub id: Placed<InstanceId>,
-    /// At least one, each once.
-    pub addresses: Vec<IpAddr>,
+    /// Its addresses, or the host of an external instance.
+    pub location: Location,
     /// Its own, else the service's.
     pub port: Option<u16>,
     /// Added to the service's.

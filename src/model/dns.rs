@@ -181,6 +181,8 @@ pub enum Rdata<'s> {
     Aaaa(Ipv6Addr),
     /// RFC 1035 section 3.3.11.
     Ns(&'s Name),
+    /// RFC 1035 section 3.3.1.
+    Cname(Cow<'s, Name>),
     /// RFC 2782.
     Srv {
         /// Lower is preferred.
@@ -189,7 +191,7 @@ pub enum Rdata<'s> {
         weight: u16,
         /// Where the service listens.
         port: u16,
-        /// The host, inside the zone.
+        /// The host: inside the zone, or that of an external instance.
         target: Cow<'s, Name>,
     },
     /// RFC 1035 section 3.3.14: one or more character strings of at most 255 octets each; longer
@@ -197,8 +199,6 @@ pub enum Rdata<'s> {
     Txt(Cow<'s, str>),
     /// RFC 1035 section 3.3.13.
     Soa(&'s Soa),
-    /// RFC 1035 section 3.3.1.
-    Cname(Cow<'s, Name>),
     /// Any other type, or any form: octets that are sent as they are (RFC 3597 section 4).
     Octets {
         /// The record's type.
@@ -215,10 +215,10 @@ impl Rdata<'_> {
             Self::A(_) => Rtype::A,
             Self::Aaaa(_) => Rtype::AAAA,
             Self::Ns(_) => Rtype::NS,
+            Self::Cname(_) => Rtype::CNAME,
             Self::Srv { .. } => Rtype::SRV,
             Self::Txt(_) => Rtype::TXT,
             Self::Soa(_) => Rtype::SOA,
-            Self::Cname(_) => Rtype::CNAME,
             Self::Octets { rtype, .. } => *rtype,
         }
     }

@@ -1,6 +1,7 @@
 //! Domain names and labels, parsed once into forms that cannot be wrong.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// RFC 1035 section 2.3.4: a label is at most this many octets.
@@ -95,6 +96,17 @@ pub enum NameError {
     Wire,
 }
 
+/// Why a text is no host name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// No domain name, or one that no host can have.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// RFC 1123 section 2.1: such a text is taken for an address.
+    #[error("the last label of a host name is not all digits")]
+    Digits,
+}
+
 /// A domain name in wire form (RFC 1035 section 3.1), folded to lower case (RFC 4343),
 /// with its root label.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +142,43 @@ impl Name {
             return Err(NameError::Long);
         }
         Ok(Self(wire.into()))
+    }
+
+    /// The name of a host (RFC 1123 section 2.1): one label or more, each as people register it,
+    /// the last not all digits. The trailing dot may be left out.
+    pub fn parse_host(text: &str) -> Result<Self, HostError> {
+        let bare = text.strip_suffix('.').unwrap_or(text);
+        for label in bare.split('.') {
+            let wrong = |error| NameError::Label { label: label.to_owned(), error };
+            Label::parse(label).map_err(wrong)?;
+        }
+        let last = bare.rsplit('.').next().unwrap_or_default();
+        if last.bytes().all(|octet| octet.is_ascii_digit()) {
+            return Err(HostError::Digits);
+        }
+        Ok(Self::parse(bare)?)
+    }
+
+    /// The presentation form without the trailing dot, as people write a host.
+    pub fn to_host(&self) -> String {
+        let mut text = self.to_string();
+        if text.len() > 1 {
+            text.pop();
+        }
+        text
+    }
+
+    /// Whether this name is at or below one of these.
+    pub fn is_within<T>(&self, apexes: &BTreeMap<Self, T>) -> bool {
+        let mut labels = self.labels();
+        loop {
+            if apexes.contains_key(labels.rest()) {
+                return true;
+            }
+            if labels.next().is_none() {
+                return false;
+            }
+        }
     }
 
     /// One whole uncompressed name, any octet allowed in its labels (RFC 2181 section 11).
@@ -297,6 +346,33 @@ mod tests {
         assert_eq!(apex.below(&apex).unwrap(), Vec::<&[u8]>::new());
         assert_eq!(Name::parse("xservice.internal").unwrap().below(&apex), None);
         assert_eq!(name.below(&Name::root()).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_name_is_within_the_zones_at_and_above_it() {
+        let name = |text| Name::parse(text).unwrap();
+        let zones = BTreeMap::from([(name("a.test"), 1), (name("b.c.test"), 2)]);
+        for within in ["a.test", "x.y.a.test", "b.c.test"] {
+            assert!(name(within).is_within(&zones), "{within}");
+        }
+        for outside in ["test", "xa.test", "c.test", "."] {
+            assert!(!name(outside).is_within(&zones), "{outside}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_what_rfc_1123_says() {
+        assert_eq!(Name::parse_host("DB.Example.com.").unwrap().to_host(), "db.example.com");
+        for good in ["localhost", "3com.example", "xn--bcher-kva.example", "10.0.0.1.example"] {
+            assert!(Name::parse_host(good).is_ok(), "{good}");
+        }
+        for digits in ["10.0.0.256", "10.1", "7", "db.1."] {
+            assert_eq!(Name::parse_host(digits), Err(HostError::Digits), "{digits}");
+        }
+        let long = ["a"; 128].join(".");
+        for wrong in ["", ".", "a..b", "_a.example", "b\u{fc}cher.example", "a b", &long] {
+            assert!(matches!(Name::parse_host(wrong), Err(HostError::Name(_))), "{wrong}");
+        }
     }
 
     #[test]

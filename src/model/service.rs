@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject};
+use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject, Target};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
@@ -194,13 +194,89 @@ impl Service {
     }
 }
 
+/// Where an instance is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// At least one, each once.
+    Addresses(Vec<IpAddr>),
+    /// A host that others look after: the instance is external, and answered as an alias.
+    Host(Name),
+}
+
+impl Location {
+    /// The addresses; an external instance has none of its own.
+    pub fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Self::Addresses(addresses) => addresses,
+            Self::Host(_) => &[],
+        }
+    }
+
+    /// The host of an external instance.
+    pub fn host(&self) -> Option<&Name> {
+        match self {
+            Self::Addresses(_) => None,
+            Self::Host(host) => Some(host),
+        }
+    }
+
+    /// The same without addresses that stand there again.
+    #[must_use]
+    pub fn each_once(&self) -> Self {
+        let mut each: Vec<IpAddr> = Vec::with_capacity(self.addresses().len());
+        for &address in self.addresses() {
+            if !each.contains(&address) {
+                each.push(address);
+            }
+        }
+        match self {
+            Self::Addresses(_) => Self::Addresses(each),
+            Self::Host(host) => Self::Host(host.clone()),
+        }
+    }
+
+    /// What is checked and answered one by one: each address, or the host.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        let addresses = self.addresses().iter().copied().map(Endpoint::Address);
+        addresses.chain(self.host().cloned().map(Endpoint::Host))
+    }
+}
+
+/// One address of an instance, or the host of an external one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Answered as A or AAAA.
+    Address(IpAddr),
+    /// Answered as CNAME or as the target of SRV.
+    Host(Name),
+}
+
+impl Endpoint {
+    /// The address, where there is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Host(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Host(host) => f.write_str(&host.to_host()),
+        }
+    }
+}
+
 /// An instance of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// Unique within the service.
     pub id: InstanceId,
-    /// Where it is reached; at least one, each once.
-    pub addresses: Vec<IpAddr>,
+    /// Where it is reached.
+    pub location: Location,
     /// Where it listens; without one it has no SRV record.
     pub port: Option<u16>,
     /// The service's and its own, each once, sorted.
@@ -223,28 +299,41 @@ impl Instance {
         self.tags.iter().any(|t| t.as_str() == tag)
     }
 
-    /// What `check` asks when it is run against `address` for `service`; `None` when nothing is
+    /// What `check` asks when it is run against `endpoint` for `service`; `None` when nothing is
     /// run, or when neither the check nor the instance names the port to connect to.
     pub fn question(
         &self,
         service: &ServiceKey,
         check: &Check,
-        address: IpAddr,
+        endpoint: &Endpoint,
     ) -> Option<Question> {
-        let port = check.kind.port().or(self.port);
-        let own = port.map(|port| SocketAddr::new(address, port));
-        let (protocol, target) = match &*check.kind {
-            Kind::Http(http) => (Protocol::Http(Arc::clone(http)), http.connect.or(own)),
-            Kind::Tcp(tcp) => (Protocol::Tcp(tcp.clone()), own),
-            Kind::Grpc(grpc) => (Protocol::Grpc(grpc.clone()), own),
+        let protocol = match &*check.kind {
+            Kind::Http(http) => Protocol::Http(Arc::clone(http)),
+            Kind::Tcp(tcp) => Protocol::Tcp(tcp.clone()),
+            Kind::Grpc(grpc) => Protocol::Grpc(grpc.clone()),
             Kind::Script(script) => {
-                let (service, instance) = (service.name.as_str().into(), self.id.as_str().into());
-                let subject = Subject { service, instance, address, port: self.port };
+                let subject = Subject {
+                    service: service.name.as_str().into(),
+                    instance: self.id.as_str().into(),
+                    address: endpoint.to_string().into(),
+                    port: self.port,
+                };
                 return Some(Question::Script(script.clone(), subject));
             }
             Kind::Alias(_) => return None,
         };
-        Some(Question::Network(protocol, target?))
+        let elsewhere = match &protocol {
+            Protocol::Http(http) => http.connect.map(Target::Address),
+            Protocol::Tcp(_) | Protocol::Grpc(_) => None,
+        };
+        let own = || {
+            let port = check.kind.port().or(self.port)?;
+            Some(match endpoint {
+                Endpoint::Address(address) => Target::Address(SocketAddr::new(*address, port)),
+                Endpoint::Host(name) => Target::Host { name: name.clone(), port },
+            })
+        };
+        Some(Question::Network(protocol, elsewhere.or_else(own)?))
     }
 }
 

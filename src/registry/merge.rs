@@ -4,7 +4,6 @@
 //! writes it, in byte order of path and then as written; so is an instance's id.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +13,12 @@ use crate::model::check::{Check, Policy};
 use crate::model::definition::{
     CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
 };
+use crate::model::name::Name;
 use crate::model::service::{
     Instance, InstanceId, Service, ServiceKey, Tag, settled_ttl, ttl_seconds,
 };
 use crate::model::zone::{TtlSetting, ZoneSettings};
+use crate::registry::circle::host_of_ours;
 
 /// Nobody reads more about one service.
 const MOST: usize = 1000;
@@ -41,12 +42,13 @@ pub struct Merged {
 }
 
 /// Merges `contributions`, which stand in order of precedence, under the zone's settings and the
-/// defaults of `[health]`.
+/// defaults of `[health]`. `is_ours` tells the names at and below the zones served.
 pub fn merge(
     key: &ServiceKey,
     contributions: &[Contribution],
     zone: &ZoneSettings,
     defaults: &Policy,
+    is_ours: &dyn Fn(&Name) -> bool,
 ) -> Merged {
     let mut conflicts = Vec::new();
     let mut keys = Keys { contributions, conflicts: &mut conflicts };
@@ -65,6 +67,7 @@ pub fn merge(
         tags: tags.map_or(&[], Vec::as_slice),
         checks: resolve_checks(checks.map_or(&[], Vec::as_slice), defaults),
         defaults,
+        is_ours,
     };
     let instances = instances(key, contributions, &shared, &mut conflicts);
     let ttl = ttl.copied().unwrap_or(zone.ttl);
@@ -102,6 +105,7 @@ struct Shared<'a> {
     tags: &'a [Tag],
     checks: Vec<Check>,
     defaults: &'a Policy,
+    is_ours: &'a dyn Fn(&Name) -> bool,
 }
 
 struct Keys<'a, 'c> {
@@ -188,8 +192,24 @@ fn instances(
                 ));
                 continue;
             }
+            let resolved = resolve(instance, document, shared);
+            if let Some(host) = host_of_ours(key, &resolved, shared.is_ours) {
+                conflicts.push(complaint(
+                    Severity::Error,
+                    document,
+                    instance.id.span.clone(),
+                    format!(
+                        "instance \"{}\" is checked at {}, a name of a zone served here",
+                        instance.id.value,
+                        host.to_host()
+                    ),
+                    "a check never asks this server: write the addresses, or take the checks out"
+                        .to_owned(),
+                ));
+                continue;
+            }
             owners.insert(&instance.id.value, document);
-            instances.push(resolve(instance, document, shared));
+            instances.push(resolved);
         }
     }
     instances
@@ -203,15 +223,9 @@ fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'
     // A check of the instance's own stands in for the service's of the same id.
     let inherited = shared.checks.iter().filter(|c| own.iter().all(|o| o.id != c.id));
     let checks = inherited.cloned().chain(own.iter().cloned()).collect();
-    let mut addresses: Vec<IpAddr> = Vec::with_capacity(instance.addresses.len());
-    for &address in &instance.addresses {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
     Instance {
         id: instance.id.value.clone(),
-        addresses,
+        location: instance.location.each_once(),
         port: instance.port.or(shared.port),
         tags,
         weights: instance.weights,
@@ -263,8 +277,8 @@ fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
 mod tests {
     use super::*;
     use crate::model::check::{Kind, TcpCheck};
-    use crate::model::name::{Label, Name};
-    use crate::model::service::Weights;
+    use crate::model::name::Label;
+    use crate::model::service::{Location, Weights};
 
     fn key() -> ServiceKey {
         ServiceKey {
@@ -276,7 +290,7 @@ mod tests {
     fn instance(id: &str, at: usize) -> InstanceDefinition {
         InstanceDefinition {
             id: Placed::new(InstanceId::parse(id).unwrap(), at..at + 1),
-            addresses: vec!["10.0.0.1".parse().unwrap(), "10.0.0.1".parse().unwrap()],
+            location: Location::Addresses(vec!["10.0.0.1".parse().unwrap(); 2]),
             port: None,
             tags: Vec::new(),
             weights: Weights::default(),
@@ -311,7 +325,8 @@ mod tests {
     }
 
     fn merged(contributions: &[Contribution]) -> Merged {
-        merge(&key(), contributions, &ZoneSettings::new(key().zone), &Policy::default())
+        let settings = ZoneSettings::new(key().zone);
+        merge(&key(), contributions, &settings, &Policy::default(), &|_| false)
     }
 
     #[test]
@@ -343,7 +358,7 @@ mod tests {
     #[test]
     fn an_address_written_twice_counts_once() {
         let merged = merged(&[from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)])]);
-        assert_eq!(merged.service.instances[0].addresses.len(), 1);
+        assert_eq!(merged.service.instances[0].location.addresses().len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One catalogue of what all sources register.
 
+mod circle;
 pub mod merge;
 pub mod permit;
 pub mod statics;

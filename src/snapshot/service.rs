@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::model::health::Condition;
-use crate::model::service::{Instance, Service, Tag};
+use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
 
-/// How one address of one instance stands.
+/// How one address of one instance, or its host, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The word for it.
@@ -58,13 +58,13 @@ impl Fitness {
     }
 }
 
-/// One address of one instance.
+/// One address of one instance, or its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The place of the instance in the service.
     pub instance: usize,
-    /// One of its addresses.
-    pub address: IpAddr,
+    /// One of its addresses, or its host.
+    pub endpoint: Endpoint,
     /// How it stands.
     pub standing: Standing,
 }
@@ -74,7 +74,7 @@ pub struct Target {
 pub struct ServiceView {
     /// What is registered.
     pub service: Arc<Service>,
-    /// In the order of the instances and their addresses.
+    /// In the order of the instances and their endpoints.
     pub targets: Box<[Target]>,
     /// First outcomes are awaited: nothing can be said yet.
     pub waiting: bool,
@@ -95,12 +95,22 @@ pub struct Selection {
     pub a: Choice<Ipv4Addr>,
     /// Eligible IPv6 addresses, each once.
     pub aaaa: Choice<Ipv6Addr>,
-    /// Places of the eligible instances that have a port.
+    /// Places of the eligible external instances; none beside an eligible address, so that the
+    /// name is an alias exactly when there are some.
+    pub cname: Choice<usize>,
+    /// Places of the instances among these that have a port.
     pub srv: Choice<usize>,
     /// In seconds.
     pub ttl: u32,
     /// Nothing was eligible: what is answered is what `when_unhealthy` says.
     pub stale: bool,
+}
+
+impl Selection {
+    /// Whether no instance is answered at all, of whatever kind.
+    pub fn is_empty(&self) -> bool {
+        self.a.items.is_empty() && self.aaaa.items.is_empty() && self.cname.items.is_empty()
+    }
 }
 
 /// Freezes a service with its targets' standings.
@@ -175,12 +185,12 @@ impl ServiceView {
         if self.waiting {
             return false;
         }
-        if !self.all.stale {
-            return self.is_eligible(target);
-        }
-        match target.address {
-            IpAddr::V4(address) => self.all.a.items.contains(&address),
-            IpAddr::V6(address) => self.all.aaaa.items.contains(&address),
+        match &target.endpoint {
+            // Left out beside addresses, however fit.
+            Endpoint::Host(_) => self.all.cname.items.contains(&target.instance),
+            Endpoint::Address(_) if !self.all.stale => self.is_eligible(target),
+            Endpoint::Address(IpAddr::V4(address)) => self.all.a.items.contains(address),
+            Endpoint::Address(IpAddr::V6(address)) => self.all.aaaa.items.contains(address),
         }
     }
 
@@ -235,24 +245,34 @@ fn last_healthy<'a>(
     members
 }
 
+/// | members | A, AAAA | CNAME | SRV |
+/// |---|---|---|---|
+/// | at least one address | the addresses | none | instances with addresses |
+/// | hosts alone | none | the hosts | external instances |
 fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
-    let (mut a, mut aaaa, mut srv) = (Weighed::default(), Weighed::default(), Weighed::default());
-    for (instance, target) in members {
+    let (mut a, mut aaaa) = (Weighed::default(), Weighed::default());
+    let (mut cname, mut srv) = (Weighed::default(), Weighed::default());
+    let has_address = members.iter().any(|(_, target)| target.endpoint.address().is_some());
+    let answers = |target: &Target| target.endpoint.address().is_some() == has_address;
+    let answering = || members.iter().filter(|(_, target)| answers(target));
+    for (instance, target) in answering() {
         let weights = instance.weights;
         let weight =
             if target.standing.fitness.is_warning() { weights.warning } else { weights.passing };
-        match target.address {
-            IpAddr::V4(address) => a.add(address, weight),
-            IpAddr::V6(address) => aaaa.add(address, weight),
+        match &target.endpoint {
+            Endpoint::Address(IpAddr::V4(address)) => a.add(*address, weight),
+            Endpoint::Address(IpAddr::V6(address)) => aaaa.add(*address, weight),
+            Endpoint::Host(_) => cname.raise(target.instance, weight),
         }
         if instance.port.is_some() {
             srv.raise(target.instance, weight);
         }
     }
-    let suspect = members.iter().any(|(_, target)| target.standing.fitness.is_suspect());
+    let suspect = answering().any(|(_, target)| target.standing.fitness.is_suspect());
     Selection {
         a: Choice::new(a.items),
         aaaa: Choice::new(aaaa.items),
+        cname: Choice::new(cname.items),
         srv: Choice::new(srv.items),
         ttl: if suspect { service.min_ttl } else { service.ttl },
         stale: false,
@@ -290,5 +310,91 @@ impl<T: Copy + Eq + std::hash::Hash> Weighed<T> {
             self.items.len() - 1
         });
         &mut self.items[place].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::name::{Label, Name};
+    use crate::model::service::{InstanceId, Location, ServiceKey, Weights};
+
+    fn endpoint(kind: u8, number: usize) -> Endpoint {
+        match kind {
+            0 => Endpoint::Address(format!("10.0.0.{number}").parse().unwrap()),
+            1 => Endpoint::Address(format!("2001:db8::{number}").parse().unwrap()),
+            _ => Endpoint::Host(Name::parse_host(&format!("h{number}.example")).unwrap()),
+        }
+    }
+
+    fn instance(number: usize, endpoint: &Endpoint, port: Option<u16>) -> Instance {
+        let location = match endpoint {
+            Endpoint::Address(address) => Location::Addresses(vec![*address]),
+            Endpoint::Host(host) => Location::Host(host.clone()),
+        };
+        Instance {
+            id: InstanceId::parse(&format!("i{number}")).unwrap(),
+            location,
+            port,
+            tags: Vec::new(),
+            weights: Weights::default(),
+            priority: 0,
+            meta: std::collections::BTreeMap::new(),
+            checks: Vec::new(),
+            source: Arc::from(Path::new("web.toml")),
+        }
+    }
+
+    /// One instance of each kind (IPv4, IPv6, host), each fit or not, each with a port or none.
+    fn view(written: &[(u8, bool, bool)], when_unhealthy: WhenUnhealthy) -> ServiceView {
+        let (mut instances, mut targets) = (Vec::new(), Vec::new());
+        for (place, &(kind, fit, port)) in written.iter().enumerate() {
+            let endpoint = endpoint(kind, place);
+            instances.push(instance(place, &endpoint, port.then_some(80)));
+            let fitness = if fit { Fitness::WELL } else { Fitness::Unfit { left: None } };
+            let standing = Standing { condition: Condition::Passing, fitness, reason: None };
+            targets.push(Target { instance: place, endpoint, standing });
+        }
+        let zone = Name::parse("service.internal").unwrap();
+        let service = Service {
+            key: ServiceKey { zone, name: Label::parse("web").unwrap() },
+            meta: std::collections::BTreeMap::new(),
+            ttl: 5,
+            min_ttl: 1,
+            when_unhealthy,
+            only_passing: false,
+            max_answers: 0,
+            instances,
+        };
+        build(Arc::new(service), targets, false)
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_an_alias_exactly_when_hosts_alone_are_chosen(
+            written in proptest::collection::vec((0u8..3, any::<bool>(), any::<bool>()), 0..8),
+            all in any::<bool>(),
+        ) {
+            let fallback = if all { WhenUnhealthy::All } else { WhenUnhealthy::Empty };
+            let view = view(&written, fallback);
+            let any_fit = written.iter().any(|w| w.1);
+            let chosen = |w: &(u8, bool, bool)| if any_fit { w.1 } else { all };
+            let addresses = written.iter().any(|w| chosen(w) && w.0 < 2);
+            let answered = |w: &(u8, bool, bool)| chosen(w) && (w.0 < 2) == addresses;
+            let places = |keep: &dyn Fn(&(u8, bool, bool)) -> bool| -> Vec<usize> {
+                written.iter().enumerate().filter(|(_, w)| keep(w)).map(|(at, _)| at).collect()
+            };
+            prop_assert_eq!(view.all.cname.items.to_vec(), places(&|w| answered(w) && w.0 == 2));
+            prop_assert_eq!(view.all.srv.items.to_vec(), places(&|w| answered(w) && w.2));
+            let records = view.all.a.items.len() + view.all.aaaa.items.len();
+            prop_assert_eq!(records, places(&|w| answered(w) && w.0 < 2).len());
+            for (target, w) in view.targets.iter().zip(&written) {
+                prop_assert_eq!(view.serves(target), answered(w));
+            }
+        }
     }
 }

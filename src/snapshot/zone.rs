@@ -100,11 +100,11 @@ impl Zone {
             return;
         }
         if let Some(new) = &new {
-            new.targets.iter().for_each(|t| count(&mut self.addresses, t.address));
+            addresses(new).for_each(|address| count(&mut self.addresses, address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
         if let Some(old) = &old {
-            old.targets.iter().for_each(|t| discount(&mut self.addresses, &t.address));
+            addresses(old).for_each(|address| discount(&mut self.addresses, &address));
             old.tags.keys().for_each(|tag| discount(&mut self.tags, tag));
         }
     }
@@ -118,6 +118,10 @@ impl Zone {
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.get(tag).is_some()
     }
+}
+
+fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
+    view.targets.iter().filter_map(|target| target.endpoint.address())
 }
 
 fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, usize>, key: K) {

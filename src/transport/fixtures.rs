@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::model::dns::Rtype;
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
-use crate::model::service::{Instance, InstanceId, Service, ServiceKey, Weights};
+use crate::model::service::{Instance, InstanceId, Location, Service, ServiceKey, Weights};
 use crate::model::time::Now;
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::snapshot::service::{Fitness, Standing, Target, build};
@@ -37,9 +37,9 @@ fn snapshot() -> Snapshot {
     let service = service(ServiceKey { zone: apex.clone(), name: Label::parse("app1").unwrap() });
     let standing =
         Standing { condition: Condition::Unchecked, fitness: Fitness::WELL, reason: None };
-    let address = service.instances[0].addresses[0];
+    let endpoint = service.instances[0].location.endpoints().next().unwrap();
     let name = service.key.name.clone();
-    let view = build(Arc::new(service), vec![Target { instance: 0, address, standing }], false);
+    let view = build(Arc::new(service), vec![Target { instance: 0, endpoint, standing }], false);
     zone.replace(&name, Some(Arc::new(view)));
     let rules = Rules { udp_max_size: 1232, ..Rules::default() };
     let zones = Arc::new(HashMap::from([(apex, Arc::new(zone))]));
@@ -49,7 +49,7 @@ fn snapshot() -> Snapshot {
 fn service(key: ServiceKey) -> Service {
     let instance = Instance {
         id: InstanceId::parse("one").unwrap(),
-        addresses: vec!["10.0.0.1".parse().unwrap()],
+        location: Location::Addresses(vec!["10.0.0.1".parse().unwrap()]),
         port: None,
         tags: Vec::new(),
         weights: Weights::default(),

@@ -16,10 +16,10 @@ pub(super) enum Data {
     A(u32),
     Aaaa(u128),
     Ns(Name),
+    Cname(Name),
     Srv(u16, u16, u16, Name),
     Txt(String),
     Soa(Soa),
-    Cname(Name),
     Octets(Vec<u8>),
 }
 
@@ -69,6 +69,7 @@ fn record((owner, ttl, data): &(Of, u32, Data)) -> Record<'_> {
         Data::A(address) => Rdata::A(Ipv4Addr::from(*address)),
         Data::Aaaa(address) => Rdata::Aaaa(Ipv6Addr::from(*address)),
         Data::Ns(name) => Rdata::Ns(name),
+        Data::Cname(name) => Rdata::Cname(Cow::Borrowed(name)),
         Data::Srv(priority, weight, port, target) => Rdata::Srv {
             priority: *priority,
             weight: *weight,
@@ -77,7 +78,6 @@ fn record((owner, ttl, data): &(Of, u32, Data)) -> Record<'_> {
         },
         Data::Txt(text) => Rdata::Txt(Cow::Borrowed(text)),
         Data::Soa(soa) => Rdata::Soa(soa),
-        Data::Cname(name) => Rdata::Cname(Cow::Borrowed(name)),
         Data::Octets(octets) => {
             Rdata::Octets { rtype: Rtype(65280), octets: Cow::Borrowed(octets) }
         }
@@ -103,10 +103,10 @@ fn data() -> impl Strategy<Value = Data> {
         4 => any::<u32>().prop_map(Data::A),
         2 => any::<u128>().prop_map(Data::Aaaa),
         1 => names().prop_map(Data::Ns),
+        1 => names().prop_map(Data::Cname),
         4 => (any::<[u16; 3]>(), names()).prop_map(|([p, w, o], t)| Data::Srv(p, w, o, t)),
         1 => "[a-zé€]{0,300}".prop_map(Data::Txt),
         1 => soa,
-        1 => names().prop_map(Data::Cname),
         // The library takes no record without data.
         1 => vec(any::<u8>(), 1..40).prop_map(Data::Octets),
     ]

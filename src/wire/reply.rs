@@ -312,6 +312,7 @@ impl<'b, 's> Body<'b, 's> {
             Rdata::A(address) => self.out.extend_from_slice(&address.octets()),
             Rdata::Aaaa(address) => self.out.extend_from_slice(&address.octets()),
             Rdata::Ns(name) => self.names.spell(name, self.out),
+            Rdata::Cname(target) => self.names.spell(target, self.out),
             Rdata::Srv { priority, weight, port, target } => {
                 self.word(*priority);
                 self.word(*weight);
@@ -319,7 +320,6 @@ impl<'b, 's> Body<'b, 's> {
                 // RFC 2782: the target is not compressed.
                 self.out.extend_from_slice(target.as_wire());
             }
-            Rdata::Cname(name) => self.names.spell(name, self.out),
             Rdata::Octets { octets, .. } => self.out.extend_from_slice(octets),
             Rdata::Txt(text) => put_strings(text.as_bytes(), self.out),
             Rdata::Soa(soa) => {

@@ -120,7 +120,7 @@ fn ours() -> BTreeMap<String, Registered> {
         for instance in &service.instances {
             let registered = Registered {
                 name: service.name.value.to_string(),
-                address: instance.addresses[0].to_string(),
+                address: instance.location.endpoints().next().unwrap().to_string(),
                 port: instance.port.unwrap_or(0).into(),
                 tags: instance.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
                 meta: instance.meta.clone(),

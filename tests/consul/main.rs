@@ -82,7 +82,8 @@ fn show(out: &mut String, service: &ServiceDefinition, instance: &InstanceDefini
     let kept = if instance.id.value.name().is_none() { " (no name)" } else { "" };
     writeln!(out, "{name}: instance {}{kept}", instance.id.value).unwrap();
     let port = instance.port.map_or("none".to_owned(), |port| port.to_string());
-    writeln!(out, "  address {:?} port {port}", instance.addresses).unwrap();
+    let endpoints: Vec<_> = instance.location.endpoints().map(|e| e.to_string()).collect();
+    writeln!(out, "  address [{}] port {port}", endpoints.join(", ")).unwrap();
     for tag in &instance.tags {
         let kept = if tag.is_name() { "" } else { " (no name)" };
         writeln!(out, "  tag {}{kept}", tag.as_str()).unwrap();

@@ -137,6 +137,7 @@ fn record(record: &Record) -> String {
             format!("{} {} {} {}", srv.priority, srv.weight, srv.port, relative(&srv.target))
         }
         RData::NS(name) => relative(&name.0),
+        RData::CNAME(name) => relative(&name.0),
         RData::SOA(soa) => format!(
             "{} {} {} {} {} {}",
             relative(&soa.mname),

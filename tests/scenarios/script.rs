@@ -1,10 +1,12 @@
 //! Reads a scenario into steps.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use livezone::model::check::Target;
 use livezone::model::dns::Rtype;
+use livezone::model::name::Name;
 
 /// One step and the line that it begins in.
 pub(crate) struct Step {
@@ -41,8 +43,8 @@ pub(crate) enum Action {
 #[derive(Clone, PartialEq)]
 pub(crate) enum Place {
     Everywhere,
-    Target(SocketAddr),
-    Path(SocketAddr, String),
+    Target(Target),
+    Path(Target, String),
 }
 
 /// What a run finds, and how long it takes.
@@ -159,11 +161,20 @@ fn place(word: &str) -> Result<Place, String> {
         return Ok(Place::Everywhere);
     }
     let (address, path) = word.split_once('/').map_or((word, None), |(a, p)| (a, Some(p)));
-    let address = address.parse().map_err(|_| format!("{word:?} is no step"))?;
+    let target = target(address).ok_or_else(|| format!("{word:?} is no step"))?;
     Ok(match path {
-        Some(path) => Place::Path(address, format!("/{path}")),
-        None => Place::Target(address),
+        Some(path) => Place::Path(target, format!("/{path}")),
+        None => Place::Target(target),
     })
+}
+
+/// `10.0.0.1:80` or `db.example.com:5432`.
+fn target(text: &str) -> Option<Target> {
+    if let Ok(address) = text.parse() {
+        return Some(Target::Address(address));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    Some(Target::Host { name: Name::parse_host(host).ok()?, port: port.parse().ok()? })
 }
 
 fn found(text: &str) -> Result<Found, String> {

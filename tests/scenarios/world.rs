@@ -11,13 +11,12 @@ use livezone::diagnostic::{Diagnostic, Severity};
 use livezone::engine::turn::{Effects, Event, Start, Transition, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
-use livezone::model::check::{Protocol, Question};
+use livezone::model::check::{Protocol, Question, Target};
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::Snapshot;
 use livezone::sources::files::kind::Kind;
-use livezone::sources::files::master::Includes;
 use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Content, FileChange};
 
@@ -92,7 +91,7 @@ impl Driver {
                 self.changed()
             }
             Action::File { path, text } => {
-                let change = self.read(path, text);
+                let change = self.read(path, text)?;
                 self.changes.push(change);
                 self.changed()
             }
@@ -199,14 +198,15 @@ impl Driver {
         self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &ns)));
     }
 
-    fn read(&self, path: &str, text: &str) -> Change {
+    fn read(&self, path: &str, text: &str) -> Result<Change, String> {
         let (zone, path) = place_of(path);
-        let text: Arc<str> = text.into();
-        let kind = Kind::of(path.file_name().unwrap()).unwrap();
-        let context =
-            Context { apex: &zone, host: &Host::new(&self.config), includes: &Includes::new() };
-        let (content, diagnostics) = parse(kind, (Arc::clone(&path), text), context);
-        Change::File(FileChange { zone, path, content, diagnostics })
+        let kind = path.file_name().and_then(Kind::of);
+        let kind = kind.ok_or_else(|| format!("{} is not read", path.display()))?;
+        let ns_addresses = default_ns_addresses(&self.config.dns.listen);
+        let host = Host { ns_addresses, node: self.config.consul.node_address };
+        let context = Context { apex: &zone, host: &host, includes: &BTreeMap::new() };
+        let (content, diagnostics) = parse(kind, (Arc::clone(&path), text.into()), context);
+        Ok(Change::File(FileChange { zone, path, content, diagnostics }))
     }
 
     /// Tells the world of what has gathered, once it runs and the change is whole.
@@ -252,20 +252,25 @@ impl Driver {
     /// Starts a run: what it finds is settled now, and told when it has taken its time.
     fn run(&mut self, start: &Start) -> Checked {
         let policy = &start.probe.policy;
-        let (target, path) = match &start.probe.question {
-            Question::Network(Protocol::Http(http), target) => (*target, http.path.as_str()),
-            Question::Network(Protocol::Tcp(_) | Protocol::Grpc(_), target) => (*target, ""),
+        let about;
+        let (asked_of, path) = match &start.probe.question {
+            Question::Network(Protocol::Http(http), target) => (target, http.path.as_str()),
+            Question::Network(Protocol::Tcp(_) | Protocol::Grpc(_), target) => (target, ""),
+            // A command is told of an instance that may have no port: 0 stands for none.
             Question::Script(_, subject) => {
-                (SocketAddr::new(subject.address, subject.port.unwrap_or(0)), "")
+                let address = subject.address.parse().map_err(|_| "a command for a host")?;
+                about = Target::Address(SocketAddr::new(address, subject.port.unwrap_or(0)));
+                (&about, "")
             }
         };
+        let target = asked_of.authority();
         if self.runs.keys().any(|(_, id)| *id == start.id) {
             return Err(format!("a check of {target} was started while it runs"));
         }
         self.seen.runs.push(format!("{} {target}{path}", show_time(self.now.mono.0)));
         let rank = |place: &Place| match place {
-            Place::Path(at, asked) if *at == target && asked == path => Some(2),
-            Place::Target(at) if *at == target => Some(1),
+            Place::Path(at, asked) if at == asked_of && asked == path => Some(2),
+            Place::Target(at) if at == asked_of => Some(1),
             Place::Everywhere => Some(0),
             Place::Path(..) | Place::Target(_) => None,
         };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::backend::Backend;
@@ -69,6 +70,34 @@ fn a_slow_backend_and_one_that_says_503_leave_until_they_are_well() {
     backends[0].answer_with(200, Duration::ZERO);
     backends[1].answer_with(204, Duration::ZERO);
     server.answers("web", &["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
+}
+
+/// The alias that a service is, if it is one.
+fn alias(server: &Server, name: &str) -> Option<String> {
+    let reply = server.ask(name, RecordType::AAAA);
+    let [record] = &reply.answers[..] else { return None };
+    (record.record_type() == RecordType::CNAME).then(|| record.data.to_string())
+}
+
+#[test]
+fn an_external_instance_is_checked_where_its_name_leads() {
+    let mut backend = Backend::start("127.0.0.1");
+    let check = format!("[[service]]\nname = \"far\"\n[[service.check]]\n{QUICK}");
+    let instance = backend.instance("far-1").replace("127.0.0.1", "localhost");
+    let server = Server::with("far.toml", &(check + &instance));
+    let becomes_alias = |wanted: Option<&str>| {
+        let wanted = wanted.map(str::to_owned);
+        becomes("the alias", SOON, &wanted, || alias(&server, "far"));
+    };
+    becomes_alias(Some("localhost."));
+    let report = server.get("/v1/livezone/services").json();
+    let shown = &report["services"][0]["instances"][0];
+    assert_eq!(shown["addresses"], serde_json::json!(["localhost"]));
+    assert!(shown["served"].as_bool().unwrap(), "{shown}");
+    backend.kill();
+    becomes_alias(None);
+    backend.restart();
+    becomes_alias(Some("localhost."));
 }
 
 #[test]

@@ -49,10 +49,7 @@ fn rows(service: &ServiceReport) -> Vec<Row> {
 /// One row, and one more for each further address and, where there are several, for each check
 /// that has more to say.
 fn instance(instance: &InstanceReport) -> Vec<Row> {
-    let mut addresses = instance.addresses.iter().map(|&address| match instance.port {
-        Some(port) => SocketAddr::new(address, port).to_string(),
-        None => address.to_string(),
-    });
+    let mut addresses = instance.addresses.iter().map(|address| reached(address, instance.port));
     let served = if instance.served { "yes" } else { "no" };
     let blank = String::new;
     let more = || instance.checks.iter().filter(|check| has_more(check, &instance.why));
@@ -77,6 +74,15 @@ fn instance(instance: &InstanceReport) -> Vec<Row> {
         rows.push([blank(), blank(), blank(), check.state.clone(), blank(), blank(), output]);
     }
     rows
+}
+
+/// `10.0.0.1:80`, `[2001:db8::1]:80`, `db.example.com:80`.
+fn reached(address: &str, port: Option<u16>) -> String {
+    match (port, address.parse()) {
+        (Some(port), Ok(address)) => SocketAddr::new(address, port).to_string(),
+        (Some(port), Err(_)) => printable(&format!("{address}:{port}")),
+        (None, _) => printable(address),
+    }
 }
 
 /// The reason of the check that decided is said already.
@@ -115,7 +121,7 @@ mod tests {
     fn instance(id: &str, addresses: &[&str], state: &str, why: &str) -> InstanceReport {
         InstanceReport {
             id: id.to_owned(),
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
             port: Some(8080),
             state: state.to_owned(),
             since: "2025-01-01T00:00:00Z".to_owned(),
@@ -154,6 +160,12 @@ web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  ye
                                               passing                                 tcp: connected [2J
 ";
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn an_external_instance_is_shown_by_its_host() {
+        assert_eq!(reached("db.example.com", Some(5432)), "db.example.com:5432");
+        assert_eq!(reached("db.example.com", None), "db.example.com");
     }
 
     #[test]

@@ -2,28 +2,56 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::health::checks::fault;
-use crate::model::health::Outcome;
+use crate::health::checks::{fault, text};
+use crate::model::check::Sources;
+use crate::model::health::{Finding, Outcome};
 
 /// Where to, and where from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
-    pub(super) target: SocketAddr,
-    /// `None` is the system's choice.
-    pub(super) source: Option<IpAddr>,
+pub(super) struct Route<'a> {
+    /// Tried in this order: the first that takes the connection is asked.
+    pub(super) addresses: &'a [SocketAddr],
+    pub(super) sources: Sources,
+    /// What the run has time for.
+    pub(super) limit: Duration,
 }
 
-/// A connection, or what its absence is evidence of. We call `connect()` ourselves: only here can
-/// the kernel's own refusal be told from the network's answer, which may have the same number.
-pub(super) async fn open(route: Route) -> Result<TcpStream, Outcome> {
-    let socket = socket(route).map_err(|error| fault::of_our_call(&error))?;
-    match socket.connect(&route.target.into()) {
+/// A connection, or what its absence is evidence of. Where there are several addresses each has an
+/// equal part of the time, and the answer has one too: an address that hangs hides no good one.
+pub(super) async fn open(route: Route<'_>) -> Result<TcpStream, Outcome> {
+    let from = |target: &SocketAddr| route.sources.for_target(target.ip());
+    if let [only] = route.addresses {
+        return connect(*only, from(only)).await;
+    }
+    let parts = u32::try_from(route.addresses.len().saturating_add(1)).unwrap_or(u32::MAX);
+    let part = route.limit / parts;
+    let mut failed = fault::ours("there is no address to connect to");
+    for address in route.addresses {
+        let tried = timeout(part, connect(*address, from(address))).await;
+        let hung = |_| Err(fault::theirs(format!("timed out after {}", text(part))));
+        match tried.unwrap_or_else(hung) {
+            Ok(stream) => return Ok(stream),
+            // What one address did says more than why we could not ask another.
+            Err(outcome) if failed.finding == Finding::Nothing => failed = outcome,
+            Err(_) => {}
+        }
+    }
+    Err(failed)
+}
+
+/// We call `connect()` ourselves: only here can the kernel's own refusal be told from the network's
+/// answer, which may have the same number.
+async fn connect(target: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Outcome> {
+    let socket = socket(target, source).map_err(|error| fault::of_our_call(&error))?;
+    match socket.connect(&target.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
         Err(error) => return Err(fault::of_connect_call(&error)),
@@ -39,11 +67,11 @@ pub(super) async fn open(route: Route) -> Result<TcpStream, Outcome> {
     }
 }
 
-fn socket(route: Route) -> io::Result<Socket> {
+fn socket(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
-    let socket = Socket::new(Domain::for_address(route.target), kind, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
-    if let Some(source) = route.source {
+    if let Some(source) = source {
         // The port is chosen at `connect()`, so that one port serves many targets. A kernel that
         // knows no such option chooses now.
         let _ = setsockopt(&socket, sockopt::IpBindAddressNoPort, &true);

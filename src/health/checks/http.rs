@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -20,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::health::checks::ask_first::AskFirst;
 use crate::health::checks::connect::{self, Route};
 use crate::health::checks::{fault, tls};
-use crate::model::check::{HttpCheck, StatusSet};
+use crate::model::check::{HttpCheck, StatusSet, Target};
 use crate::model::health::{Finding, Outcome};
 
 /// What `expect_body` sees of an answer.
@@ -33,13 +32,13 @@ pub(super) const AGENT: &str = concat!("livezone/", env!("CARGO_PKG_VERSION"));
 
 /// Passes when the status, and the body if it is expected to match, are as expected.
 pub(super) async fn run(
-    check: &HttpCheck,
+    (check, target): (&HttpCheck, &Target),
     immediate: &[u16],
-    route: Route,
+    route: Route<'_>,
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
     let request =
-        request(check, route.target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
+        request(check, target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
     let stream = connect::open(route).await?;
     match tls {
         Some(tls) => exchange(check, immediate, request, tls.handshake(stream).await?).await,
@@ -47,7 +46,7 @@ pub(super) async fn run(
     }
 }
 
-fn request(check: &HttpCheck, target: SocketAddr) -> Result<Request<Full<Bytes>>, http::Error> {
+fn request(check: &HttpCheck, target: &Target) -> Result<Request<Full<Bytes>>, http::Error> {
     let mut request = Request::builder()
         .method(check.method.as_str())
         .uri(check.path.as_str())
@@ -57,10 +56,8 @@ fn request(check: &HttpCheck, target: SocketAddr) -> Result<Request<Full<Bytes>>
 }
 
 /// Ours first, but for those that the check sets itself. How long the body is, is ours to say.
-fn headers(check: &HttpCheck, target: SocketAddr) -> Result<HeaderMap, http::Error> {
-    // Not the target's own text, which would hold a scope after an IPv6 address.
-    let own = || SocketAddr::new(target.ip(), target.port()).to_string();
-    let host = check.host.clone().unwrap_or_else(own);
+fn headers(check: &HttpCheck, target: &Target) -> Result<HeaderMap, http::Error> {
+    let host = check.host.clone().unwrap_or_else(|| target.authority());
     let ours = [
         (HOST, HeaderValue::try_from(host)?),
         (USER_AGENT, HeaderValue::from_static(AGENT)),

@@ -8,26 +8,31 @@ mod connect;
 mod fault;
 mod grpc;
 mod http;
+mod resolve;
 mod script;
 mod tcp;
 #[cfg(test)]
 pub(in crate::health::checks) mod tests;
 mod tls;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
 use crate::health::checks::connect::Route;
-use crate::model::check::{Policy, Probe, Protocol, Question, ScriptCheck, Subject};
+use crate::model::check::{
+    Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target,
+};
 use crate::model::health::{Finding, Outcome};
 
-/// Runs checks. A clone shares the TLS configurations and the places of scripts.
+/// Runs checks. A clone shares the TLS configurations, the threads that resolve names and the
+/// places of scripts.
 #[derive(Clone, Debug, Default)]
 pub struct Runner {
     tls: Arc<tls::store::Store>,
+    resolver: resolve::Resolver,
     places: script::Places,
 }
 
@@ -42,8 +47,7 @@ impl Runner {
     pub async fn run(&self, probe: &Probe) -> Outcome {
         let asked = match &probe.question {
             Question::Network(protocol, target) => {
-                let route = Route { target: *target, source: probe.source };
-                self.run_network(protocol, route, &probe.policy).await
+                self.run_network((protocol, target), probe.sources, &probe.policy).await
             }
             Question::Script(check, subject) => {
                 self.run_script(check, subject, probe.policy.timeout).await
@@ -54,32 +58,48 @@ impl Runner {
 
     async fn run_network(
         &self,
-        protocol: &Protocol,
-        route: Route,
+        (protocol, target): (&Protocol, &Target),
+        sources: Sources,
         policy: &Policy,
     ) -> Result<Outcome, Outcome> {
         // Certificate files are ours to read: the instance's time begins with the connection.
-        let limit = policy.timeout;
-        let client = self.tls_client(protocol, route.target.ip());
-        let tls = timeout(limit, client).await.map_err(|_| unread(limit))??;
+        let client = self.tls_client(protocol, target);
+        let tls = timeout(policy.timeout, client).await.map_err(|_| unread(policy.timeout))??;
+        let (addresses, limit) = self.locate(target, policy.timeout).await?;
+        let route = Route { addresses: &addresses, sources, limit };
         let asked = async {
             match protocol {
                 Protocol::Http(check) => {
-                    http::run(check, &policy.immediate_status, route, tls).await
+                    http::run((check, target), &policy.immediate_status, route, tls).await
                 }
                 Protocol::Tcp(_) => tcp::run(route, tls).await,
                 // An HTTP/2 connection is large: the other checks need not make room for it.
-                Protocol::Grpc(check) => Box::pin(grpc::run(check, limit, route, tls)).await,
+                Protocol::Grpc(check) => Box::pin(grpc::run(check, target, route, tls)).await,
             }
         };
-        within(limit, asked).await
+        Ok(within(limit, asked, || timed_out(limit, policy.timeout)).await)
+    }
+
+    /// Where the target is now, and what the resolver has left of the time.
+    async fn locate(
+        &self,
+        target: &Target,
+        limit: Duration,
+    ) -> Result<(Vec<SocketAddr>, Duration), Outcome> {
+        match target {
+            Target::Address(address) => Ok((vec![*address], limit)),
+            Target::Host { name, port } => {
+                let found = self.resolver.resolve(name, *port, limit).await?;
+                Ok((found.addresses, limit.saturating_sub(found.took)))
+            }
+        }
     }
 
     /// What the handshake needs; `None` for a check in the clear.
     async fn tls_client(
         &self,
         protocol: &Protocol,
-        address: IpAddr,
+        target: &Target,
     ) -> Result<Option<tls::Client>, Outcome> {
         let (options, host) = match protocol {
             Protocol::Http(check) => (&check.tls, check.host.as_deref()),
@@ -87,7 +107,7 @@ impl Runner {
             Protocol::Grpc(check) => (&check.tls, check.authority.as_deref()),
         };
         let Some(options) = options else { return Ok(None) };
-        let name = tls::server_name(options, host, address)?;
+        let name = tls::server_name(options, host, target)?;
         let config = self.tls.config(options).await?;
         Ok(Some(tls::Client { config, name }))
     }
@@ -103,21 +123,31 @@ impl Runner {
         let process = timeout(limit, start).await.map_err(|_| {
             fault::ours(format!("the script was not started within {}", text(limit)))
         })??;
-        within(limit, process.outcome()).await
+        Ok(within(limit, process.outcome(), || timed_out(limit, limit)).await)
     }
 }
 
-/// The outcome that is there by the end of `limit`, or that there was none.
+/// The outcome that is there by the end of `limit`; else what it means that there was none.
 async fn within(
     limit: Duration,
     asked: impl Future<Output = Result<Outcome, Outcome>>,
-) -> Result<Outcome, Outcome> {
+    late: impl FnOnce() -> Outcome,
+) -> Outcome {
     let start = Instant::now();
     let outcome = match timeout(limit, asked).await {
         Ok(Ok(outcome) | Err(outcome)) => outcome,
-        Err(_) => Outcome::new(Finding::Fail, format!("timed out after {}", text(limit))),
+        Err(_) => late(),
     };
-    Ok(evidence(outcome, start.elapsed(), limit))
+    evidence(outcome, start.elapsed(), limit)
+}
+
+/// An instance has failed that had at least half of the check's time for itself. When our resolver
+/// took more, it did.
+fn timed_out(had: Duration, limit: Duration) -> Outcome {
+    if had < limit / 2 {
+        return fault::ours(format!("the name took most of {} to resolve", text(limit)));
+    }
+    fault::theirs(format!("timed out after {}", text(limit)))
 }
 
 fn unread(limit: Duration) -> Outcome {
@@ -174,6 +204,15 @@ mod judgement {
         assert_eq!(after(Finding::Pass, 60_000, 2000), Finding::Pass);
         assert_eq!(after(Finding::Warn, 60_000, 2000), Finding::Warn);
         assert_eq!(after(Finding::Nothing, 60_000, 2000), Finding::Nothing);
+    }
+
+    #[test]
+    fn a_timeout_after_a_slow_resolver_is_no_evidence() {
+        let after = |had| timed_out(Duration::from_millis(had), Duration::from_secs(2)).finding;
+        assert_eq!(after(2000), Finding::Fail);
+        assert_eq!(after(1000), Finding::Fail);
+        assert_eq!(after(999), Finding::Nothing);
+        assert_eq!(after(0), Finding::Nothing);
     }
 
     #[test]

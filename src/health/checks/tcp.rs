@@ -8,7 +8,7 @@ use crate::model::health::{Finding, Outcome};
 
 /// Passes when there is a connection. Under TLS 1.3 a server judges our certificate only after the
 /// handshake is complete on our side, so a refusal of it is not seen here; an HTTP check sees it.
-pub(super) async fn run(route: Route, tls: Option<tls::Client>) -> Result<Outcome, Outcome> {
+pub(super) async fn run(route: Route<'_>, tls: Option<tls::Client>) -> Result<Outcome, Outcome> {
     let stream = connect::open(route).await?;
     let Some(tls) = tls else {
         // Closed by a reset: nothing was said that could be lost, and an orderly close would leave

@@ -6,7 +6,6 @@ mod message;
 mod tests;
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use crate::health::checks::grpc::inline::Inline;
 use crate::health::checks::grpc::message::{Status, Unread};
 use crate::health::checks::http::{AGENT, of_hyper};
 use crate::health::checks::{fault, tls};
-use crate::model::check::GrpcCheck;
+use crate::model::check::{GrpcCheck, Target};
 use crate::model::health::{Finding, Outcome};
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
@@ -44,11 +43,11 @@ const MESSAGE_SHOWN: usize = 100;
 /// Passes when the service is SERVING.
 pub(super) async fn run(
     check: &GrpcCheck,
-    limit: Duration,
-    route: Route,
+    target: &Target,
+    route: Route<'_>,
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
-    let request = request(check, route.target, limit)
+    let request = request(check, target, route.limit)
         .map_err(|why| fault::ours(format!("bad request: {why}")))?;
     let stream = connect::open(route).await?;
     match tls {
@@ -69,12 +68,10 @@ async fn handshake(
 
 fn request(
     check: &GrpcCheck,
-    target: SocketAddr,
+    target: &Target,
     limit: Duration,
 ) -> Result<Request<Full<Bytes>>, http::Error> {
-    // Not the target's own text, which would hold a scope after an IPv6 address.
-    let own = || SocketAddr::new(target.ip(), target.port()).to_string();
-    let authority = check.authority.as_deref().map_or_else(own, str::to_owned);
+    let authority = check.authority.as_deref().map_or_else(|| target.authority(), str::to_owned);
     let scheme = if check.tls.is_some() { "https" } else { "http" };
     let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(PATH).build()?;
     // The protocol has room for eight digits.

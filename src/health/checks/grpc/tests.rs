@@ -15,8 +15,9 @@ use tonic_health::server::health_reporter;
 use crate::health::checks::Runner;
 use crate::health::checks::tests::tls::{Authority, Client, names};
 use crate::health::checks::tests::{answering, closed_port, hasty, probe, server};
-use crate::model::check::{GrpcCheck, Protocol, TlsOptions};
+use crate::model::check::{GrpcCheck, Protocol, Question, Target, TlsOptions};
 use crate::model::health::Finding;
+use crate::model::name::Name;
 
 /// A tonic server that knows four services; it ends when this is dropped.
 struct Backend {
@@ -227,4 +228,15 @@ async fn nothing_is_left_of_a_run_that_is_over_or_dropped() {
     for _ in 0..2 {
         closed.recv_timeout(Duration::from_secs(5)).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_host_is_asked_where_its_name_leads() {
+    let backend = Backend::start().await;
+    let name = Name::parse_host("localhost").unwrap();
+    let target = Target::Host { name, port: backend.address.port() };
+    let mut probe = probe(Protocol::Grpc(check("good")), backend.address);
+    probe.question = Question::Network(Protocol::Grpc(check("good")), target);
+    let outcome = Runner::new().run(&probe).await;
+    assert_eq!((outcome.finding, &*outcome.reason), (Finding::Pass, "gRPC SERVING"));
 }

@@ -84,7 +84,7 @@ fn command(check: &ScriptCheck, subject: &Subject, output: PipeWriter) -> io::Re
     command
         .env("LIVEZONE_SERVICE", &*subject.service)
         .env("LIVEZONE_INSTANCE", &*subject.instance)
-        .env("LIVEZONE_ADDRESS", subject.address.to_string());
+        .env("LIVEZONE_ADDRESS", &*subject.address);
     if let Some(port) = subject.port {
         command.env("LIVEZONE_PORT", port.to_string());
     }

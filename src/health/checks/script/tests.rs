@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::health::checks::Runner;
-use crate::model::check::{Policy, Probe, Question};
+use crate::model::check::{Policy, Probe, Question, Sources};
 
 fn subject() -> Subject {
-    let address = "2001:db8::1".parse().unwrap();
+    let address = "2001:db8::1".into();
     Subject { service: "web".into(), instance: "web-1".into(), address, port: Some(8080) }
 }
 
@@ -19,7 +19,7 @@ fn probe(program: &str, arguments: &[&str], timeout: Duration) -> Probe {
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let check = ScriptCheck { program: program.into(), arguments };
     let policy = Arc::new(Policy { timeout, ..Policy::default() });
-    Probe { question: Question::Script(check, subject()), policy, source: None }
+    Probe { question: Question::Script(check, subject()), policy, sources: Sources::default() }
 }
 
 /// Longer than any script here takes on a busy machine.

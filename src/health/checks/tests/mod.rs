@@ -1,5 +1,6 @@
 //! Checks against loopback servers that are written here byte by byte.
 
+mod host;
 mod http;
 mod request;
 mod tcp;
@@ -13,7 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::health::checks::Runner;
-use crate::model::check::{HttpCheck, Policy, Probe, Protocol, Question, TcpCheck, TlsOptions};
+use crate::model::check::{
+    HttpCheck, Policy, Probe, Protocol, Question, Sources, Target, TcpCheck, TlsOptions,
+};
 use crate::model::health::Outcome;
 
 /// Serves every connection with `serve`, one after the other, until the test process ends.
@@ -81,8 +84,8 @@ fn tcp_check(tls: Option<TlsOptions>) -> Protocol {
 
 pub(super) fn probe(protocol: Protocol, target: SocketAddr) -> Probe {
     let policy = Policy { immediate_status: vec![503], ..Policy::default() };
-    let question = Question::Network(protocol, target);
-    Probe { question, policy: Arc::new(policy), source: None }
+    let question = Question::Network(protocol, Target::Address(target));
+    Probe { question, policy: Arc::new(policy), sources: Sources::default() }
 }
 
 pub(super) fn hasty(protocol: Protocol, target: SocketAddr) -> Probe {

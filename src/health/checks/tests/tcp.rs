@@ -10,7 +10,7 @@ use tokio::time;
 
 use crate::health::checks::Runner;
 use crate::health::checks::tests::{closed_port, hasty, probe, server, tcp_check};
-use crate::model::check::{Probe, TlsOptions};
+use crate::model::check::{Probe, Sources, TlsOptions};
 use crate::model::health::Finding;
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn the_source_address_is_the_one_set() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let target = listener.local_addr().unwrap();
     let source = IpAddr::from([127, 0, 0, 9]);
-    let from = Probe { source: Some(source), ..probe(tcp_check(None), target) };
+    let from = Probe { sources: Sources::of(&[source]), ..probe(tcp_check(None), target) };
     let outcome = Runner::new().run(&from).await;
     assert_eq!(outcome.finding, Finding::Pass, "{outcome:?}");
     assert_eq!(listener.accept().unwrap().1.ip(), source);
@@ -92,8 +92,8 @@ async fn the_source_address_is_the_one_set() {
 
 #[tokio::test]
 async fn a_source_that_is_not_ours_is_no_evidence() {
-    let source = Some(IpAddr::from([192, 0, 2, 77]));
-    let from = Probe { source, ..probe(tcp_check(None), closed_port()) };
+    let sources = Sources::of(&[IpAddr::from([192, 0, 2, 77])]);
+    let from = Probe { sources, ..probe(tcp_check(None), closed_port()) };
     let outcome = Runner::new().run(&from).await;
     assert_eq!(outcome.finding, Finding::Nothing, "{outcome:?}");
     assert!(outcome.reason.ends_with("(this machine)"), "{outcome:?}");
@@ -102,8 +102,8 @@ async fn a_source_that_is_not_ours_is_no_evidence() {
 /// The kernel knows no way from a loopback address to another host, and says so itself.
 #[tokio::test]
 async fn a_target_without_a_route_is_no_evidence() {
-    let source = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let sources = Sources::of(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]);
     let target = SocketAddr::from(([192, 0, 2, 1], 80));
-    let outcome = Runner::new().run(&Probe { source, ..hasty(tcp_check(None), target) }).await;
+    let outcome = Runner::new().run(&Probe { sources, ..hasty(tcp_check(None), target) }).await;
     assert_eq!(outcome.finding, Finding::Nothing, "{outcome:?}");
 }

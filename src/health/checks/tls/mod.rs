@@ -5,7 +5,6 @@ pub(super) mod store;
 mod verifier;
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -15,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::fault;
-use crate::model::check::TlsOptions;
+use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
 
 /// All that a handshake needs besides the connection.
@@ -40,17 +39,19 @@ impl Client {
 }
 
 /// The name for SNI and the certificate: `server_name`, else the URL's host without its port, else
-/// the address.
+/// the target's host or address.
 pub(super) fn server_name(
     options: &TlsOptions,
     host: Option<&str>,
-    address: IpAddr,
+    target: &Target,
 ) -> Result<ServerName<'static>, Outcome> {
-    let Some(name) = options.server_name.as_deref().or_else(|| host.map(without_port)) else {
-        return Ok(ServerName::from(address));
+    let name = match (options.server_name.as_deref().or_else(|| host.map(without_port)), target) {
+        (Some(name), _) => name.to_owned(),
+        (None, Target::Host { name, .. }) => name.to_host(),
+        (None, Target::Address(address)) => return Ok(ServerName::from(address.ip())),
     };
     // SNI has no final dot (RFC 6066 section 3), nor have names in certificates.
-    let bare = name.strip_suffix('.').unwrap_or(name);
+    let bare = name.strip_suffix('.').unwrap_or(&name);
     ServerName::try_from(bare.to_owned())
         .map_err(|_| fault::ours(format!("{name:?} is no name for a TLS server")))
 }
@@ -66,16 +67,16 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::name::Name;
 
     fn name(server_name: Option<&str>, host: Option<&str>) -> String {
         let server_name = server_name.map(str::to_owned);
         let options = TlsOptions { server_name, ..TlsOptions::default() };
-        let address = IpAddr::from([192, 0, 2, 1]);
-        server_name_text(&options, host, address)
+        server_name_text(&options, host, &Target::Address(([192, 0, 2, 1], 443).into()))
     }
 
-    fn server_name_text(options: &TlsOptions, host: Option<&str>, address: IpAddr) -> String {
-        server_name(options, host, address).expect("a good name").to_str().into_owned()
+    fn server_name_text(options: &TlsOptions, host: Option<&str>, target: &Target) -> String {
+        server_name(options, host, target).expect("a good name").to_str().into_owned()
     }
 
     #[test]
@@ -87,12 +88,17 @@ mod tests {
         assert_eq!(name(None, Some("[2001:db8::1]")), "2001:db8::1");
         assert_eq!(name(None, Some("192.0.2.7:443")), "192.0.2.7");
         assert_eq!(name(None, None), "192.0.2.1");
+        let external = Target::Host { name: Name::parse_host("c.example").unwrap(), port: 443 };
+        let options = TlsOptions::default();
+        assert_eq!(server_name_text(&options, None, &external), "c.example");
+        assert_eq!(server_name_text(&options, Some("b.example"), &external), "b.example");
     }
 
     #[test]
     fn a_name_that_cannot_be_is_our_own_fault() {
         let options = TlsOptions { server_name: Some("a b".to_owned()), ..TlsOptions::default() };
-        let outcome = server_name(&options, None, IpAddr::from([192, 0, 2, 1])).err();
+        let target = Target::Address(([192, 0, 2, 1], 443).into());
+        let outcome = server_name(&options, None, &target).err();
         let finding = outcome.map(|outcome| outcome.finding);
         assert_eq!(finding, Some(crate::model::health::Finding::Nothing));
     }

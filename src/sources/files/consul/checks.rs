@@ -209,7 +209,9 @@ fn fits(
 ) -> Result<(), Refused> {
     let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
     let id = &instance.id.value;
-    if let Some(literal) = asked.literal.filter(|literal| !instance.addresses.contains(literal)) {
+    if let Some(literal) =
+        asked.literal.filter(|literal| !instance.location.addresses().contains(literal))
+    {
         let message = format!("{literal} is not the address of service \"{id}\"");
         file.report.refusal(place, message, "write \"localhost\" for the service's own address");
         return Err(Refused);

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed, ServiceDefinition};
-use crate::model::name::Label;
-use crate::model::service::{InstanceId, Tag, Weights};
+use crate::model::name::{HostError, Label, Name};
+use crate::model::service::{InstanceId, Location, Tag, Weights};
 use crate::sources::files::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, says, value};
 use crate::sources::files::consul::{File, checks, id_of, only, text};
 use crate::sources::files::native::instance::weights;
@@ -25,7 +25,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     reader.string("id");
     let port = reader.integer("port", 1..=65_535).map(|port| port.value);
     let meta = meta(&mut reader);
-    let addresses = addresses(file, &mut reader);
+    let location = location(file, &mut reader);
     let tags = tags(file, &mut reader);
     let own: Vec<Tree> = ["check", "checks"]
         .into_iter()
@@ -45,7 +45,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let id = id(file, &said)?;
     let instance = InstanceDefinition {
         id,
-        addresses: addresses.into_iter().collect(),
+        location: location.unwrap_or(Location::Addresses(Vec::new())),
         port,
         tags,
         weights: weights_of(file, &said),
@@ -54,9 +54,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
         checks: Vec::new(),
     };
     let checks = checks::read(file, (&own, alone), &instance).ok();
-    if instance.addresses.is_empty() {
-        return None;
-    }
+    instance.location.endpoints().next()?;
     let instances = vec![InstanceDefinition { checks: checks?, ..instance }];
     let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));
     let script = commands.filter(|args| says(&args.value)).map(|args| args.span.clone()).next();
@@ -100,9 +98,10 @@ fn id(file: &mut File<'_>, said: &Tree) -> Option<Placed<InstanceId>> {
     Some(Placed::new(id, written.span))
 }
 
-/// The address, else this host's. Where there is neither, and for a host name, the service is
-/// refused.
-fn addresses(file: &File<'_>, reader: &mut Reader<'_>) -> Option<IpAddr> {
+/// The address or the host name, else this host's address. Where there is none of them the service
+/// is refused.
+fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
+    let at = |address| Location::Addresses(vec![address]);
     let Some(written) = reader.string("address") else {
         // One of another type has been told of.
         if file.node.is_none() && !reader.has("address") {
@@ -110,14 +109,26 @@ fn addresses(file: &File<'_>, reader: &mut Reader<'_>) -> Option<IpAddr> {
             let label = "write address = \"10.0.1.50\", or [consul] node_address in livezone.toml";
             file.report.refusal(reader.place.clone(), message, label);
         }
-        return file.node.filter(|_| !reader.has("address"));
+        return file.node.filter(|_| !reader.has("address")).map(at);
     };
     if written.value.parse::<IpAddr>().is_ok() {
-        return address::host(file.report, &written);
+        return address::host(file.report, &written).map(at);
     }
-    let message = format!("{:?} is no address: this service is not taken", written.value);
-    file.report.refusal(written.span, message, "write an IPv4 or an IPv6 address");
-    None
+    match Name::parse_host(written.value) {
+        Ok(host) => Some(Location::Host(host)),
+        Err(error) => {
+            let what = "is no address and no host name: this service is not taken";
+            let message = format!("{:?} {what}", written.value);
+            let label = match error {
+                HostError::Name(error) if !written.value.contains(':') => error.to_string(),
+                HostError::Name(_) | HostError::Digits => {
+                    "write an address, or a host name".to_owned()
+                }
+            };
+            file.report.refusal(written.span, message, label);
+            None
+        }
+    }
 }
 
 fn tags(file: &mut File<'_>, reader: &mut Reader<'_>) -> Vec<Tag> {

@@ -1,14 +1,12 @@
 //! `[[service.instance]]` → [`InstanceDefinition`].
 
-use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed};
 use crate::model::name::{Label, LabelError};
-use crate::model::service::{InstanceId, Weights};
-use crate::sources::files::native::check;
+use crate::model::service::{InstanceId, Location, Weights};
 use crate::sources::files::native::service::{label, meta, port, tags};
+use crate::sources::files::native::{check, location};
 use crate::syntax::reader::Reader;
 
 /// What an instance has of its service.
@@ -27,12 +25,7 @@ pub(super) fn read(
 ) -> Option<(InstanceDefinition, Option<Range<usize>>)> {
     let report = reader.report;
     let id = reader.string("id");
-    let texts = reader.string_or_strings("address");
-    let addresses = texts.as_deref().map_or_else(Vec::new, |t| address::hosts(reader.report, t));
-    if texts.is_some_and(|texts| texts.is_empty()) {
-        let place = reader.place_of("address");
-        reader.report.error(place, "\"address\" has no address", "write \"10.0.1.50\"");
-    }
+    let location = location::read(&mut reader);
     let own_port = port(&mut reader).map(|port| port.value);
     let tags = tags(&mut reader);
     let weights = weights(&mut reader);
@@ -46,13 +39,13 @@ pub(super) fn read(
             let id = label(reader.report, &text, "instance id");
             id.map(|id| Placed::new(InstanceId::Name(id), text.span))
         }
-        None => derived(&mut reader, context, &addresses, port),
+        None => derived(&mut reader, context, location.as_ref(), port),
     };
     let port_is_written = reader.has("port") || reader.misspelt("port");
     reader.finish();
     let instance = InstanceDefinition {
         id: id?,
-        addresses,
+        location: location?,
         port: own_port,
         tags,
         weights,
@@ -60,7 +53,7 @@ pub(super) fn read(
         meta,
         checks: checks.iter().map(|check| check.definition.clone()).collect(),
     };
-    if instance.addresses.is_empty() || (port_is_written && own_port.is_none()) {
+    if port_is_written && own_port.is_none() {
         return None;
     }
     for check in &checks {
@@ -69,19 +62,19 @@ pub(super) fn read(
     Some((instance, checks.iter().find_map(check::Written::script)))
 }
 
-/// `<service>-<address with dashes>[-<port>]`, of the first address.
+/// `<service>-<address with dashes>[-<port>]`, of the first address or of the host name.
 fn derived(
     reader: &mut Reader<'_>,
     context: &Context<'_>,
-    addresses: &[IpAddr],
+    location: Option<&Location>,
     port: Option<u16>,
 ) -> Option<Placed<InstanceId>> {
-    let (service, address) = (context.service?, addresses.first()?);
+    let (service, endpoint) = (context.service?, location?.endpoints().next()?);
     if reader.has("id") || reader.misspelt("id") {
         return None;
     }
     let port = port.map(|port| format!("-{port}")).unwrap_or_default();
-    let text = format!("{service}-{}{port}", address.to_string().replace(['.', ':'], "-"));
+    let text = format!("{service}-{}{port}", endpoint.to_string().replace(['.', ':'], "-"));
     match Label::parse(&text) {
         Ok(id) => Some(Placed::new(InstanceId::Name(id), reader.place.clone())),
         Err(error) => {

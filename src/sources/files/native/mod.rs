@@ -4,6 +4,7 @@ pub(super) mod check;
 pub(super) mod grpc;
 pub(super) mod http;
 pub(super) mod instance;
+mod location;
 pub(super) mod script;
 mod service;
 pub(super) mod tcp;

@@ -7,7 +7,7 @@ use super::*;
 use crate::model::check::{HttpCheck, Kind, TcpCheck};
 use crate::model::definition::CheckDefinition;
 use crate::model::health::Verdict;
-use crate::model::service::{Tag, Weights};
+use crate::model::service::{Location, Tag, Weights};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
 fn good(text: &str) -> Vec<Arc<ServiceDefinition>> {
@@ -89,7 +89,7 @@ meta = { zone = "az-a" }
     let instance = &service.instances[0];
     assert_eq!(instance.id.value.as_str(), "web-1");
     assert_eq!(
-        instance.addresses,
+        instance.location.addresses(),
         ["10.0.1.50", "2001:db8::50"].map(|a| a.parse::<IpAddr>().unwrap())
     );
     assert_eq!((instance.port, instance.priority), (Some(8081), 5));
@@ -113,6 +113,27 @@ instance = [{ address = "10.0.1.50" }]
     let ids: Vec<_> =
         services.iter().flat_map(|s| &s.instances).map(|i| i.id.value.as_str()).collect();
     assert_eq!(ids, ["web-10-0-1-50-80", "web-2001-db8--1-81", "db-10-0-1-50"]);
+}
+
+#[test]
+fn a_host_name_makes_an_external_instance() {
+    let services = good(
+        r#"
+[[service]]
+name = "db"
+port = 5432
+check = [{ tcp = true }, { http = "http://localhost:8008/health" }]
+instance = [{ address = "DB.Example.com" }, { address = "3com.example.", port = 81 }]
+[[service]]
+name = "web"
+instance = [{ id = "own", address = "localhost" }, { address = "localhost" }]
+"#,
+    );
+    let instances: Vec<_> = services.iter().flat_map(|s| &s.instances).collect();
+    let ids: Vec<_> = instances.iter().map(|i| i.id.value.as_str()).collect();
+    assert_eq!(ids, ["db-db-example-com-5432", "db-3com-example-81", "own", "web-localhost"]);
+    let host = crate::model::name::Name::parse("db.example.com").unwrap();
+    assert_eq!(instances[0].location, Location::Host(host));
 }
 
 #[test]
