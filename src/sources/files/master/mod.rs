@@ -8,6 +8,7 @@
 //! watched like all others, and no name can lead out of the folder.
 
 mod fields;
+mod forms;
 mod lexer;
 mod rdata;
 #[cfg(test)]

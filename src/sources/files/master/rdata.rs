@@ -9,6 +9,7 @@ use domain::dep::octseq::Parser;
 use domain::rdata::{AllRecordData, ZoneRecordData};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
+use super::forms;
 use super::lexer::Token;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
@@ -38,6 +39,9 @@ pub(super) fn rtype(text: &str) -> Option<Rtype> {
 
 /// The data of a record in canonical form. `tokens` begin with the type.
 pub(super) fn read(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> Result<Vec<u8>, Wrong> {
+    if let Some(read) = forms::known(rtype, tokens, origin) {
+        return read;
+    }
     let (line, starts) = one_line(rtype, tokens, origin);
     let mut reader = Zonefile::from(line.as_str());
     if let Ok(origin) = TheirName::from_octets(origin.as_wire().to_vec().into()) {
@@ -134,7 +138,7 @@ fn explain(error: &str, rtype: Rtype, tokens: &[Token<'_>], starts: &[usize]) ->
     }
 }
 
-fn wrong(tokens: &[Token<'_>], token: usize, rtype: Rtype, why: &str) -> Wrong {
+pub(super) fn wrong(tokens: &[Token<'_>], token: usize, rtype: Rtype, why: &str) -> Wrong {
     let token = tokens.get(token).or(tokens.last());
     Wrong {
         span: token.map_or(0..0, |token| token.span.clone()),
@@ -159,6 +163,9 @@ fn form(rtype: Rtype) -> Option<String> {
         Rtype::TLSA => "3 1 1 DIGEST",
         Rtype::SSHFP => "4 2 FINGERPRINT",
         Rtype::HTTPS | Rtype::SVCB => "1 . alpn=h2",
+        Rtype::SPF => "\"v=spf1 -all\"",
+        Rtype::URI => "10 1 \"https://www.example.com/\"",
+        Rtype::LOC => "52 22 23.000 N 4 53 32.000 E -2.00m",
         Rtype::NAPTR => "10 10 \"S\" \"SIP+D2U\" \"\" _sip._udp.example.com.",
         _ => return None,
     };
