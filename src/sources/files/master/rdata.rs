@@ -219,7 +219,7 @@ mod tests {
             ("MX 10", 3..5),
             ("A", 0..1),
             ("A \\# 3 010203", 2..4),
-            ("URI 10 1 \"x\"", 0..3),
+            ("RKEY 0 3 5 AQ==", 0..4),
             ("SRV 0 5 99999 x", 8..13),
         ] {
             assert_eq!(of(text).unwrap_err().span, at, "{text}: {:?}", of(text));
