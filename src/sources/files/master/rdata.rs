@@ -230,12 +230,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn no_text_stops_the_reader(
-            rtype in 0..20usize,
-            rest in proptest::collection::vec("[a-z0-9.:=\\\\#\"@*(é ]{1,12}|\\\\#|[0-9]{1,5}", 0..6),
+            rtype in 0..23usize,
+            rest in proptest::collection::vec("[a-z0-9.:=\\\\#\"@*(é ]{1,12}|\\\\#|-?[0-9]{1,5}m?|[NSEW]", 0..6),
         ) {
             let types = [
                 "A", "NS", "CNAME", "SOA", "PTR", "HINFO", "MX", "TXT", "AAAA", "SRV", "NAPTR", "DS",
-                "SSHFP", "TLSA", "HTTPS", "CAA", "DNSKEY", "RRSIG", "NSEC", "NSEC3",
+                "SSHFP", "TLSA", "HTTPS", "CAA", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "LOC", "SPF", "URI",
             ];
             let text = format!("{} {}", types[rtype], rest.join(" "));
             let entry = Lexer::new(&text).next().unwrap();
