@@ -151,15 +151,7 @@ fn precision(metres: f64) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lexer::Lexer;
-    use super::super::rdata::rtype;
-    use super::*;
-
-    fn of(text: &str) -> Result<Vec<u8>, Wrong> {
-        let entry = Lexer::new(text).next().unwrap();
-        let rtype = rtype(entry.tokens[0].text).unwrap();
-        read(rtype, &entry.tokens, &Name::parse("a.test").unwrap())
-    }
+    use super::super::rdata::tests::of;
 
     #[test]
     fn texts_of_these_types_become_octets() {

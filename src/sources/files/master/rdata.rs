@@ -173,13 +173,14 @@ fn form(rtype: Rtype) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::super::lexer::Lexer;
     use super::*;
 
-    fn of(text: &str) -> Result<Vec<u8>, Wrong> {
+    /// The data of `TYPE DATA` in the zone a.test.
+    pub(in super::super) fn of(text: &str) -> Result<Vec<u8>, Wrong> {
         let entry = Lexer::new(text).next().unwrap();
         let rtype = rtype(entry.tokens[0].text).unwrap();
         read(rtype, &entry.tokens, &Name::parse("a.test").unwrap())
