@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use crate::answer::answer;
 use crate::metrics::dns::{Dropped, Transport, WorkerCells};
 use crate::model::dns::{Question, Rcode, Rtype};
-use crate::model::time::Clock;
+use crate::model::time::{Clock, Now};
 use crate::snapshot::Snapshot;
 use crate::wire::reply::{Limits, encode, encode_rejection};
 use crate::wire::request::{Incoming, parse};
@@ -35,6 +35,8 @@ pub struct Received<'p> {
     pub octets: &'p [u8],
     /// Who sent it.
     pub peer: SocketAddr,
+    /// When, for what is counted by time.
+    pub now: Now,
     /// How.
     pub transport: Transport,
 }
@@ -136,7 +138,8 @@ mod tests {
     fn ask(octets: &[u8], peer: &str, metrics: &Metrics) -> (Response, Vec<u8>) {
         let transport = Transport::Udp;
         let mut worker = Worker::new(metrics.worker(transport));
-        let received = Received { octets, peer: peer.parse().unwrap(), transport };
+        let peer = peer.parse().unwrap();
+        let received = Received { octets, peer, now: Now::default(), transport };
         let mut out = Vec::new();
         (respond(&received, &context().current.load(), &mut worker, &mut out), out)
     }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 use crate::metrics::dns::{Transport, WorkerCells};
+use crate::model::time::Now;
 use crate::transport::respond::{Context, Received, Response, Worker, respond};
 use crate::wire::request::HEADER;
 
@@ -225,7 +226,7 @@ impl Connection {
                 break;
             }
             let started = (shared.context.clock)();
-            if !self.answer(&message, &mut worker, &mut out) {
+            if !self.answer(&message, started, &mut worker, &mut out) {
                 break;
             }
             let written = timeout(limits.write, self.stream.get_mut().write_all(&out)).await;
@@ -243,8 +244,9 @@ impl Connection {
 
     /// Writes the answer to `message` and its length over `out`; `false` when there is no answer,
     /// or none whose length can be said.
-    fn answer(&self, message: &[u8], worker: &mut Worker, out: &mut Vec<u8>) -> bool {
-        let received = Received { octets: message, peer: self.peer, transport: Transport::Tcp };
+    fn answer(&self, message: &[u8], now: Now, worker: &mut Worker, out: &mut Vec<u8>) -> bool {
+        let transport = Transport::Tcp;
+        let received = Received { octets: message, peer: self.peer, now, transport };
         match respond(&received, &self.shared.context.current.load(), worker, out) {
             Response::Ignored(_) => false,
             Response::Sent { .. } => {

@@ -63,7 +63,8 @@ fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &Atomi
         };
         let started = (context.clock)();
         let octets = packet.get(..asked.len).unwrap_or_default();
-        let received = Received { octets, peer: asked.peer, transport: Transport::Udp };
+        let received =
+            Received { octets, peer: asked.peer, now: started, transport: Transport::Udp };
         match respond(&received, &context.current.load(), &mut worker, &mut out) {
             Response::Ignored(_) => {}
             Response::Sent { .. } => match send(socket, &out, &asked) {

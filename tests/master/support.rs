@@ -61,7 +61,8 @@ impl Server {
         let mut worker = Worker::new(self.metrics.worker(transport));
         let peer = SocketAddr::from(([127, 0, 0, 1], 5353));
         let mut out = Vec::new();
-        let received = Received { octets, peer, transport };
+        let now = Now::default();
+        let received = Received { octets, peer, now, transport };
         respond(&received, &self.snapshot, &mut worker, &mut out);
         Message::from_vec(&out).unwrap()
     }
