@@ -11,6 +11,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 const BACKLOG: i32 = 1024;
 /// Bursts that arrive while a worker is not on a core; the system may grant less.
 const UDP_BUFFER: usize = 4 << 20;
+/// Where every resolver looks, and other name servers are.
+const DNS: u16 = 53;
+/// The first port that needs no right; the kernel's default.
+const PRIVILEGED: u16 = 1024;
 /// Ports that TCP draws before giving up on finding one that UDP can have too.
 const DRAWS: u32 = 16;
 
@@ -46,7 +50,7 @@ pub struct Endpoint {
 
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} ({transport}): {}", advice(source))]
+#[error("cannot listen on {address} ({transport}): {}", advice(*address, source))]
 pub struct BindError {
     /// The address as configured.
     pub address: SocketAddr,
@@ -57,13 +61,21 @@ pub struct BindError {
 }
 
 /// What to do about it.
-fn advice(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::AddrInUse {
+fn advice(address: SocketAddr, error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::AddrInUse && address.port() == DNS {
+        "another name server has this port, perhaps another livezone or systemd-resolved (on \
+         127.0.0.53, which a wildcard takes in); stop it, or choose this machine's own address or \
+         another port with --dns or [dns] listen"
+    } else if error.kind() == io::ErrorKind::AddrInUse {
         "another program has this port, perhaps another livezone or a Consul agent; stop it, or \
          choose another address with --dns or [dns] listen"
+    } else if error.kind() == io::ErrorKind::PermissionDenied && address.port() < PRIVILEGED {
+        "ports below 1024 need CAP_NET_BIND_SERVICE, not root: run it by \
+         deploy/systemd/livezone.service, give it to the program with `setcap \
+         cap_net_bind_service=+ep`, or choose another port with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "ports below 1024 need CAP_NET_BIND_SERVICE; grant it, or choose another port with --dns \
-         or [dns] listen"
+        "a rule of this machine forbids it (a security module, a filter of system calls); change \
+         the rule, or choose another address with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::AddrNotAvailable {
         "no interface of this machine has this address; add it, or choose another with --dns or \
          [dns] listen"
@@ -186,6 +198,29 @@ mod tests {
     fn an_address_that_is_not_ours_is_said_so() {
         let error = bind(&addresses(&["192.0.2.1:0"]), 1).unwrap_err();
         assert!(error.to_string().contains("no interface"), "{error}");
+    }
+
+    #[test]
+    fn port_53_is_taken_by_name_servers() {
+        let source = io::Error::from(io::ErrorKind::AddrInUse);
+        let address = "0.0.0.0:53".parse().unwrap();
+        let text = BindError { address, transport: "TCP", source }.to_string();
+        assert!(text.contains("systemd-resolved") && text.contains("[dns] listen"), "{text}");
+    }
+
+    #[test]
+    fn a_refused_port_is_told_with_the_right_that_it_needs_if_it_is_a_low_one() {
+        let refused = |address: &str| {
+            let source = io::Error::from(io::ErrorKind::PermissionDenied);
+            let address = address.parse().unwrap();
+            BindError { address, transport: "TCP", source }.to_string()
+        };
+        let low = refused("10.0.0.2:53");
+        for word in ["10.0.0.2:53", "CAP_NET_BIND_SERVICE", "setcap", "livezone.service", "--dns"] {
+            assert!(low.contains(word), "{word} in {low}");
+        }
+        let high = refused("10.0.0.2:8600");
+        assert!(!high.contains("CAP_NET_BIND_SERVICE") && high.contains("--dns"), "{high}");
     }
 
     #[test]
