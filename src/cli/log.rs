@@ -8,8 +8,10 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::cli::output::colour;
+use crate::cli::panics;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::diagnostic::Colour;
+use crate::server::clock;
 
 /// Changes the level of a log that runs.
 #[derive(Clone, Debug)]
@@ -22,7 +24,7 @@ impl Level {
     }
 }
 
-/// Starts the log of this process, once.
+/// Starts the log of this process, once, with its panics in it.
 pub(super) fn start(log: Log) -> Result<Level, TryInitError> {
     let (filter, handle) = reload::Layer::new(filter(log));
     let ansi = colour(&io::stderr()) == Colour::Ansi;
@@ -37,6 +39,7 @@ pub(super) fn start(log: Log) -> Result<Level, TryInitError> {
             registry.with(json).try_init()?;
         }
     }
+    panics::to_the_log(clock::start());
     Ok(Level(handle))
 }
 

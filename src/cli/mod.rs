@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod log;
 mod output;
+mod panics;
 mod serve;
 mod settings;
 mod status;
