@@ -22,7 +22,7 @@ const HOUSE: [(&str, &[&str]); 17] = [
     ("answer", &[]),
     ("transport", &["tcp.rs"]),
     ("http", &["mod.rs", "listener.rs", "health.rs", "metrics.rs", "services.rs"]),
-    ("server", &["mod.rs", "ready.rs", "reload.rs"]),
+    ("server", &["mod.rs", "ready.rs", "reload.rs", "watchdog.rs"]),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),
 ];
 

@@ -4,11 +4,14 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
+use nix::unistd::geteuid;
+use tracing::warn;
 
 use crate::cli::output::{colour, complain, render};
 use crate::cli::settings::{self, Environment, Overrides, SettingsError};
 use crate::cli::{Failure, Verdict, log};
 use crate::diagnostic::Diagnostic;
+use crate::server::notify::Supervisor;
 use crate::server::{self, Options, ServeError};
 
 pub(super) const EXAMPLES: &str = "\
@@ -42,10 +45,24 @@ pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Ver
         level.set(loaded.config.log);
         Ok(loaded.config)
     };
-    let options =
-        Options { config: loaded.config, ready_file, reload: Box::new(reload), started: None };
+    if geteuid().is_root() {
+        let instead = "a user of its own with CAP_NET_BIND_SERVICE, as in \
+                       deploy/systemd/livezone.service";
+        warn!(instead, "running as root, which nothing here needs");
+    }
+    let (config, reload) = (loaded.config, Box::new(reload));
+    let supervisor = supervisor(environment);
+    let options = Options { config, ready_file, reload, supervisor, started: None };
     server::run(options).map_err(failed)?;
     Ok(Verdict::Good)
+}
+
+/// One that cannot be told is no reason not to serve.
+fn supervisor(environment: &Environment) -> Supervisor {
+    Supervisor::of(environment, std::process::id()).unwrap_or_else(|error| {
+        warn!(%error, cause = %error.source, "the supervisor cannot be told");
+        Supervisor::default()
+    })
 }
 
 /// The server's own judgement of what stood in its way.

@@ -113,6 +113,8 @@ pub struct WorkerCells {
     /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
+    /// Turns of the worker's loop: that it goes on, asked or not.
+    beats: Cell,
 }
 
 impl WorkerCells {
@@ -123,7 +125,13 @@ impl WorkerCells {
             dropped: array::from_fn(|_| Cell::default()),
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
+            beats: Cell::default(),
         }
+    }
+
+    /// The worker's loop has turned.
+    pub fn beat(&self) {
+        self.beats.add(self.transport, 1);
     }
 
     /// A query was answered so.
@@ -189,6 +197,13 @@ impl DnsCells {
         let cells = Arc::new(WorkerCells::new(transport));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
         cells
+    }
+
+    /// How often each UDP worker's loop has turned, in the order of their making.
+    pub(super) fn beats(&self) -> Vec<u64> {
+        let workers = self.workers();
+        let udp = workers.iter().filter(|worker| worker.transport == Transport::Udp);
+        udp.map(|worker| worker.beats.get()).collect()
     }
 
     fn workers(&self) -> Vec<Arc<WorkerCells>> {

@@ -90,6 +90,21 @@ impl Metrics {
         self.0.dns.worker(transport)
     }
 
+    /// How often each UDP worker's loop has turned.
+    pub fn beats(&self) -> Vec<u64> {
+        self.0.dns.beats()
+    }
+
+    /// How many services the catalogue holds.
+    pub fn services(&self) -> i64 {
+        self.0.services.get()
+    }
+
+    /// How many instances are in this condition.
+    pub fn instances(&self, condition: Condition) -> i64 {
+        self.0.instances.get_or_create(&[("state", condition.word())]).get()
+    }
+
     /// How many services the catalogue holds.
     pub fn set_services(&self, count: usize) {
         self.0.services.set(signed(count));

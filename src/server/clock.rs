@@ -1,7 +1,9 @@
 //! The one place that reads the clocks.
 
 use std::sync::Arc;
-use std::time::{Instant as Mono, SystemTime};
+use std::time::{Duration, Instant as Mono, SystemTime};
+
+use nix::time::{ClockId, clock_gettime};
 
 use crate::model::time::{Clock, Instant, Now};
 
@@ -13,4 +15,10 @@ pub fn start() -> Clock {
         #[expect(clippy::disallowed_methods, reason = "this is the clock")]
         Now { mono: Instant(began.elapsed()), wall: SystemTime::now() }
     })
+}
+
+/// The machine's own monotonic clock, by which systemd tells our messages apart.
+pub(super) fn of_the_machine() -> Duration {
+    // There is no Linux without this clock.
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }

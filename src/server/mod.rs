@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod limits;
+pub mod notify;
 pub mod ready;
 pub mod reload;
+mod watchdog;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +28,7 @@ use crate::health::checks::Runner;
 use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
+use crate::server::notify::{Supervisor, status};
 use crate::snapshot::Snapshot;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
@@ -50,6 +53,8 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// For SIGHUP.
     pub reload: Reread,
+    /// Told how the server is.
+    pub supervisor: Supervisor,
     /// Called once everything is bound.
     pub started: Option<Started>,
 }
@@ -124,6 +129,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
 /// Everything that runs, in the order it was started.
 struct Running {
     engine: Handle,
+    metrics: Metrics,
     files: WatchHandle,
     tasks: TaskTracker,
     /// Ends the listeners and the engine.
@@ -136,7 +142,8 @@ struct Running {
 }
 
 async fn serve(options: Options) -> Result<(), ServeError> {
-    let Options { config, ready_file, reload, started } = options;
+    let Options { config, ready_file, reload, supervisor, started } = options;
+    let supervisor = Arc::new(supervisor);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
     let api = listen_http(config.http.listen).await?;
@@ -154,18 +161,23 @@ async fn serve(options: Options) -> Result<(), ServeError> {
     if let Some(started) = started {
         started(&addresses);
     }
-    let ready = ready::announce(running.engine.clone(), ready_file, addresses);
-    running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(ready));
+    let ready = ready::Announcement { file: ready_file, addresses };
+    running.report(ready, &supervisor, clock);
 
     let mut reloader = reload::Reloader { config, reread: reload };
     let grace = loop {
         match signals.next().await {
-            Wish::Reload => reloader.reload(&running.engine, &running.files).await,
+            Wish::Reload => {
+                supervisor.reloading(clock::of_the_machine());
+                reloader.reload(&running.engine, &running.files).await;
+                supervisor.reloaded(&status(&running.metrics));
+            }
             Wish::Drain => break reloader.config.shutdown_grace,
             Wish::Stop => break std::time::Duration::ZERO,
         }
     };
     info!(grace = ?grace, "stopping");
+    supervisor.stopping(grace);
     running.draining.cancel();
     tokio::select! {
         () = tokio::time::sleep(grace) => {}
@@ -214,16 +226,28 @@ fn start(
         tasks.spawn(tcp::serve(listener, Arc::clone(&shared), stop.clone()));
         threads.extend(udp::start(endpoint.udp, &context, &metrics, &quiet)?);
     }
-    let face = Face { engine: handle.clone(), metrics, draining: draining.clone() };
+    let face =
+        Face { engine: handle.clone(), metrics: metrics.clone(), draining: draining.clone() };
     let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
     let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
     for (listener, routes) in [api, observe].into_iter().flatten() {
         tasks.spawn(http::serve(listener, routes, stop.clone()));
     }
-    Ok(Running { engine: handle, files, tasks, stop, draining, quiet, threads })
+    Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
 }
 
 impl Running {
+    /// Tells whoever wants to know that the server is ready, and from then on that it lives.
+    fn report(&self, ready: ready::Announcement, supervisor: &Arc<Supervisor>, clock: Clock) {
+        let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
+        let ready = ready::announce(engine, metrics, ready, Arc::clone(supervisor));
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(ready));
+        let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
+        let draining = self.draining.clone();
+        let life = watchdog::feed(Arc::clone(supervisor), engine, metrics, draining, clock);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(life));
+    }
+
     /// From right to left: the listeners finish what they have read, then the sources end.
     async fn stop(self) {
         self.quiet.store(true, Ordering::Relaxed);

@@ -4,20 +4,41 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{error, info};
 
 use crate::engine::task::Handle;
+use crate::metrics::Metrics;
 use crate::server::Addresses;
+use crate::server::notify::{Supervisor, status};
 
-/// Waits for the first round to end, logs it, and writes the ready file.
-pub(super) async fn announce(mut engine: Handle, file: Option<PathBuf>, addresses: Addresses) {
+/// What is told, and where.
+pub(super) struct Announcement {
+    pub(super) file: Option<PathBuf>,
+    pub(super) addresses: Addresses,
+}
+
+/// Waits for the first round to end, logs it, writes the ready file and tells the supervisor.
+pub(super) async fn announce(
+    mut engine: Handle,
+    metrics: Metrics,
+    announcement: Announcement,
+    supervisor: Arc<Supervisor>,
+) {
     if !engine.ready().await {
         return;
     }
     info!("ready");
-    let Some(file) = file else { return };
-    if let Err(error) = write(&file, &addresses) {
+    let Announcement { file, addresses } = announcement;
+    if let Some(file) = file {
+        put(&file, &addresses);
+    }
+    supervisor.ready(&status(&metrics));
+}
+
+fn put(file: &Path, addresses: &Addresses) {
+    if let Err(error) = write(file, addresses) {
         error!(path = %file.display(), %error, "cannot write the ready file");
     }
 }

@@ -53,6 +53,7 @@ fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &Atomi
     let mut control = cmsg_space!(libc::in6_pktinfo);
     let mut out = Vec::with_capacity(MAX_QUERY);
     while !stop.load(Ordering::Relaxed) {
+        worker.cells.beat();
         let asked = match receive(socket, &mut packet, &mut control) {
             Ok(Some(asked)) => asked,
             Ok(None) => continue,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use livezone::config::{Config, Consul, LogLevel};
+use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
 use crate::{NODE, files, folder};
@@ -26,6 +27,7 @@ pub(crate) fn serve() -> (SocketAddr, tempfile::TempDir) {
         config: config(root.path()),
         ready_file: None,
         reload: Box::new(|| Err("not here".to_owned())),
+        supervisor: Supervisor::default(),
         started: Some(Box::new(move |addresses| told.send(addresses.clone()).unwrap())),
     };
     std::thread::spawn(|| run(options).unwrap());

@@ -9,6 +9,7 @@ mod health;
 mod measurements;
 mod operation;
 mod restart;
+mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
 mod twins;

@@ -13,6 +13,7 @@ use crate::cli::output::{complain, say};
 use crate::cli::settings::{Environment, Listen, Overrides};
 use crate::cli::{Failure, Verdict, chain, log, serve};
 use crate::config::Config;
+use crate::server::notify::Supervisor;
 use crate::server::{self, Addresses, Options};
 
 pub(super) const EXAMPLES: &str = "\
@@ -39,6 +40,7 @@ pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Ver
         config,
         ready_file: None,
         reload: Box::new(move || Ok(unchanged.clone())),
+        supervisor: Supervisor::default(),
         started: Some(Box::new(move |addresses| say(&tour(addresses, backend)))),
     };
     let ended = server::run(options);
