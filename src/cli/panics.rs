@@ -5,15 +5,12 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use tracing::error;
 
 use crate::model::time::Clock;
 use crate::transport::throttle::Throttle;
 
-/// A packet that makes a worker panic may come again at once, as often as the line carries it.
-const EVERY: Duration = Duration::from_secs(1);
 /// A message may hold what somebody sent.
 const MAX_REASON: usize = 1000;
 
@@ -23,7 +20,8 @@ pub(super) fn to_the_log(clock: Clock) {
 }
 
 fn hook(clock: Clock) -> impl Fn(&PanicHookInfo<'_>) + Send + Sync {
-    let throttle = Mutex::new(Throttle::new(EVERY));
+    // A packet that makes a worker panic may come again at once, as often as the line carries it.
+    let throttle = Mutex::new(Throttle::default());
     move |info| {
         // Held for this line only, which does not panic: another panic never waits for long.
         let due = throttle.lock().unwrap_or_else(PoisonError::into_inner).due(clock().mono);
@@ -56,6 +54,7 @@ mod tests {
     use std::io;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use tracing_subscriber::fmt::MakeWriter;
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ipnet::IpNet;
 
 use crate::model::definition::Placed;
+use crate::model::networks::Networks;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -72,10 +73,10 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
     None
 }
 
-/// A list of networks; a bare address is a network of one.
-pub fn networks(reader: &mut Reader<'_>, key: &'static str) -> Vec<IpNet> {
-    let texts = reader.strings(key).unwrap_or_default();
-    texts.iter().filter_map(|text| network(reader.report, text)).collect()
+/// A list of networks, if the key is there; a bare address is a network of one.
+pub fn networks(reader: &mut Reader<'_>, key: &'static str) -> Option<Networks> {
+    let texts = reader.strings(key)?;
+    Some(texts.iter().filter_map(|text| network(reader.report, text)).collect())
 }
 
 fn network(report: &Report, text: &Placed<&str>) -> Option<IpNet> {

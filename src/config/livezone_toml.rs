@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{
     Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel,
-    address, policy,
+    address, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -37,6 +37,9 @@ fn config(mut reader: Reader<'_>) -> Config {
         zones_dir,
         shutdown_grace: grace.map_or(default.shutdown_grace, |grace| grace.value),
         dns: reader.table("dns", "[dns]").map_or(default.dns.clone(), |r| dns(r, default.dns)),
+        rrl: reader
+            .table("rrl", "[rrl]")
+            .map_or(default.rrl.clone(), |r| rrl::read(r, default.rrl)),
         http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
         health: reader
             .table("health", "[health]")
@@ -66,8 +69,8 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
             .integer("udp_max_size", 512..=4096)
             .map_or(default.udp_max_size, |p| p.value),
         access: Access {
-            allow: address::networks(&mut reader, "allow"),
-            deny: address::networks(&mut reader, "deny"),
+            allow: address::networks(&mut reader, "allow").unwrap_or_default(),
+            deny: address::networks(&mut reader, "deny").unwrap_or_default(),
         },
     };
     reader.finish();
@@ -205,7 +208,7 @@ mod tests {
     fn an_empty_file_is_the_defaults() {
         assert_eq!(good(""), Config::default());
         assert_eq!(
-            good("[dns]\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"),
+            good("[dns]\n[rrl]\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"),
             Config::default()
         );
     }
@@ -223,6 +226,11 @@ workers = 4
 udp_max_size = 1400
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
+[rrl]
+responses_per_second = 50
+slip = 2
+exempt = ["10.0.0.0/8"]
+dry_run = true
 [http]
 listen = ""
 insecure = true
@@ -246,7 +254,13 @@ level = "debug"
         );
         assert_eq!(config.state_dir, PathBuf::from("/var/lib/livezone"));
         assert_eq!(config.shutdown_grace, Duration::from_secs(90));
-        assert_eq!(config.dns.access.allow[1].to_string(), "2001:db8::1/128");
+        let permits = |text: &str| config.dns.access.permits(text.parse().unwrap());
+        assert!(permits("2001:db8::1") && permits("10.8.0.1"));
+        assert!(!permits("2001:db8::2") && !permits("10.9.0.1"));
+        let rrl = &config.rrl;
+        assert_eq!((rrl.responses_per_second, rrl.slip, rrl.dry_run), (50, 2, true));
+        assert!(rrl.exempt.contains("10.1.2.3".parse().unwrap()));
+        assert!(!rrl.exempt.contains("127.0.0.1".parse().unwrap()), "a list is the whole list");
         assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));

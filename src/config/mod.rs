@@ -4,15 +4,16 @@
 pub mod address;
 pub mod livezone_toml;
 pub mod policy;
+pub mod rrl;
 pub mod zone_toml;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
+use crate::config::rrl::Rrl;
 use crate::model::check::{Policy, Scripts};
+use crate::model::networks::Networks;
 
 /// What livezone.toml says, defaults applied. Flags and the environment are written over it, then
 /// [`Config::check`] is asked.
@@ -26,6 +27,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// `[dns]`
     pub dns: Dns,
+    /// `[rrl]`
+    pub rrl: Rrl,
     /// `[http]`
     pub http: Http,
     /// `[health]`
@@ -53,17 +56,15 @@ pub struct Dns {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// Empty is everybody.
-    pub allow: Vec<IpNet>,
+    pub allow: Networks,
     /// Beats `allow`.
-    pub deny: Vec<IpNet>,
+    pub deny: Networks,
 }
 
 impl Access {
     /// Whether `client` may ask. An IPv4 client of an IPv6 socket is an IPv4 client.
     pub fn permits(&self, client: IpAddr) -> bool {
-        let client = client.to_canonical();
-        let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&client));
-        !within(&self.deny) && (self.allow.is_empty() || within(&self.allow))
+        !self.deny.contains(client) && (self.allow.is_empty() || self.allow.contains(client))
     }
 }
 
@@ -161,6 +162,7 @@ impl Default for Config {
                 udp_max_size: 1232,
                 access: Access::default(),
             },
+            rrl: Rrl::default(),
             http: Http { listen: Some(loopback(HTTP_PORT)), insecure: false, observe: None },
             health: Health {
                 policy: Policy::default(),
@@ -229,11 +231,11 @@ mod tests {
     #[test]
     fn deny_beats_allow_and_an_empty_allow_is_everybody() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let net = |text: &str| text.parse::<IpNet>().unwrap();
-        let open = Access { allow: Vec::new(), deny: vec![net("10.0.0.0/8")] };
+        let net = |text: &str| text.parse::<ipnet::IpNet>().into_iter().collect::<Networks>();
+        let open = Access { allow: Networks::default(), deny: net("10.0.0.0/8") };
         assert!(open.permits(ip("192.0.2.1")) && open.permits(ip("2001:db8::1")));
         assert!(!open.permits(ip("10.1.2.3")) && !open.permits(ip("::ffff:10.1.2.3")));
-        let closed = Access { allow: vec![net("10.0.0.0/8")], deny: vec![net("10.9.0.0/16")] };
+        let closed = Access { allow: net("10.0.0.0/8"), deny: net("10.9.0.0/16") };
         assert!(closed.permits(ip("::ffff:10.1.2.3")) && !closed.permits(ip("10.9.0.1")));
         assert!(!closed.permits(ip("2001:db8::1")));
     }

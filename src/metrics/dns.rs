@@ -12,6 +12,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 
+use crate::metrics::limited::{self, Action, Class};
 use crate::model::dns::{Rcode, Rtype};
 use crate::wire::request::Ignored;
 
@@ -55,11 +56,13 @@ pub enum Dropped {
     Source,
     /// There was an answer, and the system did not take it.
     Send,
+    /// There was an answer, and its prefix has had enough of them.
+    Rate,
 }
 
 impl Dropped {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 4] = [Self::Short, Self::Response, Self::Source, Self::Send];
+    pub const ALL: [Self; 5] = [Self::Short, Self::Response, Self::Source, Self::Send, Self::Rate];
 
     /// The label.
     pub fn word(self) -> &'static str {
@@ -68,6 +71,7 @@ impl Dropped {
             Self::Response => "response",
             Self::Source => "source",
             Self::Send => "send",
+            Self::Rate => "rate",
         }
     }
 }
@@ -110,6 +114,8 @@ pub struct WorkerCells {
     /// By type, then by rcode.
     queries: [Cell; COMBINATIONS],
     dropped: [Cell; Dropped::ALL.len()],
+    /// By class, then by action.
+    limited: [Cell; limited::COMBINATIONS],
     /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
@@ -123,6 +129,7 @@ impl WorkerCells {
             transport,
             queries: array::from_fn(|_| Cell::default()),
             dropped: array::from_fn(|_| Cell::default()),
+            limited: array::from_fn(|_| Cell::default()),
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
             beats: Cell::default(),
@@ -160,8 +167,19 @@ impl WorkerCells {
             Dropped::Response => 1,
             Dropped::Source => 2,
             Dropped::Send => 3,
+            Dropped::Rate => 4,
         };
         if let Some(cell) = self.dropped.get(place) {
+            cell.add(self.transport, 1);
+        }
+    }
+}
+
+impl WorkerCells {
+    /// An answer was beyond the limit.
+    pub fn limited(&self, class: Class, action: Action) {
+        let cell = limited::place(class, action).and_then(|place| self.limited.get(place));
+        if let Some(cell) = cell {
             cell.add(self.transport, 1);
         }
     }
@@ -216,7 +234,10 @@ impl Collector for DnsCells {
         let workers = self.workers();
         encode_queries(&workers, &mut encoder)?;
         encode_seconds(&workers, &mut encoder)?;
-        encode_dropped(&workers, &mut encoder)
+        encode_dropped(&workers, &mut encoder)?;
+        limited::encode(&mut encoder, |place| {
+            sum(workers.iter().filter_map(|worker| worker.limited.get(place)))
+        })
     }
 }
 

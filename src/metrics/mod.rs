@@ -1,6 +1,7 @@
 //! Every metric by name, in one place; each family is shown from the start.
 
 pub mod dns;
+pub mod limited;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -242,13 +243,15 @@ fn classic(open_metrics: &str) -> String {
 mod tests {
     use super::*;
     use crate::metrics::dns::Dropped;
+    use crate::metrics::limited::{Action, Class};
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 13] = [
+    const FAMILIES: [(&str, &str, &str); 14] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
+        ("dns_limited_total", "counter", "{class=\"negative\",action=\"dry-run\"} 0"),
         ("services", "gauge", " 0"),
         ("instances", "gauge", "{state=\"suspect\"} 0"),
         ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),
@@ -318,6 +321,8 @@ mod tests {
         one.observe(Duration::from_micros(40));
         two.observe(Duration::from_secs(9));
         two.dropped(Dropped::Source);
+        one.limited(Class::Error, Action::Slipped);
+        two.limited(Class::Error, Action::Slipped);
         let text = metrics.render(Exposition::Text);
         for sample in [
             "queries_total{transport=\"udp\",qtype=\"SRV\",rcode=\"NXDOMAIN\"} 2",
@@ -327,6 +332,7 @@ mod tests {
             "response_seconds_bucket{le=\"+Inf\",transport=\"udp\"} 2",
             "response_seconds_count{transport=\"udp\"} 2",
             "dropped_total{reason=\"source\"} 1",
+            "limited_total{class=\"error\",action=\"slipped\"} 2",
         ] {
             assert!(text.contains(&format!("\nlivezone_dns_{sample}\n")), "{sample} in {text}");
         }

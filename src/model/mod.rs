@@ -5,6 +5,7 @@ pub mod definition;
 pub mod dns;
 pub mod health;
 pub mod name;
+pub mod networks;
 pub mod records;
 pub mod service;
 pub mod time;

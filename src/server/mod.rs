@@ -217,7 +217,7 @@ fn start(
     tasks.spawn(engine.run(stop.clone()));
     let files = follow(source, clock, handle.clone())?;
 
-    let context = Arc::new(Context { current, clock: Arc::clone(clock) });
+    let context = Arc::new(Context { current, clock: Arc::clone(clock), limiter: Arc::default() });
     let shared = Arc::new(tcp::Shared::new(Arc::clone(&context), tcp::Limits::default(), &metrics));
     let quiet = Arc::new(AtomicBool::new(false));
     let mut threads = Vec::new();

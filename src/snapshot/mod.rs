@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
+use crate::config::rrl::Rrl;
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -39,6 +40,8 @@ pub struct Rules {
     pub access: Access,
     /// The largest answer over UDP, in octets.
     pub udp_max_size: u16,
+    /// How many answers a prefix of clients gets over UDP.
+    pub rrl: Rrl,
 }
 
 impl Snapshot {

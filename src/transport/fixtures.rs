@@ -28,6 +28,7 @@ pub(super) fn context() -> Context {
         clock: Arc::new(move || {
             Now::default().after(Duration::from_micros(looks.fetch_add(1, Ordering::Relaxed)))
         }),
+        limiter: Arc::default(),
     }
 }
 

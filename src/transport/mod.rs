@@ -11,11 +11,15 @@
 )]
 
 pub mod bind;
+pub mod limits;
 pub mod respond;
+pub mod source;
 pub mod tcp;
 pub mod throttle;
 pub mod udp;
 
+#[cfg(test)]
+mod abuse;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]

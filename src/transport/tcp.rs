@@ -246,7 +246,8 @@ impl Connection {
     /// or none whose length can be said.
     fn answer(&self, message: &[u8], now: Now, worker: &mut Worker, out: &mut Vec<u8>) -> bool {
         let transport = Transport::Tcp;
-        let received = Received { octets: message, peer: self.peer, now, transport };
+        let (octets, peer) = (message, self.peer);
+        let received = Received { octets, peer, asked: None, now, transport };
         match respond(&received, &self.shared.context.current.load(), worker, out) {
             Response::Ignored(_) => false,
             Response::Sent { .. } => {

@@ -1,7 +1,7 @@
 //! Datagrams: plain threads, one for each socket, one message at a time.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,18 +37,25 @@ pub fn start(
     for socket in sockets {
         socket.set_read_timeout(Some(PATIENCE))?;
         let (context, stop) = (Arc::clone(context), Arc::clone(stop));
-        let worker = Worker::new(metrics.worker(Transport::Udp));
+        let cells = metrics.worker(Transport::Udp);
+        let worker = Worker::limited(cells, Arc::clone(&context.limiter));
         let name = format!("udp {}", threads.len());
+        let bound = socket.local_addr()?;
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || serve(&socket, &context, worker, &stop))?;
+            .spawn(move || serve((&socket, bound), &context, worker, &stop))?;
         threads.push(thread);
     }
     Ok(threads)
 }
 
 /// Answers what comes to `socket` until `stop` is set. The socket has a read timeout.
-fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &AtomicBool) {
+fn serve(
+    (socket, bound): (&UdpSocket, SocketAddr),
+    context: &Context,
+    mut worker: Worker,
+    stop: &AtomicBool,
+) {
     let mut packet = [0; MAX_QUERY];
     let mut control = cmsg_space!(libc::in6_pktinfo);
     let mut out = Vec::with_capacity(MAX_QUERY);
@@ -59,13 +66,19 @@ fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &Atomi
             Ok(None) => continue,
             Err(error) => {
                 tolerate(error);
+                worker.rest(&context.clock);
                 continue;
             }
         };
         let started = (context.clock)();
         let octets = packet.get(..asked.len).unwrap_or_default();
-        let received =
-            Received { octets, peer: asked.peer, now: started, transport: Transport::Udp };
+        let received = Received {
+            octets,
+            peer: asked.peer,
+            asked: Some(asked.at(bound)),
+            now: started,
+            transport: Transport::Udp,
+        };
         match respond(&received, &context.current.load(), &mut worker, &mut out) {
             Response::Ignored(_) => {}
             Response::Sent { .. } => match send(socket, &out, &asked) {
@@ -100,6 +113,19 @@ struct Asked {
 enum Local {
     V4(libc::in_pktinfo),
     V6(libc::in6_pktinfo),
+}
+
+impl Asked {
+    /// The address and port that were asked, of a socket bound to `bound`.
+    fn at(&self, bound: SocketAddr) -> SocketAddr {
+        let address: IpAddr = match &self.local {
+            None => bound.ip(),
+            // Kept as the octets of the packet.
+            Some(Local::V4(asked)) => Ipv4Addr::from(asked.ipi_addr.s_addr.to_ne_bytes()).into(),
+            Some(Local::V6(asked)) => Ipv6Addr::from(asked.ipi6_addr.s6_addr).into(),
+        };
+        SocketAddr::new(address, bound.port())
+    }
 }
 
 /// `None` is a datagram whose sender has no internet address.
@@ -160,11 +186,11 @@ fn send(socket: &UdpSocket, message: &[u8], to: &Asked) -> nix::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::TcpListener;
 
     use super::*;
     use crate::metrics::Exposition;
-    use crate::transport::bind::bind;
+    use crate::transport::bind::{Bound, bind};
     use crate::transport::fixtures::{context, query};
 
     /// Longer than any test takes that passes.
@@ -181,7 +207,10 @@ mod tests {
 
     impl Served {
         fn start(listen: &str) -> Self {
-            let bound = bind(&[listen.parse().unwrap()], 2).unwrap();
+            Self::at(bind(&[listen.parse().unwrap()], 2).unwrap())
+        }
+
+        fn at(bound: Bound) -> Self {
             let endpoint = bound.endpoints.into_iter().next().unwrap();
             let (metrics, stop) = (Metrics::new("0"), Arc::new(AtomicBool::new(false)));
             let threads = start(endpoint.udp, &Arc::new(context()), &metrics, &stop).unwrap();
@@ -216,7 +245,7 @@ mod tests {
     fn both_families_are_answered_and_counted() {
         for (listen, from) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1")] {
             let served = Served::start(listen);
-            let ip = from.parse::<std::net::IpAddr>().unwrap();
+            let ip = from.parse::<IpAddr>().unwrap();
             for id in 0..50 {
                 // A new socket each time comes to one worker or the other.
                 let client = client(&SocketAddr::new(ip, 0).to_string());
@@ -245,6 +274,27 @@ mod tests {
         client.connect((Ipv6Addr::LOCALHOST, served.port)).unwrap();
         assert!(ask(&client, &query(1)).ends_with(&[10, 0, 0, 1]));
         served.end();
+    }
+
+    #[test]
+    fn a_server_does_not_talk_to_itself() {
+        for (listen, host) in
+            [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.9"), ("[::]:0", "::1")]
+        {
+            // One worker, so that what was sent first is read first.
+            let bound = bind(&[listen.parse().unwrap()], 1).unwrap();
+            let itself = bound.endpoints[0].udp[0].try_clone().unwrap();
+            let served = Served::at(bound);
+            let host = host.parse::<IpAddr>().unwrap();
+            // The kernel draws 127.0.0.1 as the sender for all of 127.0.0.0/8.
+            let spoofed = if host.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { host };
+            itself.send_to(&query(1), (spoofed, served.port)).unwrap();
+            let client = client(&SocketAddr::new(host, 0).to_string());
+            client.connect((host, served.port)).unwrap();
+            assert!(ask(&client, &query(2)).ends_with(&[10, 0, 0, 1]));
+            let text = served.end();
+            assert!(text.contains("dropped_total{reason=\"source\"} 1\n"), "{listen}: {text}");
+        }
     }
 
     #[test]

@@ -140,6 +140,14 @@ pub fn encode_rejection(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u
     patch_header(flags, [questions, 0, 0, u16::from(rejected.edns.is_some())], out);
 }
 
+/// Sets TC in a message that was written without it: the asker is to ask over TCP.
+pub fn set_truncated(message: &mut [u8]) {
+    let [tc, _] = TC.to_be_bytes();
+    if let Some(flags) = message.get_mut(2) {
+        *flags |= tc;
+    }
+}
+
 fn header_flags(head: Head, rcode: Rcode) -> u16 {
     QR | head.echoed | (rcode.code() & 0x000f)
 }

@@ -6,6 +6,7 @@ mod demo;
 mod dns;
 mod files;
 mod health;
+mod limits;
 mod measurements;
 mod operation;
 mod restart;
