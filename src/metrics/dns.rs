@@ -113,6 +113,7 @@ pub struct WorkerCells {
     /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
+    panics: Cell,
 }
 
 impl WorkerCells {
@@ -123,6 +124,7 @@ impl WorkerCells {
             dropped: array::from_fn(|_| Cell::default()),
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
+            panics: Cell::default(),
         }
     }
 
@@ -143,6 +145,11 @@ impl WorkerCells {
             cell.add(self.transport, 1);
         }
         self.nanoseconds.add(self.transport, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A defect of ours was met on the way to an answer.
+    pub fn panicked(&self) {
+        self.panics.add(self.transport, 1);
     }
 
     /// A message got no answer.
@@ -177,6 +184,7 @@ fn column(rcode: Rcode) -> usize {
         Rcode::YxDomain => 6,
         Rcode::NotAuth => 7,
         Rcode::BadVers => 8,
+        Rcode::BadCookie => 9,
     }
 }
 
@@ -201,7 +209,11 @@ impl Collector for DnsCells {
         let workers = self.workers();
         encode_queries(&workers, &mut encoder)?;
         encode_seconds(&workers, &mut encoder)?;
-        encode_dropped(&workers, &mut encoder)
+        encode_dropped(&workers, &mut encoder)?;
+        let help = "Queries that met a defect and were answered SERVFAIL.";
+        let panics = sum(workers.iter().map(|worker| &worker.panics));
+        let counter = encoder.encode_descriptor("dns_panics", help, None, MetricType::Counter)?;
+        ConstCounter::new(panics).encode(counter)
     }
 }
 

@@ -14,8 +14,11 @@
 )]
 
 mod names;
+pub mod options;
+mod records;
 pub mod reply;
 pub mod request;
+pub mod tsig;
 
 #[cfg(test)]
 mod differential;

@@ -1,13 +1,10 @@
 //! Reads a packet: what is asked, or why it is turned away.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use hickory_proto::rr::RecordType;
-use hickory_server::net::xfer::Protocol;
-use hickory_server::server::Request;
-
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::{MAX_LABEL, MAX_NAME, Name};
+use crate::wire::options::Options;
+use crate::wire::records::{self, Records};
+use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.1.1.
 pub const HEADER: usize = 12;
@@ -54,19 +51,23 @@ pub struct Edns {
     pub payload: u16,
     /// DO, to be copied (RFC 3225).
     pub dnssec_ok: bool,
+    /// What it asks for beside that.
+    pub options: Options,
 }
 
-/// A query that an error answers.
+/// A query that the zones have no part in answering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected<'p> {
     /// Of the query.
     pub head: Head,
-    /// The error.
+    /// The error; NOERROR where nothing but a cookie is asked for (RFC 7873 section 5.4).
     pub rcode: Rcode,
     /// The question's octets to echo; `None` where it could not be read or is not one.
     pub question: Option<Asked<'p>>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
+    /// To be the answer's last record.
+    pub tsig: Option<Tsig>,
 }
 
 /// The question section as it came.
@@ -102,10 +103,12 @@ pub struct Query<'p> {
 /// | packet | becomes |
 /// |---|---|
 /// | shorter than a header, or QR=1 | ignored, before anything else is looked at |
+/// | TSIG: no key of anybody's is known here | NOTAUTH with BADKEY, whatever else it is |
 /// | opcode but QUERY | NOTIMP |
+/// | QDCOUNT 0 with a cookie (RFC 7873 section 5.4) | NOERROR: only the cookie is answered |
 /// | QDCOUNT but 1 (RFC 9619), a question that is cut, too long or compressed | FORMERR, header only |
 /// | records that cannot be read; OPT twice, not at the root or not in the additional section | FORMERR, header only |
-/// | TSIG: no key of anybody's is known here | NOTAUTH |
+/// | a cookie of no cookie's length, an option that is cut; TSIG that is not last or no TSIG | FORMERR, header only |
 /// | EDNS version above 0 | BADVERS |
 /// | class but IN, a zone transfer | REFUSED |
 /// | a meta type (RFC 6895 section 3.1) but ANY | NOTIMP |
@@ -113,45 +116,73 @@ pub struct Query<'p> {
 /// Records in the answer and authority section are read and ignored, and so is what follows the
 /// message.
 pub fn parse(packet: &[u8]) -> Incoming<'_> {
-    let Some((&header, body)) = packet.split_first_chunk::<HEADER>() else {
-        return Incoming::Ignore(Ignored::Short);
+    let (head, counts, body) = match read_head(packet) {
+        Ok(read) => read,
+        Err(why) => return Incoming::Ignore(why),
     };
-    let [id0, id1, flags0, flags1, qd0, qd1, ..] = header;
-    let flags = u16::from_be_bytes([flags0, flags1]);
-    if flags & QR != 0 {
-        return Incoming::Ignore(Ignored::Response);
+    let [questions, ..] = counts;
+    let question = if questions == 1 { read_question(body) } else { None };
+    // Two questions are wrong whatever follows, and the library would make room for all of them.
+    let records = if questions <= 1 { records::read(packet, counts) } else { None };
+    if head.echoed & OPCODE != 0 {
+        let signed = records.as_ref().is_some_and(|records| records.tsig.is_some());
+        let rcode = if signed { Rcode::NotAuth } else { Rcode::NotImp };
+        return reject(head, rcode, question, records);
     }
-    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD | CD) };
-    let header_only =
-        |rcode| Incoming::Reject(Rejected { head, rcode, question: None, edns: None });
-    let one_question = u16::from_be_bytes([qd0, qd1]) == 1;
-    let question = if one_question { read_question(body) } else { None };
-    let records = read_records(packet);
-    if flags & OPCODE != 0 {
-        let edns = records.and_then(|records| records.edns.map(|(edns, _)| edns));
-        let rcode = Rcode::NotImp;
-        return Incoming::Reject(Rejected { head, rcode, question, edns });
-    }
-    let (Some(asked), Some(records)) = (question, records) else {
-        return header_only(Rcode::FormErr);
+    let Some(records) = records else { return reject(head, Rcode::FormErr, None, None) };
+    let Some(asked) = question else {
+        let cookie = records.edns.is_some_and(|(edns, _)| edns.options.cookie.is_some());
+        if questions == 0 && cookie {
+            let rcode = failing(&records).unwrap_or(Rcode::NoError);
+            return reject(head, rcode, None, Some(records));
+        }
+        return reject(head, Rcode::FormErr, None, None);
     };
     // The walk above admits what `Name` admits; should they ever differ, this is the stricter.
-    let Ok(name) = Name::from_wire(asked.name) else { return header_only(Rcode::FormErr) };
-    let edns = records.edns.map(|(edns, _)| edns);
-    if let Some(rcode) = refusal(&asked, &records) {
-        return Incoming::Reject(Rejected { head, rcode, question, edns });
+    let Ok(name) = Name::from_wire(asked.name) else {
+        return reject(head, Rcode::FormErr, None, None);
+    };
+    if let Some(rcode) = failing(&records).or_else(|| refusal(&asked)) {
+        return reject(head, rcode, question, Some(records));
     }
+    let edns = records.edns.map(|(edns, _)| edns);
     Incoming::Query(Query { head, asked, name, rtype: asked.rtype, edns })
 }
 
-/// Why a well-formed query is not for the zones.
-fn refusal(asked: &Asked<'_>, records: &Records) -> Option<Rcode> {
-    if records.signed {
+/// What an answer repeats of the header, the counts of the sections, and what follows.
+pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4], &[u8]), Ignored> {
+    let (&header, body) = packet.split_first_chunk::<HEADER>().ok_or(Ignored::Short)?;
+    let [id0, id1, flags0, flags1, qd0, qd1, an0, an1, ns0, ns1, ar0, ar1] = header;
+    let flags = u16::from_be_bytes([flags0, flags1]);
+    if flags & QR != 0 {
+        return Err(Ignored::Response);
+    }
+    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD | CD) };
+    let counts = [[qd0, qd1], [an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
+    Ok((head, counts, body))
+}
+
+fn reject(
+    head: Head,
+    rcode: Rcode,
+    question: Option<Asked<'_>>,
+    records: Option<Records>,
+) -> Incoming<'_> {
+    let (edns, tsig) = records.map_or((None, None), |records| (records.edns, records.tsig));
+    let edns = edns.map(|(edns, _)| edns);
+    Incoming::Reject(Rejected { head, rcode, question, edns, tsig })
+}
+
+/// What is wrong with a message whatever its question.
+fn failing(records: &Records) -> Option<Rcode> {
+    if records.tsig.is_some() {
         return Some(Rcode::NotAuth);
     }
-    if records.edns.is_some_and(|(_, version)| version > 0) {
-        return Some(Rcode::BadVers);
-    }
+    records.edns.filter(|&(_, version)| version > 0).map(|_| Rcode::BadVers)
+}
+
+/// Why a well-formed question is not for the zones.
+fn refusal(asked: &Asked<'_>) -> Option<Rcode> {
     if asked.class != CLASS_IN {
         return Some(Rcode::Refused);
     }
@@ -191,28 +222,6 @@ fn read_question(body: &[u8]) -> Option<Asked<'_>> {
         rtype: Rtype(u16::from_be_bytes([type0, type1])),
         class: u16::from_be_bytes([class0, class1]),
     })
-}
-
-/// What the rest of a message says to us.
-struct Records {
-    /// The OPT record and its version.
-    edns: Option<(Edns, u8)>,
-    /// There is a TSIG record.
-    signed: bool,
-}
-
-/// Reads everything behind the header with the library's reader; `None` when that fails.
-fn read_records(packet: &[u8]) -> Option<Records> {
-    // The reader only keeps these.
-    let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let request = Request::from_bytes(packet.to_vec(), nobody, Protocol::Udp).ok()?;
-    let edns = request.edns.as_ref().map(|edns| {
-        let ours = Edns { payload: edns.max_payload(), dnssec_ok: edns.flags().dnssec_ok };
-        (ours, edns.version())
-    });
-    let signed = request.signature.is_some()
-        || request.additionals.iter().any(|record| record.record_type() == RecordType::TSIG);
-    Some(Records { edns, signed })
 }
 
 #[cfg(test)]
@@ -259,7 +268,10 @@ mod tests {
         assert_eq!(query.asked.octets, question(WEB, 1, 1));
         assert_eq!(query.head, Head { id: 0x1234, echoed: 0x0110 });
         assert_eq!(query.rtype, Rtype::A);
-        assert_eq!(query.edns, Some(Edns { payload: 4096, dnssec_ok: true }));
+        assert_eq!(
+            query.edns,
+            Some(Edns { payload: 4096, dnssec_ok: true, options: Options::default() })
+        );
     }
 
     #[test]
@@ -324,7 +336,10 @@ mod tests {
     #[test]
     fn unknown_options_and_flags_and_other_records_are_ignored() {
         let question = question(WEB, 1, 1);
-        let options = opt(0, 0x7f, b"\x00\x0a\x00\x07abcdefg\x00\x64\x00\x00");
+        // NSID, option 100, padding, and a client subnet of the family that `dig +subnet=0` names.
+        let options = b"\x00\x03\x00\x00\x00\x64\x00\x01x\x00\x0c\x00\x02\x00\x00";
+        let subnet = b"\x00\x08\x00\x04\x00\x00\x00\x00";
+        let options = opt(0, 0x7f, &[&options[..], subnet].concat());
         let a_record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04\x01\x02\x03\x04";
         for raw in [
             packet(0x06e0, [1, 0, 0, 1], &question, &options),
@@ -340,11 +355,76 @@ mod tests {
         let question = question(WEB, 1, 1);
         let later = packet(0, [1, 0, 0, 1], &question, &opt(1, 0x80, b""));
         assert_eq!(rcode(&later), (Rcode::BadVers, true, true));
-        let mut tsig = b"\x03key\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x3a".to_vec();
-        tsig.extend(b"\x08hmac-md5\x07sig-alg\x03reg\x03int\x00\x00\x00\x65\x00\x00\x00\x01\x2c");
-        tsig.extend(b"\x00\x10aaaaaaaaaaaaaaaa\x12\x34\x00\x00\x00\x00");
-        let signed = packet(0, [1, 0, 0, 1], &question, &tsig);
+        let signed = packet(0, [1, 0, 0, 1], &question, TSIG);
         assert_eq!(rcode(&signed), (Rcode::NotAuth, true, false));
+        // It comes before everything else that could be said.
+        let signed = |head: u16, later: &[u8]| {
+            packet(head, [1, 0, 0, 2], &question, &[later, TSIG].concat())
+        };
+        assert_eq!(rcode(&signed(0, &opt(1, 0, b""))), (Rcode::NotAuth, true, true));
+        assert_eq!(rcode(&signed(0x2800, &opt(0, 0, b""))), (Rcode::NotAuth, true, true));
+    }
+
+    /// Of the key `Key.`, with hmac-sha256.
+    const TSIG: &[u8] = b"\x03Key\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x2d\x0bhmac-sha256\x00\
+        \x00\x00\x65\x00\x00\x00\x01\x2c\x00\x10aaaaaaaaaaaaaaaa\x12\x34\x00\x00\x00\x00";
+
+    #[test]
+    fn a_signature_that_is_not_last_or_none_is_a_format_error() {
+        let question = question(WEB, 1, 1);
+        let with = |count: u16, records: &[&[u8]]| {
+            packet(0, [1, 0, 0, count], &question, &records.concat())
+        };
+        let twice = with(2, &[TSIG, TSIG]);
+        let before_opt = with(2, &[TSIG, &opt(0, 0, b"")]);
+        let in_answer = packet(0, [1, 1, 0, 0], &question, TSIG);
+        let class_in = with(1, &[&TSIG[..7], &[0, 1], &TSIG[9..]]);
+        let len = TSIG[14];
+        let short = with(1, &[&TSIG[..14], &[len - 1], &TSIG[15..TSIG.len() - 1]]);
+        let long = with(1, &[&TSIG[..14], &[len + 1], &TSIG[15..], &[0]]);
+        let empty = with(1, &[&TSIG[..13], &[0, 0]]);
+        let compressed = with(1, &[&TSIG[..14], &[34], b"\xc0\x0c", &TSIG[28..]]);
+        for wrong in [twice, before_opt, in_answer, class_in, short, long, empty, compressed] {
+            assert_eq!(rcode(&wrong), (Rcode::FormErr, false, false), "{wrong:?}");
+        }
+        // The names of other opcodes' records may be anything: they are still not implemented.
+        let update = packet(0x2800, [1, 0, 0, 2], &question, &[TSIG, TSIG].concat());
+        assert_eq!(rcode(&update), (Rcode::NotImp, true, false));
+    }
+
+    #[test]
+    fn a_cookie_of_no_cookies_length_is_a_format_error() {
+        let question = question(WEB, 1, 1);
+        let ask = |version: u8, len: u8| {
+            let option = [&[0, 10, 0, len], &vec![7; len.into()][..]].concat();
+            packet(0, [1, 0, 0, 1], &question, &opt(version, 0, &option))
+        };
+        for len in [0, 7, 9, 15, 41] {
+            assert_eq!(rcode(&ask(0, len)), (Rcode::FormErr, false, false), "{len}");
+            // What a later version makes of it is not known.
+            assert_eq!(rcode(&ask(1, len)), (Rcode::BadVers, true, true), "{len}");
+        }
+        for len in [8, 16, 24, 40] {
+            let ask = ask(0, len);
+            let Incoming::Query(query) = parse(&ask) else { panic!("{len}") };
+            assert_eq!(query.edns.unwrap().options.cookie.unwrap().client, [7; 8]);
+        }
+    }
+
+    #[test]
+    fn without_a_question_a_cookie_may_be_asked_for() {
+        let ask = |flags, version, option: &[u8]| {
+            rcode(&packet(flags, [0, 0, 0, 1], b"", &opt(version, 0, option)))
+        };
+        let cookie = b"\x00\x0a\x00\x08abcdefgh";
+        assert_eq!(ask(0, 0, cookie), (Rcode::NoError, false, true));
+        assert_eq!(ask(0, 1, cookie), (Rcode::BadVers, false, true));
+        assert_eq!(ask(0x2000, 0, cookie), (Rcode::NotImp, false, true));
+        assert_eq!(ask(0, 0, b""), (Rcode::FormErr, false, false));
+        assert_eq!(ask(0, 0, b"\x00\x0b\x00\x00"), (Rcode::FormErr, false, false));
+        let two = question(WEB, 1, 1).repeat(2);
+        let two = packet(0, [2, 0, 0, 1], &two, &opt(0, 0, cookie));
+        assert_eq!(rcode(&two), (Rcode::FormErr, false, false));
     }
 
     #[test]
