@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{
     Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel,
-    address, policy,
+    address, cookies, policy,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -22,9 +22,12 @@ const MAX_WORKERS: i64 = 1024;
 /// `None` when an error is among the diagnostics.
 pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Config>, Vec<Diagnostic>) {
     let report = Report::new(path, text);
+    let text = Arc::clone(&report.text);
     let tree = toml::parse(&report);
     let config = config(Reader::document(&report, &tree, "livezone.toml"));
-    report.finish(Some(config))
+    let (config, mut diagnostics) = report.finish(Some(config));
+    cookies::conceal(&text, &mut diagnostics);
+    (config, diagnostics)
 }
 
 fn config(mut reader: Reader<'_>) -> Config {
@@ -37,6 +40,7 @@ fn config(mut reader: Reader<'_>) -> Config {
         zones_dir,
         shutdown_grace: grace.map_or(default.shutdown_grace, |grace| grace.value),
         dns: reader.table("dns", "[dns]").map_or(default.dns.clone(), |r| dns(r, default.dns)),
+        cookies: reader.table("cookies", "[cookies]").map_or(default.cookies, cookies::read),
         http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
         health: reader
             .table("health", "[health]")
@@ -205,7 +209,9 @@ mod tests {
     fn an_empty_file_is_the_defaults() {
         assert_eq!(good(""), Config::default());
         assert_eq!(
-            good("[dns]\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"),
+            good(
+                "[dns]\n[cookies]\nsecret = \"\"\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"
+            ),
             Config::default()
         );
     }
@@ -223,6 +229,9 @@ workers = 4
 udp_max_size = 1400
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
+[cookies]
+secret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
+previous = ["dd3bdf9344b678b185a6f5cb60fca715", "445536bcd2513298075a5d379663c962"]
 [http]
 listen = ""
 insecure = true
@@ -248,6 +257,8 @@ level = "debug"
         assert_eq!(config.shutdown_grace, Duration::from_secs(90));
         assert_eq!(config.dns.access.allow[1].to_string(), "2001:db8::1/128");
         assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
+        assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
         let policy = &config.health.policy;

@@ -2,6 +2,7 @@
 //! are read.
 
 pub mod address;
+pub mod cookies;
 pub mod livezone_toml;
 pub mod policy;
 pub mod zone_toml;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::cookies::Cookies;
 use crate::model::check::{Policy, Scripts};
 
 /// What livezone.toml says, defaults applied. Flags and the environment are written over it, then
@@ -26,6 +28,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// `[dns]`
     pub dns: Dns,
+    /// `[cookies]`
+    pub cookies: Cookies,
     /// `[http]`
     pub http: Http,
     /// `[health]`
@@ -161,6 +165,7 @@ impl Default for Config {
                 udp_max_size: 1232,
                 access: Access::default(),
             },
+            cookies: Cookies::default(),
             http: Http { listen: Some(loopback(HTTP_PORT)), insecure: false, observe: None },
             health: Health {
                 policy: Policy::default(),

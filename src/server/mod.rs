@@ -1,6 +1,7 @@
 //! The composition root: starts the stages in order, and stops them in reverse.
 
 pub mod clock;
+mod cookies;
 pub mod limits;
 pub mod ready;
 pub mod reload;
@@ -137,6 +138,8 @@ struct Running {
 
 async fn serve(options: Options) -> Result<(), ServeError> {
     let Options { config, ready_file, reload, started } = options;
+    let drawn = cookies::draw()?;
+    let config = cookies::with_secret(config, drawn);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
     let api = listen_http(config.http.listen).await?;
@@ -157,7 +160,7 @@ async fn serve(options: Options) -> Result<(), ServeError> {
     let ready = ready::announce(running.engine.clone(), ready_file, addresses);
     running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(ready));
 
-    let mut reloader = reload::Reloader { config, reread: reload };
+    let mut reloader = reload::Reloader { config, reread: reload, drawn };
     let grace = loop {
         match signals.next().await {
             Wish::Reload => reloader.reload(&running.engine, &running.files).await,

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
+use crate::config::cookies::Cookies;
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -39,6 +40,8 @@ pub struct Rules {
     pub access: Access,
     /// The largest answer over UDP, in octets.
     pub udp_max_size: u16,
+    /// What cookies are made with, and believed by.
+    pub cookies: Arc<Cookies>,
 }
 
 impl Snapshot {

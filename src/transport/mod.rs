@@ -11,11 +11,16 @@
 )]
 
 pub mod bind;
+pub mod cookies;
 pub mod respond;
 pub mod tcp;
 pub mod udp;
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod properties;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -11,8 +13,10 @@ use crate::metrics::dns::{Dropped, Transport, WorkerCells};
 use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::Snapshot;
+use crate::transport::cookies::Verdict;
+use crate::wire::options::{Cookie, Granted, ServerCookie};
 use crate::wire::reply::{Limits, encode, encode_rejection};
-use crate::wire::request::{Incoming, parse};
+use crate::wire::request::{Edns, Incoming, Rejected, parse, read_head};
 
 /// What all listeners share.
 pub struct Context {
@@ -39,6 +43,9 @@ pub struct Received<'p> {
     pub now: Now,
     /// How.
     pub transport: Transport,
+    /// How long its connection may idle after the answer, for those who ask (RFC 7828); nothing
+    /// for a datagram.
+    pub idle: Option<Duration>,
 }
 
 /// What one thread, or one connection, keeps between messages.
@@ -71,14 +78,32 @@ pub enum Response {
     Ignored(Dropped),
 }
 
-/// Writes the answer to one message over `out` and counts it.
+/// Writes the answer to one message over `out` and counts it. A defect of ours on the way there
+/// costs that one answer: it is SERVFAIL, and the worker lives on.
 pub fn respond(
     received: &Received<'_>,
     snapshot: &Snapshot,
     worker: &mut Worker,
     out: &mut Vec<u8>,
 ) -> Response {
-    let response = decide(received, snapshot, &mut worker.rng, out);
+    respond_by(decide, received, snapshot, worker, out)
+}
+
+pub(super) fn respond_by(
+    decide: impl FnOnce(&Received<'_>, &Snapshot, &mut fastrand::Rng, &mut Vec<u8>) -> Response,
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Response {
+    // Nothing half done is seen again: the output is written over, and of the random state any
+    // value is good.
+    let rng = &mut worker.rng;
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(received, snapshot, rng, out)));
+    let response = decided.unwrap_or_else(|_| {
+        worker.cells.panicked();
+        fail(received, snapshot, out)
+    });
     match response {
         Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
         Response::Ignored(why) => worker.cells.dropped(why),
@@ -95,17 +120,25 @@ fn decide(
     if !may_ask(received.peer) {
         return Response::Ignored(Dropped::Source);
     }
-    let udp_max_size = snapshot.rules.udp_max_size;
-    let limits = |edns| match received.transport {
-        Transport::Udp => Limits::udp(edns, udp_max_size),
-        Transport::Tcp => Limits::tcp(udp_max_size),
+    let incoming = parse(received.octets);
+    let edns = match &incoming {
+        Incoming::Ignore(why) => return Response::Ignored((*why).into()),
+        Incoming::Reject(rejected) => rejected.edns,
+        Incoming::Query(query) => query.edns,
     };
-    match parse(received.octets) {
+    let cookie = edns.and_then(|edns| edns.options.cookie);
+    let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
+    let cookie_is_valid = verdict.is_some_and(|verdict| verdict.is_valid);
+    let limits = limits(received, snapshot, edns, verdict);
+    match incoming {
         Incoming::Ignore(why) => Response::Ignored(why.into()),
-        Incoming::Reject(rejected) => {
-            encode_rejection(&rejected, limits(rejected.edns), out);
-            let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
-            Response::Sent { rcode: rejected.rcode, qtype }
+        Incoming::Reject(mut rejected) => {
+            let shown = cookie.is_some_and(|cookie| cookie.server != ServerCookie::None);
+            // RFC 7873 section 5.4: who asks for nothing else is told what its cookie is worth.
+            if rejected.rcode == Rcode::NoError && shown && !cookie_is_valid {
+                rejected.rcode = Rcode::BadCookie;
+            }
+            reject(&rejected, limits, out)
         }
         Incoming::Query(query) => {
             let qtype = query.rtype;
@@ -115,11 +148,71 @@ fn decide(
             if !query.edns.is_some_and(|edns| edns.dnssec_ok) {
                 reply.drop_proofs();
             }
-            encode(&query, &reply, limits(query.edns), out);
+            encode(&query, &reply, limits, out);
             let rcode = reply.rcode;
             Response::Sent { rcode, qtype }
         }
     }
+}
+
+fn judge(cookie: Cookie, received: &Received<'_>, snapshot: &Snapshot) -> Option<Verdict> {
+    snapshot.rules.cookies.judge(cookie, received.peer.ip(), received.now)
+}
+
+/// How large the answer may be, and what its OPT record grants.
+fn limits(
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    edns: Option<Edns>,
+    verdict: Option<Verdict>,
+) -> Limits {
+    let udp_max_size = snapshot.rules.udp_max_size;
+    let limits = match received.transport {
+        Transport::Udp => Limits::udp(edns, udp_max_size),
+        Transport::Tcp => Limits::tcp(udp_max_size),
+    };
+    let Some(options) = edns.map(|edns| edns.options) else { return limits };
+    let cookie = options.cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
+    let keepalive = received.idle.filter(|_| options.keepalive).map(tenths);
+    limits.granting(Granted { cookie, keepalive })
+}
+
+/// RFC 7828 section 3.1 counts in units of 100 milliseconds.
+fn tenths(idle: Duration) -> u16 {
+    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
+fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Response {
+    encode_rejection(rejected, limits, out);
+    let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
+    Response::Sent { rcode: rejected.rcode, qtype }
+}
+
+/// What is said when deciding has panicked: SERVFAIL, with as much of the query as can be read
+/// without panicking once more.
+fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Response {
+    if !may_ask(received.peer) {
+        return Response::Ignored(Dropped::Source);
+    }
+    let head = match read_head(received.octets) {
+        Ok((head, _, _)) => head,
+        Err(why) => return Response::Ignored(why.into()),
+    };
+    let bare = Rejected { head, rcode: Rcode::ServFail, question: None, edns: None, tsig: None };
+    let whole = || {
+        let (question, edns) = match parse(received.octets) {
+            Incoming::Ignore(_) => (None, None),
+            Incoming::Reject(rejected) => (rejected.question, rejected.edns),
+            Incoming::Query(query) => (Some(query.asked), query.edns),
+        };
+        let cookie = edns.and_then(|edns| edns.options.cookie);
+        let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
+        (Rejected { question, edns, ..bare.clone() }, limits(received, snapshot, edns, verdict))
+    };
+    let whole = catch_unwind(AssertUnwindSafe(whole));
+    let (rejected, limits) =
+        whole.unwrap_or_else(|_| (bare, limits(received, snapshot, None, None)));
+    reject(&rejected, limits, out)
 }
 
 /// Whether an answer could reach this address, and nobody but the asker.
@@ -139,7 +232,7 @@ mod tests {
         let transport = Transport::Udp;
         let mut worker = Worker::new(metrics.worker(transport));
         let peer = peer.parse().unwrap();
-        let received = Received { octets, peer, now: Now::default(), transport };
+        let received = Received { octets, peer, now: Now::default(), transport, idle: None };
         let mut out = Vec::new();
         (respond(&received, &context().current.load(), &mut worker, &mut out), out)
     }
