@@ -341,6 +341,14 @@ mod tests {
         let subnet = b"\x00\x08\x00\x04\x00\x00\x00\x00";
         let options = opt(0, 0x7f, &[&options[..], subnet].concat());
         let a_record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04\x01\x02\x03\x04";
+        // Where another record has its class, this has the payload: ANY and NONE mean nothing here.
+        for payload in [0, 1, 254, 255, 0xffff_u16] {
+            let [high, low] = payload.to_be_bytes();
+            let option = [0, 0, 41, high, low, 0xff, 0, 0xff, 0xff, 0, 4, 0, 3, 0, 0];
+            let raw = packet(0, [1, 0, 0, 1], &question, &option);
+            let Incoming::Query(query) = parse(&raw) else { panic!("{payload}") };
+            assert_eq!(query.edns.unwrap().payload, payload);
+        }
         for raw in [
             packet(0x06e0, [1, 0, 0, 1], &question, &options),
             packet(0, [1, 1, 1, 0], &question, &a_record.repeat(2)),
