@@ -27,4 +27,6 @@ mod generated;
 #[cfg(test)]
 mod octets;
 #[cfg(test)]
+mod packets;
+#[cfg(test)]
 mod properties;
