@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{
     Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel,
-    address, policy, rrl,
+    address, cookies, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -22,9 +22,12 @@ const MAX_WORKERS: i64 = 1024;
 /// `None` when an error is among the diagnostics.
 pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Config>, Vec<Diagnostic>) {
     let report = Report::new(path, text);
+    let text = Arc::clone(&report.text);
     let tree = toml::parse(&report);
     let config = config(Reader::document(&report, &tree, "livezone.toml"));
-    report.finish(Some(config))
+    let (config, mut diagnostics) = report.finish(Some(config));
+    cookies::conceal(&text, &mut diagnostics);
+    (config, diagnostics)
 }
 
 fn config(mut reader: Reader<'_>) -> Config {
@@ -40,6 +43,7 @@ fn config(mut reader: Reader<'_>) -> Config {
         rrl: reader
             .table("rrl", "[rrl]")
             .map_or(default.rrl.clone(), |r| rrl::read(r, default.rrl)),
+        cookies: reader.table("cookies", "[cookies]").map_or(default.cookies, cookies::read),
         http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
         health: reader
             .table("health", "[health]")
@@ -208,15 +212,14 @@ mod tests {
     fn an_empty_file_is_the_defaults() {
         assert_eq!(good(""), Config::default());
         assert_eq!(
-            good("[dns]\n[rrl]\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"),
+            good(
+                "[dns]\n[rrl]\n[cookies]\nsecret = \"\"\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"
+            ),
             Config::default()
         );
     }
 
-    #[test]
-    fn each_key_is_read() {
-        let config = good(
-            r#"
+    const EACH_KEY: &str = r#"
 state_dir = "/var/lib/livezone"
 zones_dir = "/etc/zones"
 shutdown_grace = "1m30s"
@@ -231,6 +234,9 @@ responses_per_second = 50
 slip = 2
 exempt = ["10.0.0.0/8"]
 dry_run = true
+[cookies]
+secret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
+previous = ["dd3bdf9344b678b185a6f5cb60fca715", "445536bcd2513298075a5d379663c962"]
 [http]
 listen = ""
 insecure = true
@@ -250,8 +256,11 @@ node_address = "192.0.2.7"
 [log]
 format = "json"
 level = "debug"
-"#,
-        );
+"#;
+
+    #[test]
+    fn each_key_is_read() {
+        let config = good(EACH_KEY);
         assert_eq!(config.state_dir, PathBuf::from("/var/lib/livezone"));
         assert_eq!(config.shutdown_grace, Duration::from_secs(90));
         let permits = |text: &str| config.dns.access.permits(text.parse().unwrap());
@@ -262,6 +271,8 @@ level = "debug"
         assert!(rrl.exempt.contains("10.1.2.3".parse().unwrap()));
         assert!(!rrl.exempt.contains("127.0.0.1".parse().unwrap()), "a list is the whole list");
         assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
+        assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
         let policy = &config.health.policy;

@@ -2,6 +2,7 @@
 //! are read.
 
 pub mod address;
+pub mod cookies;
 pub mod livezone_toml;
 pub mod policy;
 pub mod rrl;
@@ -11,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
 use crate::model::check::{Policy, Scripts};
 use crate::model::networks::Networks;
@@ -29,6 +31,8 @@ pub struct Config {
     pub dns: Dns,
     /// `[rrl]`
     pub rrl: Rrl,
+    /// `[cookies]`
+    pub cookies: Cookies,
     /// `[http]`
     pub http: Http,
     /// `[health]`
@@ -163,6 +167,7 @@ impl Default for Config {
                 access: Access::default(),
             },
             rrl: Rrl::default(),
+            cookies: Cookies::default(),
             http: Http { listen: Some(loopback(HTTP_PORT)), insecure: false, observe: None },
             health: Health {
                 policy: Policy::default(),

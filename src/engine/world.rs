@@ -58,6 +58,7 @@ impl Settings {
                 access: config.dns.access.clone(),
                 udp_max_size: config.dns.udp_max_size,
                 rrl: config.rrl.clone(),
+                cookies: Arc::new(config.cookies.clone()),
             },
         }
     }

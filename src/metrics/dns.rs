@@ -121,6 +121,7 @@ pub struct WorkerCells {
     nanoseconds: Cell,
     /// Turns of the worker's loop: that it goes on, asked or not.
     beats: Cell,
+    panics: Cell,
 }
 
 impl WorkerCells {
@@ -133,6 +134,7 @@ impl WorkerCells {
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
             beats: Cell::default(),
+            panics: Cell::default(),
         }
     }
 
@@ -158,6 +160,11 @@ impl WorkerCells {
             cell.add(self.transport, 1);
         }
         self.nanoseconds.add(self.transport, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A defect of ours was met on the way to an answer.
+    pub fn panicked(&self) {
+        self.panics.add(self.transport, 1);
     }
 
     /// A message got no answer.
@@ -203,6 +210,7 @@ fn column(rcode: Rcode) -> usize {
         Rcode::YxDomain => 6,
         Rcode::NotAuth => 7,
         Rcode::BadVers => 8,
+        Rcode::BadCookie => 9,
     }
 }
 
@@ -237,7 +245,11 @@ impl Collector for DnsCells {
         encode_dropped(&workers, &mut encoder)?;
         limited::encode(&mut encoder, |place| {
             sum(workers.iter().filter_map(|worker| worker.limited.get(place)))
-        })
+        })?;
+        let help = "Queries that met a defect and were answered SERVFAIL.";
+        let panics = sum(workers.iter().map(|worker| &worker.panics));
+        let counter = encoder.encode_descriptor("dns_panics", help, None, MetricType::Counter)?;
+        ConstCounter::new(panics).encode(counter)
     }
 }
 

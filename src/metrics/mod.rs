@@ -247,11 +247,12 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 14] = [
+    const FAMILIES: [(&str, &str, &str); 15] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
         ("dns_limited_total", "counter", "{class=\"negative\",action=\"dry-run\"} 0"),
+        ("dns_panics_total", "counter", " 0"),
         ("services", "gauge", " 0"),
         ("instances", "gauge", "{state=\"suspect\"} 0"),
         ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),
@@ -323,6 +324,8 @@ mod tests {
         two.dropped(Dropped::Source);
         one.limited(Class::Error, Action::Slipped);
         two.limited(Class::Error, Action::Slipped);
+        two.panicked();
+        three.panicked();
         let text = metrics.render(Exposition::Text);
         for sample in [
             "queries_total{transport=\"udp\",qtype=\"SRV\",rcode=\"NXDOMAIN\"} 2",
@@ -333,6 +336,7 @@ mod tests {
             "response_seconds_count{transport=\"udp\"} 2",
             "dropped_total{reason=\"source\"} 1",
             "limited_total{class=\"error\",action=\"slipped\"} 2",
+            "panics_total 2",
         ] {
             assert!(text.contains(&format!("\nlivezone_dns_{sample}\n")), "{sample} in {text}");
         }

@@ -65,11 +65,12 @@ pub enum Rcode {
     YxDomain,
     NotAuth,
     BadVers,
+    BadCookie,
 }
 
 impl Rcode {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoError,
         Self::FormErr,
         Self::ServFail,
@@ -79,6 +80,7 @@ impl Rcode {
         Self::YxDomain,
         Self::NotAuth,
         Self::BadVers,
+        Self::BadCookie,
     ];
 
     /// The extended code, twelve bits (RFC 6891 section 6.1.3).
@@ -93,6 +95,7 @@ impl Rcode {
             Self::YxDomain => 6,
             Self::NotAuth => 9,
             Self::BadVers => 16,
+            Self::BadCookie => 23,
         }
     }
 
@@ -108,6 +111,7 @@ impl Rcode {
             Self::YxDomain => "YXDOMAIN",
             Self::NotAuth => "NOTAUTH",
             Self::BadVers => "BADVERS",
+            Self::BadCookie => "BADCOOKIE",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The composition root: starts the stages in order, and stops them in reverse.
 
 pub mod clock;
+mod cookies;
 pub mod limits;
 pub mod notify;
 pub mod ready;
@@ -144,6 +145,8 @@ struct Running {
 async fn serve(options: Options) -> Result<(), ServeError> {
     let Options { config, ready_file, reload, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
+    let drawn = cookies::draw()?;
+    let config = cookies::with_secret(config, drawn);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
     let api = listen_http(config.http.listen).await?;
@@ -164,7 +167,7 @@ async fn serve(options: Options) -> Result<(), ServeError> {
     let ready = ready::Announcement { file: ready_file, addresses };
     running.report(ready, &supervisor, clock);
 
-    let mut reloader = reload::Reloader { config, reread: reload };
+    let mut reloader = reload::Reloader { config, reread: reload, drawn };
     let grace = loop {
         match signals.next().await {
             Wish::Reload => {

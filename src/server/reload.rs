@@ -3,14 +3,17 @@
 use tracing::{error, info, warn};
 
 use crate::config::Config;
+use crate::config::cookies::Secret;
 use crate::engine::task::Handle;
-use crate::server::{Reread, settings};
+use crate::server::{Reread, cookies, settings};
 use crate::sources::files::watch::WatchHandle;
 
 /// The configuration in force, and how to read it again.
 pub(super) struct Reloader {
     pub(super) config: Config,
     pub(super) reread: Reread,
+    /// The cookies' secret while livezone.toml names none.
+    pub(super) drawn: Secret,
 }
 
 impl Reloader {
@@ -18,7 +21,7 @@ impl Reloader {
     pub(super) async fn reload(&mut self, engine: &Handle, files: &WatchHandle) {
         match (self.reread)() {
             Ok(new) => {
-                let config = keep_fixed(&self.config, new);
+                let config = keep_fixed(&self.config, cookies::with_secret(new, self.drawn));
                 engine.configured(settings(&config)).await;
                 self.config = config;
                 info!("configuration read again");

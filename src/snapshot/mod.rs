@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Access;
+use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
@@ -42,6 +43,8 @@ pub struct Rules {
     pub udp_max_size: u16,
     /// How many answers a prefix of clients gets over UDP.
     pub rrl: Rrl,
+    /// What cookies are made with, and believed by.
+    pub cookies: Arc<Cookies>,
 }
 
 impl Snapshot {

@@ -51,7 +51,8 @@ impl House {
             Transport::Tcp => &mut self.tcp,
         };
         let peer = "192.0.2.1:9".parse().unwrap();
-        let received = Received { octets, peer, asked: None, now: Now::default(), transport };
+        let received =
+            Received { octets, peer, asked: None, now: Now::default(), transport, idle: None };
         let mut out = Vec::new();
         (respond(&received, &self.snapshot, worker, &mut out), out)
     }
@@ -236,4 +237,33 @@ fn refusals_to_a_denied_network_are_limited_too() {
     Arc::make_mut(&mut house.snapshot.rules).rrl = once(0);
     assert!(matches!(house.udp(&query(7)).0, Response::Sent { .. }));
     assert_eq!(house.udp(&query(7)).0, Response::Ignored(Dropped::Rate));
+}
+
+/// A query whose OPT record holds a cookie.
+fn with_cookie(query: Vec<u8>, cookie: &[u8]) -> Vec<u8> {
+    let mut query = with_opt(query, 0);
+    let len = u8::try_from(cookie.len()).unwrap();
+    query.truncate(query.len() - 2);
+    query.extend([0, len + 4, 0, 10, 0, len]);
+    query.extend(cookie);
+    query
+}
+
+#[test]
+fn a_valid_cookie_is_never_limited_and_a_limited_answer_brings_one() {
+    let mut house = House::limited(once(1));
+    let stranger = with_cookie(query(7), b"a client");
+    house.udp(&stranger);
+    let (_, slipped) = house.udp(&stranger);
+    assert_eq!(slipped[2] & 0x82, 0x82, "TC");
+    let cookie = &slipped[slipped.len() - 24..];
+    assert_eq!(&cookie[..8], b"a client");
+    for _ in 0..5 {
+        let (_, out) = house.udp(&with_cookie(query(7), cookie));
+        assert_eq!((out[2] & 2, out[7]), (0, 1), "answered in full");
+    }
+    let mut forged = cookie.to_vec();
+    forged[23] ^= 1;
+    let (_, out) = house.udp(&with_cookie(query(7), &forged));
+    assert_eq!(out[2] & 2, 2, "limited as if there were none");
 }

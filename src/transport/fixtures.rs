@@ -32,7 +32,7 @@ pub(super) fn context() -> Context {
     }
 }
 
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     let apex = Name::parse("svc.test").unwrap();
     let mut zone = Zone::new(&ZoneSettings::new(apex.clone()), 1);
     let service = service(ServiceKey { zone: apex.clone(), name: Label::parse("app1").unwrap() });

@@ -11,6 +11,7 @@
 )]
 
 pub mod bind;
+pub mod cookies;
 pub mod limits;
 pub mod respond;
 pub mod source;
@@ -21,6 +22,10 @@ pub mod udp;
 #[cfg(test)]
 mod abuse;
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod properties;

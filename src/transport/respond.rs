@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -13,10 +15,12 @@ use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::name::Name;
 use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
+use crate::transport::cookies::Verdict;
 use crate::transport::limits::{Guard, Limiter};
 use crate::transport::source::can_ask;
+use crate::wire::options::{Cookie, Granted, ServerCookie};
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
-use crate::wire::request::{Incoming, Query, Rejected, parse};
+use crate::wire::request::{Edns, Incoming, Query, Rejected, parse, read_head};
 
 /// What all listeners share.
 pub struct Context {
@@ -47,6 +51,9 @@ pub struct Received<'p> {
     pub now: Now,
     /// How.
     pub transport: Transport,
+    /// How long its connection may idle after the answer, for those who ask (RFC 7828); nothing
+    /// for a datagram.
+    pub idle: Option<Duration>,
 }
 
 /// What one thread, or one connection, keeps between messages.
@@ -80,12 +87,16 @@ impl Worker {
 
     /// What is to be done, and was counted, with an answer of this class instead of just sending
     /// it.
-    pub fn limit(
+    fn limit(
         &mut self,
         received: &Received<'_>,
+        asker: &Asker,
         rules: &Rules,
         class: Class,
     ) -> Option<Action> {
+        if asker.is_proved {
+            return None;
+        }
         let guard = self.guard.as_mut()?;
         let (client, now) = (received.peer.ip(), received.now.mono);
         let action = guard.limit(&rules.rrl, client, class, now)?;
@@ -115,7 +126,23 @@ pub fn respond(
     worker: &mut Worker,
     out: &mut Vec<u8>,
 ) -> Response {
-    let response = decide(received, snapshot, worker, out);
+    respond_by(decide, received, snapshot, worker, out)
+}
+
+pub(super) fn respond_by(
+    decide: impl FnOnce(&Received<'_>, &Snapshot, &mut Worker, &mut Vec<u8>) -> Response,
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Response {
+    // Nothing half done is seen again: the output is written over, of the random state any value
+    // is good, and a limit that was charged stays charged.
+    let decided = catch_unwind(AssertUnwindSafe(|| decide(received, snapshot, worker, out)));
+    let response = decided.unwrap_or_else(|_| {
+        worker.cells.panicked();
+        fail(received, snapshot, out)
+    });
     match response {
         Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
         Response::Ignored(why) => worker.cells.dropped(why),
@@ -132,60 +159,98 @@ fn decide(
     if !can_ask(received.peer, received.asked) {
         return Response::Ignored(Dropped::Source);
     }
-    let rules = &snapshot.rules;
-    let udp_max_size = rules.udp_max_size;
-    let limits = |edns| match received.transport {
-        Transport::Udp => Limits::udp(edns, udp_max_size),
-        Transport::Tcp => Limits::tcp(udp_max_size),
-    };
     let mut incoming = parse(received.octets);
     if let Incoming::Reject(rejected) = &incoming
-        && !rules.access.permits(received.peer.ip())
+        && !snapshot.rules.access.permits(received.peer.ip())
     {
         incoming = denied(rejected);
     }
+    let edns = match &incoming {
+        Incoming::Ignore(why) => return Response::Ignored((*why).into()),
+        Incoming::Reject(rejected) => rejected.edns,
+        Incoming::Query(query) => query.edns,
+    };
+    let cookie = edns.and_then(|edns| edns.options.cookie);
+    let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
+    let asker = Asker {
+        // It proves the sender as a connection does.
+        is_proved: verdict.is_some_and(|verdict| verdict.is_valid),
+        limits: limits(received, snapshot, edns, verdict),
+    };
     match incoming {
         Incoming::Ignore(why) => Response::Ignored(why.into()),
-        Incoming::Reject(rejected) => {
-            let action = worker.limit(received, rules, Class::Error);
-            if action == Some(Action::Dropped) {
-                return Response::Ignored(Dropped::Rate);
+        Incoming::Reject(mut rejected) => {
+            let shown = cookie.is_some_and(|cookie| cookie.server != ServerCookie::None);
+            // RFC 7873 section 5.4: who asks for nothing else is told what its cookie is worth.
+            if rejected.rcode == Rcode::NoError && shown && !asker.is_proved {
+                rejected.rcode = Rcode::BadCookie;
             }
-            encode_rejection(&rejected, limits(rejected.edns), out);
-            if action == Some(Action::Slipped) {
-                set_truncated(out);
-            }
-            let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
-            Response::Sent { rcode: rejected.rcode, qtype }
+            let action = worker.limit(received, &asker, &snapshot.rules, Class::Error);
+            turn_away(&rejected, &asker, action, out)
         }
         Incoming::Query(query) => {
-            let qtype = query.rtype;
-            let question =
-                Question { name: query.name.clone(), rtype: qtype, client: received.peer.ip() };
-            let mut reply = answer(snapshot, &question, &mut worker.rng).into_reply();
-            // A valid cookie proves the sender as a connection does.
-            let cookie_is_valid = false;
+            let question = Question {
+                name: query.name.clone(),
+                rtype: query.rtype,
+                client: received.peer.ip(),
+            };
+            let reply = answer(snapshot, &question, &mut worker.rng).into_reply();
             let class = class_of(&reply);
-            let action = if cookie_is_valid { None } else { worker.limit(received, rules, class) };
-            if action == Some(Action::Dropped) {
-                return Response::Ignored(Dropped::Rate);
-            }
-            let slipped = action == Some(Action::Slipped);
-            if slipped {
-                let error = class == Class::Error;
-                reply = Reply::empty(if error { reply.rcode } else { Rcode::NoError });
-            }
-            if !query.edns.is_some_and(|edns| edns.dnssec_ok) {
-                reply.drop_proofs();
-            }
-            encode(&query, &reply, limits(query.edns), out);
-            if slipped {
-                set_truncated(out);
-            }
-            let rcode = reply.rcode;
-            Response::Sent { rcode, qtype }
+            let action = worker.limit(received, &asker, &snapshot.rules, class);
+            say(&query, reply, &asker, action, out)
         }
     }
+}
+
+/// What is known of who asked.
+struct Asker {
+    /// The sender is who it says.
+    is_proved: bool,
+    /// How much it takes.
+    limits: Limits,
+}
+
+/// Writes an error as far as `action` lets it.
+fn turn_away(
+    rejected: &Rejected<'_>,
+    asker: &Asker,
+    action: Option<Action>,
+    out: &mut Vec<u8>,
+) -> Response {
+    if action == Some(Action::Dropped) {
+        return Response::Ignored(Dropped::Rate);
+    }
+    let response = reject(rejected, asker.limits, out);
+    if action == Some(Action::Slipped) {
+        set_truncated(out);
+    }
+    response
+}
+
+/// Writes a reply as far as `action` lets it.
+fn say(
+    query: &Query<'_>,
+    mut reply: Reply<'_>,
+    asker: &Asker,
+    action: Option<Action>,
+    out: &mut Vec<u8>,
+) -> Response {
+    if action == Some(Action::Dropped) {
+        return Response::Ignored(Dropped::Rate);
+    }
+    let slipped = action == Some(Action::Slipped);
+    if slipped {
+        let is_error = class_of(&reply) == Class::Error;
+        reply = Reply::empty(if is_error { reply.rcode } else { Rcode::NoError });
+    }
+    if !query.edns.is_some_and(|edns| edns.dnssec_ok) {
+        reply.drop_proofs();
+    }
+    encode(query, &reply, asker.limits, out);
+    if slipped {
+        set_truncated(out);
+    }
+    Response::Sent { rcode: reply.rcode, qtype: query.rtype }
 }
 
 /// A network that may not ask is refused whatever it sends, and learns nothing of what is wrong
@@ -194,7 +259,13 @@ fn denied<'p>(rejected: &Rejected<'p>) -> Incoming<'p> {
     let &Rejected { head, question, edns, .. } = rejected;
     let named = question.and_then(|asked| Some((asked, Name::from_wire(asked.name).ok()?)));
     let Some((asked, name)) = named else {
-        return Incoming::Reject(Rejected { head, rcode: Rcode::Refused, question, edns });
+        return Incoming::Reject(Rejected {
+            head,
+            rcode: Rcode::Refused,
+            question,
+            edns,
+            tsig: None,
+        });
     };
     Incoming::Query(Query { head, asked, name, rtype: asked.rtype, edns })
 }
@@ -211,6 +282,66 @@ fn class_of(reply: &Reply<'_>) -> Class {
     if reply.answers.is_empty() && reply.authoritative { Class::Negative } else { Class::Answer }
 }
 
+fn judge(cookie: Cookie, received: &Received<'_>, snapshot: &Snapshot) -> Option<Verdict> {
+    snapshot.rules.cookies.judge(cookie, received.peer.ip(), received.now)
+}
+
+/// How large the answer may be, and what its OPT record grants.
+fn limits(
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    edns: Option<Edns>,
+    verdict: Option<Verdict>,
+) -> Limits {
+    let udp_max_size = snapshot.rules.udp_max_size;
+    let limits = match received.transport {
+        Transport::Udp => Limits::udp(edns, udp_max_size),
+        Transport::Tcp => Limits::tcp(udp_max_size),
+    };
+    let Some(options) = edns.map(|edns| edns.options) else { return limits };
+    let cookie = options.cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
+    let keepalive = received.idle.filter(|_| options.keepalive).map(tenths);
+    limits.granting(Granted { cookie, keepalive })
+}
+
+/// RFC 7828 section 3.1 counts in units of 100 milliseconds.
+fn tenths(idle: Duration) -> u16 {
+    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
+fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Response {
+    encode_rejection(rejected, limits, out);
+    let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
+    Response::Sent { rcode: rejected.rcode, qtype }
+}
+
+/// What is said when deciding has panicked: SERVFAIL, with as much of the query as can be read
+/// without panicking once more.
+fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Response {
+    if !can_ask(received.peer, received.asked) {
+        return Response::Ignored(Dropped::Source);
+    }
+    let head = match read_head(received.octets) {
+        Ok((head, _, _)) => head,
+        Err(why) => return Response::Ignored(why.into()),
+    };
+    let bare = Rejected { head, rcode: Rcode::ServFail, question: None, edns: None, tsig: None };
+    let whole = || {
+        let (question, edns) = match parse(received.octets) {
+            Incoming::Ignore(_) => (None, None),
+            Incoming::Reject(rejected) => (rejected.question, rejected.edns),
+            Incoming::Query(query) => (Some(query.asked), query.edns),
+        };
+        let cookie = edns.and_then(|edns| edns.options.cookie);
+        let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
+        (Rejected { question, edns, ..bare.clone() }, limits(received, snapshot, edns, verdict))
+    };
+    let whole = catch_unwind(AssertUnwindSafe(whole));
+    let (rejected, limits) =
+        whole.unwrap_or_else(|_| (bare, limits(received, snapshot, None, None)));
+    reject(&rejected, limits, out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +353,7 @@ mod tests {
         let mut worker = Worker::new(metrics.worker(transport));
         let peer = peer.parse().unwrap();
         let asked = Some("192.0.2.53:53".parse().unwrap());
-        let received = Received { octets, peer, asked, now: Now::default(), transport };
+        let received = Received { octets, peer, asked, now: Now::default(), transport, idle: None };
         let mut out = Vec::new();
         (respond(&received, &context().current.load(), &mut worker, &mut out), out)
     }

@@ -245,9 +245,9 @@ impl Connection {
     /// Writes the answer to `message` and its length over `out`; `false` when there is no answer,
     /// or none whose length can be said.
     fn answer(&self, message: &[u8], now: Now, worker: &mut Worker, out: &mut Vec<u8>) -> bool {
-        let transport = Transport::Tcp;
+        let (transport, idle) = (Transport::Tcp, Some(self.shared.limits.idle));
         let (octets, peer) = (message, self.peer);
-        let received = Received { octets, peer, asked: None, now, transport };
+        let received = Received { octets, peer, asked: None, now, transport, idle };
         match respond(&received, &self.shared.context.current.load(), worker, out) {
             Response::Ignored(_) => false,
             Response::Sent { .. } => {

@@ -78,6 +78,7 @@ fn serve(
             asked: Some(asked.at(bound)),
             now: started,
             transport: Transport::Udp,
+            idle: None,
         };
         match respond(&received, &context.current.load(), &mut worker, &mut out) {
             Response::Ignored(_) => {}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Message, Metadata};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, NULL, SOA, SRV, TXT};
 use hickory_proto::rr::{Name as TheirName, RData, Record as TheirRecord};
 use hickory_proto::serialize::binary::{BinDecodable, BinEncoder};
@@ -20,7 +21,8 @@ use proptest::prelude::*;
 
 use crate::model::dns::{Owner, Rdata, Record};
 use crate::model::name::Name;
-use crate::wire::generated::{names, packet, parts};
+use crate::wire::generated::{granted, names, packet, parts};
+use crate::wire::options::Granted;
 use crate::wire::reply::{Limits, Reply, encode};
 use crate::wire::request::{Incoming, parse};
 
@@ -29,6 +31,7 @@ struct Oracle {
     rcode: u16,
     authoritative: bool,
     sections: [Vec<TheirRecord>; 3],
+    granted: Granted,
 }
 
 #[async_trait]
@@ -41,6 +44,12 @@ impl RequestHandler for Oracle {
         let mut ours = Edns::new();
         let edns = request.edns.as_ref().map(|edns| {
             ours.set_max_payload(1232).set_dnssec_ok(edns.flags().dnssec_ok);
+            if let Some(cookie) = self.granted.cookie {
+                ours.options_mut().insert(EdnsOption::Unknown(10, cookie.into()));
+            }
+            if let Some(tenths) = self.granted.keepalive {
+                ours.options_mut().insert(EdnsOption::Unknown(11, tenths.to_be_bytes().into()));
+            }
             &ours
         });
         let mut metadata = Metadata::response_from_request(&request.metadata);
@@ -118,7 +127,7 @@ fn their_record(question: &Name, answers: &[Record<'_>], record: &Record<'_>) ->
     TheirRecord::from_rdata(owner, record.ttl, data)
 }
 
-fn oracle(packet: &[u8], question: &Name, reply: &Reply<'_>) -> Vec<u8> {
+fn oracle(packet: &[u8], question: &Name, reply: &Reply<'_>, granted: Granted) -> Vec<u8> {
     let section = |records: &[Record<'_>]| {
         records.iter().map(|r| their_record(question, &reply.answers, r)).collect()
     };
@@ -126,6 +135,7 @@ fn oracle(packet: &[u8], question: &Name, reply: &Reply<'_>) -> Vec<u8> {
         rcode: reply.rcode.code(),
         authoritative: reply.authoritative,
         sections: [&reply.answers, &reply.authority, &reply.additional].map(|s| section(s)),
+        granted,
     };
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
     let request = Request::from_bytes(packet.to_vec(), peer, Protocol::Tcp).unwrap();
@@ -143,7 +153,7 @@ fn oracle(packet: &[u8], question: &Name, reply: &Reply<'_>) -> Vec<u8> {
 struct Meaning {
     head: String,
     sections: [Vec<String>; 3],
-    edns: Option<(u16, bool, u8)>,
+    edns: Option<String>,
 }
 
 fn meaning(octets: &[u8]) -> Meaning {
@@ -155,7 +165,13 @@ fn meaning(octets: &[u8]) -> Meaning {
         shown
     };
     let sections = [&message.answers, &message.authorities, &message.additionals];
-    let edns = message.edns.as_ref().map(|e| (e.max_payload(), e.flags().dnssec_ok, e.version()));
+    let edns = message.edns.as_ref().map(|edns| {
+        // The library does not write extended errors.
+        let mut options = edns.options().options.clone();
+        options.retain(|(code, _)| *code != EdnsCode::Unknown(15));
+        let fixed = (edns.max_payload(), edns.flags().dnssec_ok, edns.version());
+        format!("{fixed:?} {options:?}")
+    });
     let head = format!("{:?} {:?}", message.metadata, message.queries);
     Meaning { head, sections: sections.map(|section| sorted(section)), edns }
 }
@@ -169,6 +185,7 @@ proptest! {
         parts in parts(20),
         id: u16,
         edns in prop::option::of(any::<u16>()),
+        granted in granted(),
     ) {
         let packet = packet(&name, id, 0, edns);
         let Incoming::Query(query) = parse(&packet) else { panic!("not a query") };
@@ -182,7 +199,7 @@ proptest! {
             Owner::Question | Owner::Name(_) => true,
         });
         let mut out = Vec::new();
-        encode(&query, &reply, Limits::tcp(1232), &mut out);
-        prop_assert_eq!(meaning(&out), meaning(&oracle(&packet, &name, &reply)));
+        encode(&query, &reply, Limits::tcp(1232).granting(granted), &mut out);
+        prop_assert_eq!(meaning(&out), meaning(&oracle(&packet, &name, &reply, granted)));
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype, Soa};
 use crate::model::name::Name;
+use crate::wire::options::Granted;
 use crate::wire::reply::Reply;
 
 /// A record's data without a lifetime.
@@ -142,6 +143,14 @@ pub(super) fn parts(most: usize) -> impl Strategy<Value = Parts> {
             error,
         },
     )
+}
+
+/// Any of what an OPT record may grant.
+pub(super) fn granted() -> impl Strategy<Value = Granted> {
+    let cookie = (any::<[u8; 8]>(), any::<[u8; 16]>());
+    let cookie = cookie.prop_map(|(client, server)| Granted::cookie(client, server));
+    (prop::option::of(cookie), prop::option::of(any::<u16>()))
+        .prop_map(|(cookie, keepalive)| Granted { cookie, keepalive })
 }
 
 /// A packet that asks for `name`, in changing case.

@@ -14,8 +14,11 @@
 )]
 
 mod names;
+pub mod options;
+mod records;
 pub mod reply;
 pub mod request;
+pub mod tsig;
 
 #[cfg(test)]
 mod differential;
@@ -23,5 +26,7 @@ mod differential;
 mod generated;
 #[cfg(test)]
 mod octets;
+#[cfg(test)]
+mod packets;
 #[cfg(test)]
 mod properties;

@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Soa};
 use crate::model::name::Name;
+use crate::wire::options::{Granted, Options};
 use crate::wire::reply::{Encoded, Limits, Reply, encode, encode_rejection};
-use crate::wire::request::{Incoming, parse};
+use crate::wire::request::{Edns, Incoming, parse};
 
 const QUESTION: &[u8] = b"\x04aPp1\x03svc\x04test\x00\x00\x01\x00\x01";
 
@@ -216,6 +217,69 @@ fn bad_version_is_said_in_both_halves_of_the_rcode() {
     assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x01\x00\x80\x00\x00\x00"));
 }
 
+/// Of the key `Key.`, compressed or not, with an algorithm and a MAC of 16 octets.
+fn tsig(key: &[u8], algorithm: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(algorithm.len() + 32).unwrap().to_be_bytes();
+    let head = [key, b"\x00\xfa\x00\xff\x00\x00\x00\x00", &len, algorithm].concat();
+    let times = b"\x00\x00\x65\x01\x02\x03\x01\x2c";
+    [&head[..], times, b"\x00\x10aaaaaaaaaaaaaaaa\x12\x34\x00\x00\x00\x00"].concat()
+}
+
+fn rejection(packet: &[u8], limits: Limits) -> Vec<u8> {
+    let Incoming::Reject(rejected) = parse(packet) else { panic!() };
+    let mut out = b"left from before".to_vec();
+    encode_rejection(&rejected, limits, &mut out);
+    out
+}
+
+#[test]
+fn a_signature_is_answered_by_an_unsigned_one_behind_the_opt_record() {
+    let algorithm = b"\x0bHMAC-sha256\x00";
+    // The key is "Key." and the rest of the question's name, by a pointer.
+    let signature = tsig(b"\x03Key\xc0\x11", algorithm);
+    let mut packet = ask(QUESTION, &[opt(1232), signature].concat());
+    packet[11] = 2;
+    let out = rejection(&packet, Limits::udp(None, 1232));
+    assert_eq!((flags(&out), counts(&out)), (0x8109, [1, 0, 0, 2]));
+    let mut expected = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00".to_vec();
+    expected.extend(b"\x03Key\x03svc\x04test\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x1d");
+    expected.extend(algorithm);
+    // Time signed and fudge, no MAC, the original id, BADKEY, no other data.
+    expected.extend(b"\x00\x00\x65\x01\x02\x03\x01\x2c\x00\x00\x12\x34\x00\x11\x00\x00");
+    assert_eq!(&out[12 + QUESTION.len()..], expected);
+}
+
+#[test]
+fn a_signature_that_no_datagram_holds_is_left_out_with_tc() {
+    let long = [[&[60u8][..], &[b'k'; 60]].concat().repeat(4), vec![0]].concat();
+    let packet = ask(QUESTION, &tsig(&long, &long));
+    let out = rejection(&packet, Limits::udp(None, 1232));
+    assert_eq!((flags(&out), counts(&out)), (0x8309, [1, 0, 0, 0]));
+    assert_eq!(out.len(), 12 + QUESTION.len());
+    let out = rejection(&packet, Limits::tcp(1232));
+    assert_eq!((flags(&out), counts(&out)), (0x8109, [1, 0, 0, 1]));
+}
+
+#[test]
+fn room_for_what_is_granted_is_taken_off_before_any_record() {
+    let granted = Granted { cookie: Some(Granted::cookie([1; 8], [2; 16])), keepalive: Some(100) };
+    let reply = found((0..100).map(|_| a(Owner::Question, 1)).collect());
+    for payload in 512..=1232u16 {
+        let packet = ask(QUESTION, &opt(payload));
+        let Incoming::Query(query) = parse(&packet) else { panic!() };
+        let mut out = Vec::new();
+        let limits = Limits::udp(query.edns, 1232).granting(granted);
+        let encoded = encode(&query, &reply, limits, &mut out);
+        let size = usize::from(payload);
+        assert!(encoded.truncated && out.len() <= size && out.len() + 16 > size, "{payload}");
+        let mut options = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x22".to_vec();
+        options.extend(b"\x00\x0a\x00\x18\x01\x01\x01\x01\x01\x01\x01\x01");
+        options.extend([2; 16]);
+        options.extend(b"\x00\x0b\x00\x02\x00\x64");
+        assert!(out.ends_with(&options), "{payload}");
+    }
+}
+
 #[test]
 fn a_format_error_is_twelve_octets() {
     let mut packet = ask(QUESTION, b"");
@@ -229,7 +293,8 @@ fn a_format_error_is_twelve_octets() {
 #[test]
 fn a_datagram_is_as_large_as_both_sides_take() {
     let size = |asked: Option<u16>, ours| {
-        let edns = asked.map(|payload| crate::wire::request::Edns { payload, dnssec_ok: false });
+        let edns =
+            asked.map(|payload| Edns { payload, dnssec_ok: false, options: Options::default() });
         Limits::udp(edns, ours).size()
     };
     assert_eq!(size(None, 1232), 512);

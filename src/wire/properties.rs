@@ -1,11 +1,12 @@
 //! What holds for every reply and for every packet.
 
 use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::wire::generated::{names, packet, parts};
+use crate::wire::generated::{granted, names, packet, parts};
 use crate::wire::reply::{Limits, encode, encode_rejection};
 use crate::wire::request::{HEADER, Incoming, parse};
 
@@ -20,12 +21,14 @@ proptest! {
         case: u64,
         edns in prop::option::of(0u16..2000),
         stream: bool,
+        granted in granted(),
     ) {
         let packet = packet(&name, id, case, edns);
         let Incoming::Query(query) = parse(&packet) else { panic!("not a query") };
         let reply = parts.reply();
         let limits =
             if stream { Limits::tcp(1232) } else { Limits::udp(query.edns, 1232) };
+        let limits = limits.granting(granted);
         let mut out = Vec::new();
         let encoded = encode(&query, &reply, limits, &mut out);
         prop_assert!(out.len() <= limits.size());
@@ -36,6 +39,13 @@ proptest! {
         prop_assert_eq!(u16::from(message.metadata.response_code), parts.rcode.code());
         prop_assert_eq!(&out[HEADER..HEADER + query.asked.octets.len()], query.asked.octets);
         prop_assert_eq!(message.edns.is_some(), edns.is_some());
+        if let Some(edns) = &message.edns {
+            let option = |code| edns.option(EdnsCode::from(code));
+            let cookie = granted.cookie.map(|octets| EdnsOption::Unknown(10, octets.into()));
+            prop_assert_eq!(option(10), cookie.as_ref());
+            let tenths = granted.keepalive.map(|n| EdnsOption::Unknown(11, n.to_be_bytes().into()));
+            prop_assert_eq!(option(11), tenths.as_ref());
+        }
         prop_assert_eq!(message.answers.len(), encoded.answers);
         let left_out = message.answers.len() < reply.answers.len()
             || message.authorities.len() < reply.authority.len();

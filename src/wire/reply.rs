@@ -6,7 +6,9 @@
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype};
 use crate::model::name::Name;
 use crate::wire::names::{Suffixes, pointer};
+use crate::wire::options::Granted;
 use crate::wire::request::{Asked, Edns, HEADER, Head, Query, Rejected};
+use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.2.1: every asker takes this much.
 const MIN_SIZE: u16 = 512;
@@ -59,11 +61,13 @@ impl Reply<'_> {
     }
 }
 
-/// How large a reply may be, and what our OPT record says of our own buffer.
+/// How large a reply may be, and what our OPT record says beside the rcode: the size of our own
+/// buffer, and options, whose room is taken off first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     size: usize,
     payload: u16,
+    granted: Granted,
 }
 
 impl Limits {
@@ -71,12 +75,19 @@ impl Limits {
     pub fn udp(edns: Option<Edns>, udp_max_size: u16) -> Self {
         let payload = udp_max_size.max(MIN_SIZE);
         let asked = edns.map_or(MIN_SIZE, |edns| edns.payload.max(MIN_SIZE));
-        Self { size: usize::from(asked.min(payload)), payload }
+        Self { size: usize::from(asked.min(payload)), payload, granted: Granted::default() }
     }
 
     /// A stream: as much as its length prefix can say.
     pub fn tcp(udp_max_size: u16) -> Self {
-        Self { size: usize::from(u16::MAX), payload: udp_max_size.max(MIN_SIZE) }
+        let payload = udp_max_size.max(MIN_SIZE);
+        Self { size: usize::from(u16::MAX), payload, granted: Granted::default() }
+    }
+
+    /// The same, with options for those who have sent an OPT record.
+    #[must_use]
+    pub fn granting(self, granted: Granted) -> Self {
+        Self { granted, ..self }
     }
 
     /// The most octets of a message.
@@ -98,7 +109,7 @@ pub struct Encoded {
 pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Vec<u8>) -> Encoded {
     out.clear();
     let question = Some(query.asked);
-    let opt = query.edns.map_or(0, |_| BARE_OPT);
+    let opt = query.edns.map_or(0, |_| BARE_OPT.saturating_add(limits.granted.size()));
     put_front(query.head, question, out);
     let mut body = Body::new(&query.name, reply, limits.size.saturating_sub(opt), out);
     let answers = body.put_answers();
@@ -114,7 +125,7 @@ pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Ve
     let courtesy = if truncated { 0 } else { body.put_additional() };
     let mut additional = glue.saturating_add(courtesy);
     if let Some(edns) = query.edns {
-        put_opt(edns, reply.rcode, limits.payload, error, out);
+        put_opt(edns, reply.rcode, limits, error, out);
         additional = additional.saturating_add(1);
     }
     let mut flags = header_flags(query.head, reply.rcode);
@@ -128,16 +139,26 @@ pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Ve
     Encoded { truncated, answers: usize::from(answers) }
 }
 
-/// Writes the error that `rejected` asks for over `out`; it fits every asker.
+/// Writes the error that `rejected` asks for over `out`. All of it fits every asker but a TSIG of
+/// names that nobody gives: that is left out with TC, for there is room on a stream.
 pub fn encode_rejection(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) {
     out.clear();
     put_front(rejected.head, rejected.question, out);
     if let Some(edns) = rejected.edns {
-        put_opt(edns, rejected.rcode, limits.payload, None, out);
+        put_opt(edns, rejected.rcode, limits, None, out);
+    }
+    let mut flags = header_flags(rejected.head, rejected.rcode);
+    let mut additional = u16::from(rejected.edns.is_some());
+    if let Some(tsig) = rejected.tsig.as_ref().map(Tsig::as_octets) {
+        if out.len().saturating_add(tsig.len()) <= limits.size {
+            out.extend_from_slice(tsig);
+            additional = additional.saturating_add(1);
+        } else {
+            flags |= TC;
+        }
     }
     let questions = u16::from(rejected.question.is_some());
-    let flags = header_flags(rejected.head, rejected.rcode);
-    patch_header(flags, [questions, 0, 0, u16::from(rejected.edns.is_some())], out);
+    patch_header(flags, [questions, 0, 0, additional], out);
 }
 
 /// Sets TC in a message that was written without it: the asker is to ask over TCP.
@@ -169,22 +190,29 @@ fn patch_header(flags: u16, counts: [u16; 4], out: &mut [u8]) {
 }
 
 /// The OPT record (RFC 6891 section 6.1), with the upper bits of the rcode.
-fn put_opt(edns: Edns, rcode: Rcode, payload: u16, error: Option<(u16, &str)>, out: &mut Vec<u8>) {
+fn put_opt(
+    edns: Edns,
+    rcode: Rcode,
+    limits: Limits,
+    error: Option<(u16, &str)>,
+    out: &mut Vec<u8>,
+) {
     let [_, upper] = (rcode.code() >> 4).to_be_bytes();
     out.extend_from_slice(&[0, 0, 41]);
-    out.extend_from_slice(&payload.to_be_bytes());
+    out.extend_from_slice(&limits.payload.to_be_bytes());
     out.extend_from_slice(&[upper, 0]);
     out.extend_from_slice(&if edns.dnssec_ok { DO } else { 0 }.to_be_bytes());
     // `Body::reserve` keeps the text far below 64 KiB; the fallback is never reached.
-    let sized = error.and_then(|(code, text)| {
+    let error = error.and_then(|(code, text)| {
         let option = u16::try_from(text.len()).ok()?.checked_add(2)?;
-        Some((code, text, option, option.checked_add(4)?))
+        Some((code, text, option))
     });
-    let Some((code, text, option, rdata)) = sized else {
-        out.extend_from_slice(&[0, 0]);
-        return;
-    };
-    for word in [rdata, OPTION_EDE, option, code] {
+    let taken = error.map_or(0, |(_, text, _)| BARE_EDE.saturating_add(text.len()));
+    let rdata = u16::try_from(limits.granted.size().saturating_add(taken)).unwrap_or(0);
+    out.extend_from_slice(&rdata.to_be_bytes());
+    limits.granted.put(out);
+    let Some((code, text, option)) = error else { return };
+    for word in [OPTION_EDE, option, code] {
         out.extend_from_slice(&word.to_be_bytes());
     }
     out.extend_from_slice(text.as_bytes());

@@ -62,7 +62,8 @@ impl Server {
         let peer = SocketAddr::from(([127, 0, 0, 1], 5353));
         let mut out = Vec::new();
         let now = Now::default();
-        let received = Received { octets, peer, asked: None, now, transport };
+        let idle = None;
+        let received = Received { octets, peer, asked: None, now, transport, idle };
         respond(&received, &self.snapshot, &mut worker, &mut out);
         Message::from_vec(&out).unwrap()
     }

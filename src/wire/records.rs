@@ -1,0 +1,152 @@
+//! The records behind a question: their places, and what the two among them that speak of the
+//! message itself say.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use hickory_server::net::xfer::Protocol;
+use hickory_server::server::Request;
+
+use crate::wire::options::Options;
+use crate::wire::request::{Edns, HEADER};
+use crate::wire::tsig::Tsig;
+
+const OPT: u16 = 41;
+const TSIG: u16 = 250;
+/// RFC 3225.
+const DNSSEC_OK: u8 = 0x80;
+/// Of the private range (RFC 6895 section 3.1): no library knows its data.
+const UNKNOWN: u16 = 65280;
+
+/// What the records of a message say to us.
+pub(super) struct Records {
+    /// The OPT record and its version.
+    pub(super) edns: Option<(Edns, u8)>,
+    /// What is to be said to the TSIG record.
+    pub(super) tsig: Option<Tsig>,
+}
+
+/// One record, unread.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'p> {
+    /// Where its owner begins in the message.
+    pub(super) owner: usize,
+    /// Where its type stands.
+    place: usize,
+    rtype: u16,
+    pub(super) class: u16,
+    ttl: [u8; 4],
+    pub(super) rdata: &'p [u8],
+}
+
+/// Reads everything behind the header; `None` when that fails. `counts` are those of the header.
+pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
+    let [questions, answers, authority, additional] = counts;
+    let mut walk = Walk { packet, at: HEADER };
+    for _ in 0..questions {
+        walk.question()?;
+    }
+    for _ in 0..u32::from(answers).saturating_add(authority.into()) {
+        let record = walk.record()?;
+        if matches!(record.rtype, OPT | TSIG) {
+            return None;
+        }
+    }
+    let mut opt = None;
+    let mut tsig = None;
+    for behind in (0..additional).rev() {
+        let record = walk.record()?;
+        match record.rtype {
+            OPT if opt.is_some() || packet.get(record.owner) != Some(&0) => return None,
+            OPT => opt = Some(record),
+            // RFC 8945 section 5.1: it is the last, and so the only one.
+            TSIG if behind > 0 => return None,
+            TSIG => tsig = Some(record),
+            _ => {}
+        }
+    }
+    let tsig = match tsig {
+        Some(tsig) => Some(Tsig::answering(packet, &tsig)?),
+        None => None,
+    };
+    let edns = match &opt {
+        Some(opt) => Some(edns(opt)?),
+        None => None,
+    };
+    the_library_reads(packet, opt.as_ref())?;
+    Some(Records { edns, tsig })
+}
+
+fn edns(opt: &Raw<'_>) -> Option<(Edns, u8)> {
+    let [_, version, flags, _] = opt.ttl;
+    let options = match Options::read(opt.rdata) {
+        Some(options) => options,
+        // What a later version makes of its options is not known: BADVERS is said all the same.
+        None if version > 0 => Options::default(),
+        None => return None,
+    };
+    let dnssec_ok = flags & DNSSEC_OK != 0;
+    Some((Edns { payload: opt.class, dnssec_ok, options }, version))
+}
+
+/// Whether the library's reader finds nothing wrong with names and data. It is not shown the
+/// options: it refuses a client subnet of a family it does not know, and forgives what is cut.
+fn the_library_reads(packet: &[u8], opt: Option<&Raw<'_>>) -> Option<()> {
+    let mut copy = packet.to_vec();
+    // An empty one has no options to be shown, and other types must not be empty.
+    if let Some(opt) = opt.filter(|opt| !opt.rdata.is_empty()) {
+        let rtype = copy.get_mut(opt.place..opt.place.checked_add(2)?)?;
+        rtype.copy_from_slice(&UNKNOWN.to_be_bytes());
+    }
+    // The reader only keeps these.
+    let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Request::from_bytes(copy, nobody, Protocol::Udp).ok().map(|_| ())
+}
+
+struct Walk<'p> {
+    packet: &'p [u8],
+    at: usize,
+}
+
+impl<'p> Walk<'p> {
+    fn question(&mut self) -> Option<()> {
+        self.name()?;
+        self.take(4).map(|_| ())
+    }
+
+    fn record(&mut self) -> Option<Raw<'p>> {
+        let owner = self.at;
+        self.name()?;
+        let place = self.at;
+        let (fixed, _) = self.take(10)?.split_first_chunk::<10>()?;
+        let &[type0, type1, class0, class1, ttl0, ttl1, ttl2, ttl3, len0, len1] = fixed;
+        let rdata = self.take(u16::from_be_bytes([len0, len1]).into())?;
+        Some(Raw {
+            owner,
+            place,
+            rtype: u16::from_be_bytes([type0, type1]),
+            class: u16::from_be_bytes([class0, class1]),
+            ttl: [ttl0, ttl1, ttl2, ttl3],
+            rdata,
+        })
+    }
+
+    /// Steps over a name; where a pointer leads is for the library to say.
+    fn name(&mut self) -> Option<()> {
+        loop {
+            let (&len, _) = self.take(1)?.split_first()?;
+            match len {
+                0 => return Some(()),
+                1..=63 => self.take(len.into())?,
+                64..=191 => return None,
+                192.. => return self.take(1).map(|_| ()),
+            };
+        }
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'p [u8]> {
+        let end = self.at.checked_add(len)?;
+        let taken = self.packet.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+}

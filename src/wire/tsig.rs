@@ -1,0 +1,88 @@
+//! A signature's record: read to be told that its key is not known here.
+
+use hickory_proto::rr::Name;
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+
+use crate::wire::records::Raw;
+
+const TSIG: u16 = 250;
+const CLASS_ANY: u16 = 255;
+/// RFC 8945 section 3.
+const BADKEY: u16 = 17;
+
+/// The unsigned TSIG record that answers one whose key nobody here knows (RFC 8945 sections 5.2.1
+/// and 5.3.2), octet by octet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tsig {
+    record: Vec<u8>,
+}
+
+impl Tsig {
+    /// The answer to a TSIG record of `packet`; `None` where that is none.
+    pub(super) fn answering(packet: &[u8], asked: &Raw<'_>) -> Option<Self> {
+        if asked.class != CLASS_ANY {
+            return None;
+        }
+        let (algorithm, rest) = split_name(asked.rdata)?;
+        // Time signed and fudge.
+        let (times, rest) = rest.split_first_chunk::<8>()?;
+        let (_mac, rest) = split_counted(rest)?;
+        let (&[id0, id1, _error0, _error1], rest) = rest.split_first_chunk()?;
+        let (_other, rest) = split_counted(rest)?;
+        if !rest.is_empty() {
+            return None;
+        }
+        let mut record = spell(packet, asked.owner)?;
+        for word in [TSIG, CLASS_ANY, 0, 0] {
+            record.extend_from_slice(&word.to_be_bytes());
+        }
+        // Behind the algorithm: the times, MAC size, original id, error, other length.
+        let len = u16::try_from(algorithm.len()).ok()?.checked_add(16)?;
+        record.extend_from_slice(&len.to_be_bytes());
+        record.extend_from_slice(algorithm);
+        record.extend_from_slice(times);
+        record.extend_from_slice(&[0, 0, id0, id1]);
+        record.extend_from_slice(&BADKEY.to_be_bytes());
+        record.extend_from_slice(&[0, 0]);
+        Some(Self { record })
+    }
+
+    /// The record, to be appended as the last.
+    pub(super) fn as_octets(&self) -> &[u8] {
+        &self.record
+    }
+}
+
+/// A name that is written out, as it must be in the data of this type, and what follows it.
+fn split_name(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut len: usize = 0;
+    loop {
+        let label = usize::from(*octets.get(len)?);
+        len = len.checked_add(label)?.checked_add(1)?;
+        if label > 63 || len > 255 {
+            return None;
+        }
+        if label == 0 {
+            return octets.split_at_checked(len);
+        }
+    }
+}
+
+/// As many octets as two octets before them say, and what follows.
+fn split_counted(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = octets.split_first_chunk()?;
+    rest.split_at_checked(u16::from_be_bytes(len).into())
+}
+
+/// The name at `place`, written out in the asker's case.
+fn spell(packet: &[u8], place: usize) -> Option<Vec<u8>> {
+    let decoder = BinDecoder::new(packet);
+    let name = Name::read(&mut decoder.clone(u16::try_from(place).ok()?)).ok()?;
+    let mut out = Vec::with_capacity(name.len());
+    for label in &name {
+        out.push(u8::try_from(label.len()).ok()?);
+        out.extend_from_slice(label);
+    }
+    out.push(0);
+    Some(out)
+}
