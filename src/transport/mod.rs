@@ -13,6 +13,7 @@
 pub mod bind;
 pub mod respond;
 pub mod tcp;
+pub mod throttle;
 pub mod udp;
 
 #[cfg(test)]
