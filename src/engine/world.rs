@@ -57,6 +57,7 @@ impl Settings {
             rules: Rules {
                 access: config.dns.access.clone(),
                 udp_max_size: config.dns.udp_max_size,
+                tcp: config.dns.tcp,
             },
         }
     }

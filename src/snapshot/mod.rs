@@ -10,7 +10,7 @@ pub mod zone;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::config::Access;
+use crate::config::{Access, Tcp};
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -39,6 +39,8 @@ pub struct Rules {
     pub access: Access,
     /// The largest answer over UDP, in octets.
     pub udp_max_size: u16,
+    /// What a TCP client may use.
+    pub tcp: Tcp,
 }
 
 impl Snapshot {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -39,6 +40,8 @@ pub struct Received<'p> {
     pub now: Now,
     /// How.
     pub transport: Transport,
+    /// Over TCP, how long the connection may be idle (RFC 7828).
+    pub idle: Option<Duration>,
 }
 
 /// What one thread, or one connection, keeps between messages.
@@ -139,7 +142,7 @@ mod tests {
         let transport = Transport::Udp;
         let mut worker = Worker::new(metrics.worker(transport));
         let peer = peer.parse().unwrap();
-        let received = Received { octets, peer, now: Now::default(), transport };
+        let received = Received { octets, peer, now: Now::default(), transport, idle: None };
         let mut out = Vec::new();
         (respond(&received, &context().current.load(), &mut worker, &mut out), out)
     }

@@ -63,8 +63,8 @@ fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &Atomi
         };
         let started = (context.clock)();
         let octets = packet.get(..asked.len).unwrap_or_default();
-        let received =
-            Received { octets, peer: asked.peer, now: started, transport: Transport::Udp };
+        let (peer, transport) = (asked.peer, Transport::Udp);
+        let received = Received { octets, peer, now: started, transport, idle: None };
         match respond(&received, &context.current.load(), &mut worker, &mut out) {
             Response::Ignored(_) => {}
             Response::Sent { .. } => match send(socket, &out, &asked) {

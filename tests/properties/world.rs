@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::answer::answer;
-use livezone::config::{Access, Config, zone_toml};
+use livezone::config::{Config, zone_toml};
 use livezone::engine::turn::{Event, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
@@ -49,7 +49,7 @@ impl Driver {
         most: usize,
         seed: u64,
     ) -> Result<Self, TestCaseError> {
-        let rules = Rules { access: Access::default(), udp_max_size: 1232 };
+        let rules = Rules { udp_max_size: 1232, ..Rules::default() };
         let policy = Policy { success_before_passing: 2, ..Policy::default() };
         let settings = Settings {
             policy,
