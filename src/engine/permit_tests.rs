@@ -51,7 +51,7 @@ fn a_refused_service_is_not_registered_and_a_new_configuration_lets_it_in_and_ou
     assert_eq!((effects.start.len(), effects.complaints.len()), (0, 1));
     assert_eq!(world.files_in_error(), 1);
 
-    let allowed = Event::Configured(settings(Scripts::Allowed));
+    let allowed = Event::Configured(Box::new(settings(Scripts::Allowed)));
     let effects = turn(&mut world, allowed, now);
     assert_eq!(names(&world), ["db", "web"]);
     assert_eq!((effects.complaints.len(), world.files_in_error()), (0, 0));
@@ -59,7 +59,7 @@ fn a_refused_service_is_not_registered_and_a_new_configuration_lets_it_in_and_ou
     let Question::Script(_, subject) = &start.probe.question else { panic!("{start:?}") };
     assert_eq!((&*subject.service, &*subject.instance, subject.port), ("web", "web-1", None));
 
-    let refused = Event::Configured(settings(Scripts::Refused));
+    let refused = Event::Configured(Box::new(settings(Scripts::Refused)));
     let effects = turn(&mut world, refused, now);
     assert_eq!(names(&world), ["db"]);
     assert_eq!((effects.stop.len(), effects.complaints.len()), (1, 1));

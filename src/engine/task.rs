@@ -163,7 +163,7 @@ impl Engine {
         // An asker that has gone away needs no answer.
         match message {
             Message::Changed(changes) => self.step(Event::Changed(changes)),
-            Message::Configured(settings) => self.step(Event::Configured(*settings)),
+            Message::Configured(settings) => self.step(Event::Configured(settings)),
             Message::Report(reply) => drop(reply.send(self.world.report())),
             Message::Readiness(reply) => drop(reply.send(self.readiness())),
         }

@@ -28,7 +28,7 @@ pub enum Event {
     /// The time that the last effects named, or any other, has come.
     Timer,
     /// The configuration was read again.
-    Configured(Settings),
+    Configured(Box<Settings>),
 }
 
 /// What the world wants done.
@@ -119,7 +119,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
             }
         }
         Event::Timer => {}
-        Event::Configured(settings) => world.configure(settings, &mut turn),
+        Event::Configured(settings) => world.configure(*settings, &mut turn),
     }
     world.follow(&mut turn);
     world.end_first_round(&mut turn);

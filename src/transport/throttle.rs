@@ -24,7 +24,7 @@ impl Throttle {
             self.suppressed = self.suppressed.saturating_add(1);
             return None;
         }
-        self.next = Some(now + self.every);
+        self.next = Some(Instant(now.0.saturating_add(self.every)));
         Some(std::mem::take(&mut self.suppressed))
     }
 }

@@ -62,7 +62,7 @@ impl Server {
         let peer = SocketAddr::from(([127, 0, 0, 1], 5353));
         let mut out = Vec::new();
         let now = Now::default();
-        let received = Received { octets, peer, now, transport };
+        let received = Received { octets, peer, now, transport, idle: None };
         respond(&received, &self.snapshot, &mut worker, &mut out);
         Message::from_vec(&out).unwrap()
     }

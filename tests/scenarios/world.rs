@@ -181,7 +181,7 @@ impl Driver {
             self.appear(dns::ORIGIN);
             return Ok(());
         }
-        self.feed(Event::Configured(Settings::of(&self.config)))
+        self.feed(Event::Configured(Box::new(Settings::of(&self.config))))
     }
 
     fn start(&mut self) -> Checked {

@@ -37,6 +37,8 @@ pub(super) struct Arrival {
     pub(super) now: Now,
     /// How long the connection may be idle.
     pub(super) idle: Duration,
+    /// How many may be answered.
+    pub(super) most: u32,
 }
 
 /// Why no more is answered for now.
@@ -54,17 +56,16 @@ pub(super) enum Pause {
 }
 
 impl Batch {
-    /// Answers up to `most` of the whole messages in `inbox`.
+    /// Answers the whole messages in `inbox`.
     pub(super) fn answer(
         &mut self,
         inbox: &mut Inbox,
         arrival: Arrival,
         snapshot: &Snapshot,
         worker: &mut Worker,
-        most: u32,
     ) -> Pause {
         loop {
-            let enough = self.out.len() >= ENOUGH || self.answers >= most;
+            let enough = self.out.len() >= ENOUGH || self.answers >= arrival.most;
             if enough && matches!(inbox.peek(), Frame::Message(_)) {
                 return Pause::Enough;
             }
@@ -73,7 +74,7 @@ impl Batch {
                 Frame::Partial => return Pause::Answered,
                 Frame::Wrong => return Pause::Wrong,
             };
-            let Arrival { peer, now, idle } = arrival;
+            let Arrival { peer, now, idle, .. } = arrival;
             let received =
                 Received { octets, peer, now, transport: Transport::Tcp, idle: Some(idle) };
             let response = respond(&received, snapshot, worker, &mut self.answer);
@@ -123,9 +124,9 @@ mod tests {
 
         fn answer(&mut self, most: u32) -> Pause {
             let peer = "192.0.2.1:9".parse().unwrap();
-            let arrival = Arrival { peer, now: Now::default(), idle: Duration::ZERO };
+            let arrival = Arrival { peer, now: Now::default(), idle: Duration::ZERO, most };
             let (snapshot, worker) = (context().current.load_full(), &mut self.worker);
-            self.batch.answer(&mut self.inbox, arrival, &snapshot, worker, most)
+            self.batch.answer(&mut self.inbox, arrival, &snapshot, worker)
         }
 
         fn ids(&self) -> Vec<u16> {

@@ -143,9 +143,9 @@ impl<S: Stream> Connection<S> {
         let snapshot = self.shared.context.current.load();
         self.rules = snapshot.rules.tcp;
         let idle = self.shared.offered_idle(self.rules);
-        let arrival = Arrival { peer: self.peer, now: self.read, idle };
+        let arrival = Arrival { peer: self.peer, now: self.read, idle, most: self.left };
         let (inbox, worker) = (&mut self.inbox, &mut self.worker);
-        let pause = self.batch.answer(inbox, arrival, &snapshot, worker, self.left);
+        let pause = self.batch.answer(inbox, arrival, &snapshot, worker);
         self.left = self.left.saturating_sub(self.batch.answers);
         // What stands first now was read behind an answered message, with its last octet.
         self.begun = self.read.mono;
