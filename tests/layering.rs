@@ -20,7 +20,7 @@ const HOUSE: [(&str, &[&str]); 17] = [
     ("store", &[]),
     ("engine", &["task.rs"]),
     ("answer", &[]),
-    ("transport", &["tcp.rs"]),
+    ("transport", &["tcp/mod.rs", "tcp/accept.rs", "tcp/alarm.rs", "tcp/connection.rs"]),
     ("http", &["mod.rs", "listener.rs", "health.rs", "metrics.rs", "services.rs"]),
     ("server", &["mod.rs", "ready.rs", "reload.rs", "watchdog.rs"]),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),

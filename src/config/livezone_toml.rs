@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel,
+    Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel, Tcp,
     address, cookies, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
@@ -18,6 +18,10 @@ use crate::syntax::toml;
 
 /// Far more threads than any machine has cores.
 const MAX_WORKERS: i64 = 1024;
+/// More than any system lets one process have open.
+const MAX_CONNECTIONS: i64 = 1_000_000;
+/// The unit in which idle time is offered (RFC 7828 section 3.1): less would be said as none.
+const SHORTEST_OFFER: Duration = Duration::from_millis(100);
 
 /// `None` when an error is among the diagnostics.
 pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Config>, Vec<Diagnostic>) {
@@ -76,9 +80,25 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
             allow: address::networks(&mut reader, "allow").unwrap_or_default(),
             deny: address::networks(&mut reader, "deny").unwrap_or_default(),
         },
+        tcp: reader.table("tcp", "[dns.tcp]").map_or(default.tcp, |r| tcp(r, default.tcp)),
     };
     reader.finish();
     dns
+}
+
+fn tcp(mut reader: Reader<'_>, default: Tcp) -> Tcp {
+    let idle = reader.duration("idle", SHORTEST_OFFER);
+    let message = reader.duration("message", SHORTEST_OFFER);
+    let tcp = Tcp {
+        idle: idle.map_or(default.idle, |placed| placed.value),
+        message: message.map_or(default.message, |placed| placed.value),
+        max: reader.integer("max", 1..=MAX_CONNECTIONS).map_or(default.max, |p| p.value),
+        max_per_client: reader
+            .integer("max_per_client", 1..=MAX_CONNECTIONS)
+            .map_or(default.max_per_client, |p| p.value),
+    };
+    reader.finish();
+    tcp
 }
 
 fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
@@ -213,7 +233,7 @@ mod tests {
         assert_eq!(good(""), Config::default());
         assert_eq!(
             good(
-                "[dns]\n[rrl]\n[cookies]\nsecret = \"\"\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"
+                "[dns]\n[dns.tcp]\n[rrl]\n[cookies]\nsecret = \"\"\n[http]\n[health]\n[consul]\nnode_address = \"\"\n[log]\n"
             ),
             Config::default()
         );
@@ -229,6 +249,11 @@ workers = 4
 udp_max_size = 1400
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
+[dns.tcp]
+idle = "1m"
+message = "500ms"
+max = 5000
+max_per_client = 100
 [rrl]
 responses_per_second = 50
 slip = 2
@@ -273,6 +298,8 @@ level = "debug"
         assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
         assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
         assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);
+        let (idle, message) = (Duration::from_secs(60), Duration::from_millis(500));
+        assert_eq!(config.dns.tcp, Tcp { idle, message, max: 5000, max_per_client: 100 });
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
         let policy = &config.health.policy;

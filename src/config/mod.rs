@@ -54,6 +54,32 @@ pub struct Dns {
     pub udp_max_size: u16,
     /// Who may ask.
     pub access: Access,
+    /// `[dns.tcp]`
+    pub tcp: Tcp,
+}
+
+/// `[dns.tcp]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// From the last answer to the next message's first octet (RFC 7766 section 6.2.3).
+    pub idle: Duration,
+    /// From a message's first octet to its last: a resolver sends it at once.
+    pub message: Duration,
+    /// Connections of all clients, at least one.
+    pub max: usize,
+    /// Connections of one IPv4 address or IPv6 /64, at least one.
+    pub max_per_client: usize,
+}
+
+impl Default for Tcp {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(10),
+            message: Duration::from_secs(2),
+            max: 1000,
+            max_per_client: 20,
+        }
+    }
 }
 
 /// Networks that may ask and that may not.
@@ -165,6 +191,7 @@ impl Default for Config {
                 workers: 0,
                 udp_max_size: 1232,
                 access: Access::default(),
+                tcp: Tcp::default(),
             },
             rrl: Rrl::default(),
             cookies: Cookies::default(),

@@ -59,6 +59,7 @@ impl Settings {
                 udp_max_size: config.dns.udp_max_size,
                 rrl: config.rrl.clone(),
                 cookies: Arc::new(config.cookies.clone()),
+                tcp: config.dns.tcp,
             },
         }
     }

@@ -154,12 +154,18 @@ impl WorkerCells {
 
     /// An answer took so long, from its query's reception to its sending.
     pub fn observe(&self, took: Duration) {
+        self.observe_all(took, 1);
+    }
+
+    /// So many answers that were received and sent together took so long each.
+    pub fn observe_all(&self, took: Duration, answers: u32) {
         let micros = took.as_micros();
         let bucket = BOUNDS.iter().position(|&bound| micros <= u128::from(bound));
         if let Some(cell) = self.buckets.get(bucket.unwrap_or(BOUNDS.len())) {
-            cell.add(self.transport, 1);
+            cell.add(self.transport, answers.into());
         }
-        self.nanoseconds.add(self.transport, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        let nanoseconds = took.saturating_mul(answers).as_nanos();
+        self.nanoseconds.add(self.transport, u64::try_from(nanoseconds).unwrap_or(u64::MAX));
     }
 
     /// A defect of ours was met on the way to an answer.

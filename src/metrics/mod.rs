@@ -2,6 +2,7 @@
 
 pub mod dns;
 pub mod limited;
+pub mod tcp;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::metrics::dns::{DnsCells, Transport, WorkerCells};
+use crate::metrics::tcp::{Closed, TcpFamilies};
 use crate::model::check::Question;
 use crate::model::health::{Condition, Finding};
 
@@ -54,6 +56,7 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     dns: Arc<DnsCells>,
+    tcp: TcpFamilies,
     services: Gauge,
     instances: Family<Words<1>, Gauge>,
     checks: Family<Words<2>, Counter>,
@@ -71,6 +74,7 @@ impl Metrics {
         let mut inner = Inner {
             registry: Registry::with_prefix("livezone"),
             dns: Arc::default(),
+            tcp: TcpFamilies::default(),
             services: Gauge::default(),
             instances: Family::default(),
             checks: Family::default(),
@@ -104,6 +108,21 @@ impl Metrics {
     /// How many instances are in this condition.
     pub fn instances(&self, condition: Condition) -> i64 {
         self.0.instances.get_or_create(&[("state", condition.word())]).get()
+    }
+
+    /// A TCP connection was accepted.
+    pub fn tcp_opened(&self) {
+        self.0.tcp.connections.inc();
+    }
+
+    /// A TCP connection is gone.
+    pub fn tcp_gone(&self) {
+        self.0.tcp.connections.dec();
+    }
+
+    /// Why a TCP connection is going.
+    pub fn tcp_closed(&self, why: Closed) {
+        self.0.tcp.closed.get_or_create(&[("reason", why.word())]).inc();
     }
 
     /// How many services the catalogue holds.
@@ -209,6 +228,7 @@ impl Inner {
         build.get_or_create(&[("version", version.to_owned())]).set(1);
         to.register("build_info", "The program's version", build);
         to.register_collector(Box::new(Arc::clone(&self.dns)));
+        self.tcp.register(to);
     }
 }
 
@@ -247,12 +267,14 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 15] = [
+    const FAMILIES: [(&str, &str, &str); 17] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
         ("dns_limited_total", "counter", "{class=\"negative\",action=\"dry-run\"} 0"),
         ("dns_panics_total", "counter", " 0"),
+        ("dns_tcp_connections", "gauge", " 0"),
+        ("dns_tcp_closed_total", "counter", "{reason=\"limit\"} 0"),
         ("services", "gauge", " 0"),
         ("instances", "gauge", "{state=\"suspect\"} 0"),
         ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),
@@ -286,6 +308,10 @@ mod tests {
     #[test]
     fn what_is_counted_is_shown() {
         let metrics = Metrics::new("0");
+        metrics.tcp_opened();
+        metrics.tcp_opened();
+        metrics.tcp_gone();
+        metrics.tcp_closed(Closed::Idle);
         metrics.set_services(3);
         metrics.set_instances(Condition::Passing, 7);
         metrics.check_finished("tcp", Finding::Pass, Duration::from_millis(3));
@@ -296,6 +322,8 @@ mod tests {
         metrics.set_source_errors("files", 2);
         let text = metrics.render(Exposition::Text);
         for sample in [
+            "dns_tcp_connections 1",
+            "dns_tcp_closed_total{reason=\"idle\"} 1",
             "services 3",
             "instances{state=\"passing\"} 7",
             "checks_total{kind=\"tcp\",outcome=\"passing\"} 1",
@@ -319,6 +347,7 @@ mod tests {
         one.answered(Rtype::SRV, Rcode::NxDomain);
         two.answered(Rtype::SRV, Rcode::NxDomain);
         three.answered(Rtype(65280), Rcode::NoError);
+        three.observe_all(Duration::from_micros(7), 3);
         one.observe(Duration::from_micros(40));
         two.observe(Duration::from_secs(9));
         two.dropped(Dropped::Source);
@@ -333,6 +362,9 @@ mod tests {
             "response_seconds_bucket{le=\"0.00005\",transport=\"udp\"} 1",
             "response_seconds_bucket{le=\"1.0\",transport=\"udp\"} 1",
             "response_seconds_bucket{le=\"+Inf\",transport=\"udp\"} 2",
+            "response_seconds_bucket{le=\"0.000005\",transport=\"tcp\"} 0",
+            "response_seconds_bucket{le=\"0.00001\",transport=\"tcp\"} 3",
+            "response_seconds_sum{transport=\"tcp\"} 0.000021",
             "response_seconds_count{transport=\"udp\"} 2",
             "dropped_total{reason=\"source\"} 1",
             "limited_total{class=\"error\",action=\"slipped\"} 2",

@@ -221,12 +221,14 @@ fn start(
     let files = follow(source, clock, handle.clone())?;
 
     let context = Arc::new(Context { current, clock: Arc::clone(clock), limiter: Arc::default() });
-    let shared = Arc::new(tcp::Shared::new(Arc::clone(&context), tcp::Limits::default(), &metrics));
+    let limits = tcp::Limits::default();
+    let shared = tcp::Shared::new(Arc::clone(&context), limits, &metrics, draining.clone());
+    let shared = Arc::new(shared);
     let quiet = Arc::new(AtomicBool::new(false));
     let mut threads = Vec::new();
     for endpoint in bound.endpoints {
         let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
-        tasks.spawn(tcp::serve(listener, Arc::clone(&shared), stop.clone()));
+        tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), stop.clone()));
         threads.extend(udp::start(endpoint.udp, &context, &metrics, &quiet)?);
     }
     let face =
@@ -289,8 +291,9 @@ async fn listen_http(
 
 /// What the configuration says to the world, within what the system allows.
 fn settings(config: &Config) -> Settings {
-    let max_in_flight = limits::checks_in_flight(config.health.max_in_flight);
-    Settings { max_in_flight, ..Settings::of(config) }
+    let mut settings = Settings::of(config);
+    limits::fit(&mut settings);
+    settings
 }
 
 fn file_options(config: &Config) -> watch::Options {

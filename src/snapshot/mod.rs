@@ -10,9 +10,9 @@ pub mod zone;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::config::Access;
 use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
+use crate::config::{Access, Tcp};
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
 
@@ -45,6 +45,8 @@ pub struct Rules {
     pub rrl: Rrl,
     /// What cookies are made with, and believed by.
     pub cookies: Arc<Cookies>,
+    /// What a TCP client may use.
+    pub tcp: Tcp,
 }
 
 impl Snapshot {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Access;
+use crate::config::cookies::{Cookies, Secret};
 use crate::config::rrl::Rrl;
 use crate::metrics::dns::{Dropped, Transport};
 use crate::metrics::{Exposition, Metrics};
@@ -36,7 +37,8 @@ impl House {
     }
 
     fn limited(rrl: Rrl) -> Self {
-        Self::new(Rules { udp_max_size: 1232, rrl, ..Rules::default() })
+        let cookies = Cookies { secret: Some(Secret([7; 16])), previous: Vec::new() };
+        Self::new(Rules { udp_max_size: 1232, rrl, cookies: Arc::new(cookies), ..Rules::default() })
     }
 
     fn denying(network: &str) -> Self {

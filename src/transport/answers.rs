@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hickory_proto::op::Message;
 
+use crate::config::Tcp;
 use crate::config::cookies::{Cookies, Secret};
 use crate::metrics::dns::{Dropped, Transport};
 use crate::metrics::{Exposition, Metrics};
@@ -27,7 +28,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let snapshot = snapshot();
+        let snapshot = snapshot(Tcp::default());
         let cookies = Cookies { secret: Some(Secret([7; 16])), previous: Vec::new() };
         let rules = Arc::new(Rules { cookies: Arc::new(cookies), ..(*snapshot.rules).clone() });
         let snapshot = Snapshot { rules, ..snapshot };

@@ -11,47 +11,64 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Tcp;
 use crate::metrics::{Exposition, Metrics};
 use crate::model::dns::Rtype;
 use crate::transport::bind::bind;
-use crate::transport::fixtures::{context, query, query_for};
-use crate::transport::tcp::{Limits, Shared, serve};
+use crate::transport::fixtures::{context_with, framed, query, query_for};
+use crate::transport::tcp::accept::serve;
+use crate::transport::tcp::{Limits, Shared};
 
 /// Longer than any test takes that passes.
 const DEADLINE: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_millis(100);
 
 struct Served {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     metrics: Metrics,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Served {
-    fn start(listen: &str, limits: Limits) -> Self {
-        let bound = bind(&[listen.parse().unwrap()], 1).unwrap();
-        let endpoint = bound.endpoints.into_iter().next().unwrap();
-        let listener = TcpListener::from_std(endpoint.tcp).unwrap();
+    fn start(listen: &[&str], rules: Tcp, limits: Limits) -> Self {
+        let listen: Vec<SocketAddr> = listen.iter().map(|text| text.parse().unwrap()).collect();
         let (metrics, stop) = (Metrics::new("0"), CancellationToken::new());
-        let shared = Arc::new(Shared::new(Arc::new(context()), limits, &metrics));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, shared, stop.clone()));
-        Self { address: endpoint.address, metrics, stop, tasks }
+        let (context, draining) = (Arc::new(context_with(rules)), CancellationToken::new());
+        let shared = Arc::new(Shared::new(context, limits, &metrics, draining));
+        let (mut addresses, mut tasks) = (Vec::new(), JoinSet::new());
+        for endpoint in bind(&listen, 1).unwrap().endpoints {
+            addresses.push(endpoint.address);
+            let listener = TcpListener::from_std(endpoint.tcp).unwrap();
+            tasks.spawn(serve(listener, Arc::clone(&shared), stop.clone()));
+        }
+        Self { addresses, metrics, stop, tasks }
     }
 
     fn local(limits: Limits) -> Self {
-        Self::start("127.0.0.1:0", limits)
+        Self::start(&["127.0.0.1:0"], Tcp::default(), limits)
     }
 
     async fn connect(&self) -> Client {
-        Client(within(TcpStream::connect(self.address)).await.unwrap())
+        Client(within(TcpStream::connect(self.addresses[0])).await.unwrap())
+    }
+
+    /// From an address of its own.
+    async fn connect_from(&self, host: u8, listener: usize) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 1, host), 0).into()).unwrap();
+        let server = (Ipv4Addr::LOCALHOST, self.addresses[listener].port());
+        Client(within(socket.connect(server.into())).await.unwrap())
     }
 
     async fn end(mut self) -> String {
         self.stop.cancel();
-        within(self.tasks.join_next()).await.unwrap().unwrap();
-        self.metrics.render(Exposition::Text)
+        while let Some(ended) = within(self.tasks.join_next()).await {
+            ended.unwrap();
+        }
+        let text = self.metrics.render(Exposition::Text);
+        assert!(text.contains("livezone_dns_tcp_connections 0\n"), "{text}");
+        text
     }
 }
 
@@ -85,15 +102,15 @@ async fn within<F: Future>(future: F) -> F::Output {
     timeout(DEADLINE, future).await.expect("in time")
 }
 
-fn framed(message: &[u8]) -> Vec<u8> {
-    let len = u16::try_from(message.len()).unwrap();
-    [&len.to_be_bytes()[..], message].concat()
+fn closed(text: &str, reason: &str, count: u32) {
+    let sample = format!("livezone_dns_tcp_closed_total{{reason=\"{reason}\"}} {count}\n");
+    assert!(text.contains(&sample), "{sample} in {text}");
 }
 
 #[tokio::test]
 async fn messages_may_follow_each_other_without_waiting_and_are_answered_in_order() {
     for listen in ["127.0.0.1:0", "[::1]:0"] {
-        let served = Served::start(listen, Limits::default());
+        let served = Served::start(&[listen], Tcp::default(), Limits::default());
         let mut client = served.connect().await;
         let burst: Vec<u8> = (0..300).flat_map(|id| framed(&query(id))).collect();
         client.send(&burst).await;
@@ -152,22 +169,17 @@ async fn frames_that_hold_no_query_end_the_connection() {
 }
 
 #[tokio::test]
-async fn a_sender_that_does_not_finish_is_cut() {
-    let served = Served::local(Limits { message: SOON, ..Limits::default() });
+async fn who_has_said_that_nothing_more_comes_gets_all_the_answers() {
+    let served = Served::local(Limits::default());
     let mut client = served.connect().await;
-    client.ask(1).await;
-    client.send(&framed(&query(2))[..20]).await;
+    let burst: Vec<u8> = (0..500).flat_map(|id| framed(&query(id))).collect();
+    client.send(&[&burst[..], &framed(&query(500))[..9]].concat()).await;
+    client.0.shutdown().await.unwrap();
+    for id in 0..500u16 {
+        assert_eq!(client.read().await[..2], id.to_be_bytes());
+    }
     client.is_closed().await;
-    served.end().await;
-}
-
-#[tokio::test]
-async fn an_idle_connection_is_closed() {
-    let served = Served::local(Limits { idle: SOON, ..Limits::default() });
-    let mut client = served.connect().await;
-    client.ask(1).await;
-    client.is_closed().await;
-    served.end().await;
+    closed(&served.end().await, "client", 1);
 }
 
 #[tokio::test]
@@ -178,23 +190,27 @@ async fn a_client_that_does_not_read_is_cut() {
     // The buffers of both sides fill up, then our writing stops, then the connection is gone.
     let cut = async { while client.0.write_all(&burst).await.is_ok() {} };
     within(cut).await;
-    served.end().await;
+    closed(&served.end().await, "unread", 1);
 }
 
 #[tokio::test]
-async fn a_connection_has_so_many_queries() {
-    let served = Served::local(Limits { queries: 3, ..Limits::default() });
+async fn a_connection_has_so_many_queries_and_those_behind_them_take_no_answer_away() {
+    let served = Served::local(Limits { queries: 300, ..Limits::default() });
     let mut client = served.connect().await;
-    for id in 0..3 {
-        client.ask(id).await;
+    let burst: Vec<u8> = (0..2000).flat_map(|id| framed(&query(id))).collect();
+    client.send(&burst).await;
+    for id in 0..300u16 {
+        assert_eq!(client.read().await[..2], id.to_be_bytes());
     }
-    client.is_closed().await;
-    served.end().await;
+    assert_eq!(within(client.0.read(&mut [0])).await.unwrap(), 0, "an end, not a reset");
+    drop(client);
+    closed(&served.end().await, "queries", 1);
 }
 
 #[tokio::test]
 async fn at_a_clients_limit_its_longest_idle_connection_is_closed() {
-    let served = Served::local(Limits { per_client: 2, ..Limits::default() });
+    let rules = Tcp { max_per_client: 2, ..Tcp::default() };
+    let served = Served::start(&["127.0.0.1:0"], rules, Limits::default());
     let (mut first, mut second) = (served.connect().await, served.connect().await);
     first.ask(1).await;
     second.ask(2).await;
@@ -204,18 +220,16 @@ async fn at_a_clients_limit_its_longest_idle_connection_is_closed() {
     second.is_closed().await;
     first.ask(5).await;
     third.ask(6).await;
-    served.end().await;
+    closed(&served.end().await, "limit", 1);
 }
 
 #[tokio::test]
-async fn at_the_limit_of_all_the_longest_idle_connection_is_closed() {
-    let served = Served::start("0.0.0.0:0", Limits { connections: 2, ..Limits::default() });
+async fn at_the_limit_of_all_listeners_the_longest_idle_connection_is_closed() {
+    let (listen, rules) = (["0.0.0.0:0", "127.0.0.1:0"], Tcp { max: 2, ..Tcp::default() });
+    let served = Served::start(&listen, rules, Limits::default());
     let mut clients = Vec::new();
-    for host in 1..=3 {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind((Ipv4Addr::new(127, 0, 1, host), 0).into()).unwrap();
-        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, served.address.port()));
-        let mut client = Client(within(socket.connect(server)).await.unwrap());
+    for (host, listener) in [(1, 0), (2, 1), (3, 1)] {
+        let mut client = served.connect_from(host, listener).await;
         client.ask(1).await;
         clients.push(client);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::config::Tcp;
 use crate::model::dns::Rtype;
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
@@ -22,9 +23,14 @@ use crate::transport::respond::Context;
 /// Serves `app1.svc.test` with 10.0.0.1 and a thousand texts; each look at the clock is a
 /// microsecond later.
 pub(super) fn context() -> Context {
+    context_with(Tcp::default())
+}
+
+/// The same, with these limits for TCP.
+pub(super) fn context_with(tcp: Tcp) -> Context {
     let looks = AtomicU64::new(0);
     Context {
-        current: Arc::new(ArcSwap::from_pointee(snapshot())),
+        current: Arc::new(ArcSwap::from_pointee(snapshot(tcp))),
         clock: Arc::new(move || {
             Now::default().after(Duration::from_micros(looks.fetch_add(1, Ordering::Relaxed)))
         }),
@@ -32,7 +38,7 @@ pub(super) fn context() -> Context {
     }
 }
 
-pub(super) fn snapshot() -> Snapshot {
+pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
     let apex = Name::parse("svc.test").unwrap();
     let mut zone = Zone::new(&ZoneSettings::new(apex.clone()), 1);
     let service = service(ServiceKey { zone: apex.clone(), name: Label::parse("app1").unwrap() });
@@ -42,7 +48,7 @@ pub(super) fn snapshot() -> Snapshot {
     let name = service.key.name.clone();
     let view = build(Arc::new(service), vec![Target { instance: 0, endpoint, standing }], false);
     zone.replace(&name, Some(Arc::new(view)));
-    let rules = Rules { udp_max_size: 1232, ..Rules::default() };
+    let rules = Rules { udp_max_size: 1232, tcp, ..Rules::default() };
     let zones = Arc::new(HashMap::from([(apex, Arc::new(zone))]));
     Snapshot { zones, ..Snapshot::empty(rules) }
 }
@@ -69,6 +75,12 @@ fn service(key: ServiceKey) -> Service {
         max_answers: 0,
         instances: vec![instance],
     }
+}
+
+/// With its length before it.
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(message.len()).unwrap();
+    [&len.to_be_bytes()[..], message].concat()
 }
 
 /// Asks for `app1.svc.test A`.

@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use crate::config::Tcp;
 use crate::config::cookies::{Cookies, Secret};
 use crate::metrics::Metrics;
 use crate::metrics::dns::Transport;
@@ -20,7 +21,7 @@ use crate::transport::fixtures::snapshot;
 use crate::transport::respond::{Received, Response, Worker, respond};
 
 static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
-    let snapshot = snapshot();
+    let snapshot = snapshot(Tcp::default());
     let cookies = Cookies { secret: Some(Secret([7; 16])), previous: vec![Secret([8; 16])] };
     let rules = Rules { cookies: Arc::new(cookies), ..(*snapshot.rules).clone() };
     Snapshot { rules: Arc::new(rules), ..snapshot }

@@ -1,27 +1,37 @@
-//! Bounds a line of the log that many packets could each cause.
+//! Lets one line of the log through in an interval, and counts those that it holds back.
 
 use std::time::Duration;
 
 use crate::model::time::Instant;
 
-/// Between two lines.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Lets one line a second through and counts the others.
-#[derive(Debug, Default)]
+/// What one place of the log has said; clocks and locks are its owner's.
+#[derive(Clone, Copy, Debug)]
 pub struct Throttle {
+    every: Duration,
     next: Option<Instant>,
     suppressed: u64,
 }
 
+/// One line a second.
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(1))
+    }
+}
+
 impl Throttle {
-    /// `Some` when a line may be written now, with how many were not since the last one.
+    /// Lets the first line through, and from then on one in `every`.
+    pub const fn new(every: Duration) -> Self {
+        Self { every, next: None, suppressed: 0 }
+    }
+
+    /// Whether a line may be written now, and how many were not since the last that was.
     pub fn due(&mut self, now: Instant) -> Option<u64> {
         if self.next.is_some_and(|next| now < next) {
             self.suppressed = self.suppressed.saturating_add(1);
             return None;
         }
-        self.next = Some(Instant(now.0.saturating_add(INTERVAL)));
+        self.next = Some(Instant(now.0.saturating_add(self.every)));
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -31,16 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_a_second_is_due_and_says_how_many_were_not() {
-        let mut throttle = Throttle::default();
-        let at = |millis| Instant(Duration::from_millis(millis));
-        assert_eq!(throttle.due(at(0)), Some(0));
-        for millis in [0, 1, 500, 999] {
-            assert_eq!(throttle.due(at(millis)), None, "{millis}");
-        }
-        assert_eq!(throttle.due(at(1000)), Some(4));
-        assert_eq!(throttle.due(at(1999)), None);
-        assert_eq!(throttle.due(at(9000)), Some(1));
-        assert_eq!(throttle.due(at(10_000)), Some(0));
+    fn one_line_in_an_interval_passes_and_tells_how_many_did_not() {
+        let mut throttle = Throttle::new(Duration::from_secs(1));
+        let mut due = |millis| throttle.due(Instant(Duration::from_millis(millis)));
+        assert_eq!(due(0), Some(0), "the first");
+        assert_eq!([due(1), due(500), due(999)], [None; 3]);
+        assert_eq!(due(1000), Some(3));
+        assert_eq!(due(1001), None);
+        assert_eq!(due(60_000), Some(1));
+        assert_eq!(due(61_000), Some(0), "none was held back");
     }
 }

@@ -1,0 +1,198 @@
+//! Answers one after the other into one piece of output: they are computed at once, so none waits
+//! for another, and they may leave in the order in which they were asked for (RFC 7766 section 7
+//! asks for none).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::metrics::dns::Transport;
+use crate::model::time::Now;
+use crate::snapshot::Snapshot;
+use crate::transport::respond::{Received, Response, Worker, respond};
+use crate::transport::tcp::inbox::{Frame, Inbox};
+
+/// Enough for the write to cost little beside the answers. With the largest answer behind it, a
+/// client that does not read holds twice this.
+const ENOUGH: usize = 64 << 10;
+/// A large answer's buffer is not kept for small ones.
+const KEPT: usize = 8 << 10;
+
+/// Answers that are to be written.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Messages with their lengths.
+    pub(super) out: Vec<u8>,
+    /// How many.
+    pub(super) answers: u32,
+    /// One answer, before its length is known.
+    answer: Vec<u8>,
+}
+
+/// What the messages of a batch have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// Who asks.
+    pub(super) peer: SocketAddr,
+    /// When the last of them was read.
+    pub(super) now: Now,
+    /// How long the connection may be idle.
+    pub(super) idle: Duration,
+    /// How many may be answered.
+    pub(super) most: u32,
+}
+
+/// Why no more is answered for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// All that was whole is answered.
+    Answered,
+    /// There is enough to write, and more to answer.
+    Enough,
+    /// What comes next is no query, and what follows it may be anything.
+    ///
+    /// A response, or a message from where no asker can be, gets no answer, and its sender is not
+    /// left waiting in an open connection: he is no DNS client, or thinks that we are one.
+    Wrong,
+}
+
+impl Batch {
+    /// Answers the whole messages in `inbox`.
+    pub(super) fn answer(
+        &mut self,
+        inbox: &mut Inbox,
+        arrival: Arrival,
+        snapshot: &Snapshot,
+        worker: &mut Worker,
+    ) -> Pause {
+        loop {
+            let enough = self.out.len() >= ENOUGH || self.answers >= arrival.most;
+            if enough && matches!(inbox.peek(), Frame::Message(_)) {
+                return Pause::Enough;
+            }
+            let octets = match inbox.take() {
+                Frame::Message(octets) => octets,
+                Frame::Partial => return Pause::Answered,
+                Frame::Wrong => return Pause::Wrong,
+            };
+            let Arrival { peer, now, idle, .. } = arrival;
+            let received = Received {
+                octets,
+                peer,
+                asked: None,
+                now,
+                transport: Transport::Tcp,
+                idle: Some(idle),
+            };
+            let response = respond(&received, snapshot, worker, &mut self.answer);
+            let (Response::Sent { .. }, Ok(len)) = (response, u16::try_from(self.answer.len()))
+            else {
+                return Pause::Wrong;
+            };
+            self.out.extend_from_slice(&len.to_be_bytes());
+            self.out.extend_from_slice(&self.answer);
+            self.answers = self.answers.saturating_add(1);
+        }
+    }
+
+    /// They are written; gives how many they were.
+    pub(super) fn written(&mut self) -> u32 {
+        self.out.clear();
+        self.out.shrink_to(KEPT);
+        self.answer.clear();
+        self.answer.shrink_to(KEPT);
+        std::mem::take(&mut self.answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::model::dns::Rtype;
+    use crate::transport::fixtures::{context, framed, query, query_for};
+
+    struct House {
+        inbox: Inbox,
+        batch: Batch,
+        worker: Worker,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let worker = Worker::new(Metrics::new("0").worker(Transport::Tcp));
+            Self { inbox: Inbox::new(), batch: Batch::default(), worker }
+        }
+
+        fn put(&mut self, octets: &[u8]) {
+            self.inbox.spare()[..octets.len()].copy_from_slice(octets);
+            self.inbox.filled(octets.len());
+        }
+
+        fn answer(&mut self, most: u32) -> Pause {
+            let peer = "192.0.2.1:9".parse().unwrap();
+            let arrival = Arrival { peer, now: Now::default(), idle: Duration::ZERO, most };
+            let (snapshot, worker) = (context().current.load_full(), &mut self.worker);
+            self.batch.answer(&mut self.inbox, arrival, &snapshot, worker)
+        }
+
+        fn ids(&self) -> Vec<u16> {
+            let (mut rest, mut ids) = (&self.batch.out[..], Vec::new());
+            while let Some((len, message)) = rest.split_first_chunk::<2>() {
+                ids.push(u16::from_be_bytes([message[0], message[1]]));
+                rest = &message[usize::from(u16::from_be_bytes(*len))..];
+            }
+            ids
+        }
+    }
+
+    #[test]
+    fn all_whole_messages_are_answered_in_one_piece_and_a_part_waits() {
+        let mut house = House::new();
+        let part = framed(&query(4));
+        house.put(&[&framed(&query(1))[..], &framed(&query(2)), &part[..9]].concat());
+        assert_eq!(house.answer(100), Pause::Answered);
+        assert_eq!((house.ids(), house.batch.answers), (vec![1, 2], 2));
+        house.put(&part[9..]);
+        assert_eq!(house.answer(100), Pause::Answered);
+        assert_eq!(house.ids(), [1, 2, 4]);
+        assert_eq!(house.batch.written(), 3);
+        assert_eq!((house.ids(), house.batch.answers), (vec![], 0));
+    }
+
+    #[test]
+    fn output_ends_with_the_answer_that_makes_it_enough_and_goes_on_after_it_was_written() {
+        let mut house = House::new();
+        house.put(&framed(&query_for(7, Rtype::TXT)).repeat(20));
+        let mut answers = 0;
+        while house.answer(100) == Pause::Enough {
+            let longest = usize::from(u16::MAX) + 2;
+            assert!((ENOUGH..ENOUGH + longest).contains(&house.batch.out.len()));
+            answers += house.batch.written();
+            assert!(house.batch.out.capacity() <= KEPT && house.batch.answer.capacity() <= KEPT);
+        }
+        assert_eq!(answers + house.batch.written(), 20);
+    }
+
+    #[test]
+    fn what_is_no_query_ends_it_and_what_came_before_is_answered() {
+        let mut response = query(9);
+        response[2] = 0x80;
+        for wrong in [vec![0, 0], framed(&[0; 11]), vec![0x10, 0x01], framed(&response)] {
+            let mut house = House::new();
+            house.put(&[framed(&query(1)), wrong, framed(&query(2))].concat());
+            assert_eq!(house.answer(100), Pause::Wrong);
+            assert_eq!(house.ids(), [1]);
+        }
+    }
+
+    #[test]
+    fn no_more_are_answered_than_may_be() {
+        let mut house = House::new();
+        house.put(&framed(&query(1)).repeat(5));
+        assert_eq!(house.answer(3), Pause::Enough);
+        assert_eq!(house.ids().len(), 3);
+        let mut house = House::new();
+        house.put(&framed(&query(1)));
+        assert_eq!(house.answer(1), Pause::Answered, "there is no more");
+    }
+}
