@@ -14,7 +14,6 @@ pub const HEADER: usize = 12;
 const QR: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const RD: u16 = 0x0100;
-const CD: u16 = 0x0010;
 const CLASS_IN: u16 = 1;
 
 /// What a packet turned out to be.
@@ -42,8 +41,8 @@ pub enum Ignored {
 pub struct Head {
     /// The asker's number for it.
     pub id: u16,
-    /// Opcode, RD and CD where they stand in the header. AA, TC, RA, Z and AD are cleared:
-    /// they are ours to say, and in a query they mean nothing.
+    /// Opcode and RD where they stand in the header. All other flags are cleared: they are ours to
+    /// say, and CD is for those who verify (RFC 4035 section 3.1.6).
     pub echoed: u16,
 }
 
@@ -121,7 +120,7 @@ pub fn parse(packet: &[u8]) -> Incoming<'_> {
     if flags & QR != 0 {
         return Incoming::Ignore(Ignored::Response);
     }
-    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD | CD) };
+    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD) };
     let header_only =
         |rcode| Incoming::Reject(Rejected { head, rcode, question: None, edns: None });
     let one_question = u16::from_be_bytes([qd0, qd1]) == 1;
@@ -257,7 +256,7 @@ mod tests {
         let Incoming::Query(query) = parse(&raw) else { panic!() };
         assert_eq!(query.name, Name::parse("web.service.internal").unwrap());
         assert_eq!(query.asked.octets, question(WEB, 1, 1));
-        assert_eq!(query.head, Head { id: 0x1234, echoed: 0x0110 });
+        assert_eq!(query.head, Head { id: 0x1234, echoed: 0x0100 });
         assert_eq!(query.rtype, Rtype::A);
         assert_eq!(query.edns, Some(Edns { payload: 4096, dnssec_ok: true }));
     }
