@@ -246,7 +246,11 @@ impl Stream {
     pub(crate) fn open() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0x0101);
         let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let here = SocketAddr::from((Ipv4Addr::new(127, 7, high, low), 0));
+        Self::open_from(Ipv4Addr::new(127, 7, high, low))
+    }
+
+    pub(crate) fn open_from(client: Ipv4Addr) -> Self {
+        let here = SocketAddr::from((client, 0));
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&here.into()).unwrap();
         socket.connect(&address().into()).unwrap();
