@@ -203,7 +203,7 @@ fn do_is_copied_and_every_other_flag_is_zero() {
     let mut packet = ask(QUESTION, b"\x00\x00\x29\x10\x00\x00\x00\xff\xff\x00\x00");
     (packet[2], packet[3]) = (0x07, 0xf0);
     let (out, _) = answer(&packet, &Reply::empty(Rcode::NoError));
-    assert_eq!(flags(&out), 0x8110);
+    assert_eq!(flags(&out), 0x8100);
     assert!(out.ends_with(b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00"));
 }
 

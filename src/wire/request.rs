@@ -11,7 +11,6 @@ pub const HEADER: usize = 12;
 const QR: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const RD: u16 = 0x0100;
-const CD: u16 = 0x0010;
 const CLASS_IN: u16 = 1;
 
 /// What a packet turned out to be.
@@ -39,8 +38,8 @@ pub enum Ignored {
 pub struct Head {
     /// The asker's number for it.
     pub id: u16,
-    /// Opcode, RD and CD where they stand in the header. AA, TC, RA, Z and AD are cleared:
-    /// they are ours to say, and in a query they mean nothing.
+    /// Opcode and RD where they stand in the header. All other flags are cleared: they are ours to
+    /// say, and CD is for those who verify (RFC 4035 section 3.1.6).
     pub echoed: u16,
 }
 
@@ -157,7 +156,7 @@ pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4], &[u8]), Ignored> {
     if flags & QR != 0 {
         return Err(Ignored::Response);
     }
-    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD | CD) };
+    let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD) };
     let counts = [[qd0, qd1], [an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
     Ok((head, counts, body))
 }
