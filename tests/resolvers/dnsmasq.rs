@@ -1,4 +1,4 @@
-//! dnsmasq, a forwarder with a cache.
+//! dnsmasq, a forwarder with a cache, validating.
 
 use std::fs;
 use std::process::Command;
@@ -19,6 +19,8 @@ bind-interfaces
 no-resolv
 no-hosts
 stop-dns-rebind
+dnssec
+conf-file=/usr/share/dnsmasq-base/trust-anchors.conf
 server=/vendor.example/10.0.0.3
 ";
 

@@ -49,7 +49,8 @@ fn in_front_of_another_machine() {
 #[ignore = "runs in the namespace"]
 fn in_front_of_the_same_machine() {
     if namespace::is_inside("resolved::in_front_of_the_same_machine") {
-        let mut resolver = start(&documented("systemd-resolved", "ini"));
+        let config = documented("systemd-resolved", "ini");
+        let mut resolver = start(&format!("{config}DNSSEC=yes\n"));
         resolver.accepts_every_answer();
         resolver.keeps_nothing();
         resolver.shows_a_change_of_health_after_the_ttl();

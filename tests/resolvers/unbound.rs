@@ -53,7 +53,10 @@ fn start(config: &str) -> Resolver {
     let world = World::start();
     let path = world.server.house.path().join("unbound.conf");
     fs::write(&path, format!("{config}{REST}")).unwrap();
-    let mut unbound = Command::new("unbound");
+    // Debian's AppArmor profile goes by the program's path and would keep it out of our folder.
+    let copy = world.server.house.path().join("unbound");
+    fs::copy("/usr/sbin/unbound", &copy).unwrap();
+    let mut unbound = Command::new(copy);
     unbound.arg("-d").arg("-c").arg(&path);
     Resolver::new(world, Process::start(unbound), "127.0.0.1:53")
 }

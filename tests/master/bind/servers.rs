@@ -43,7 +43,7 @@ impl Server {
         let path = folder.path().join("named.conf");
         fs::write(&path, named_conf(zones, folder.path(), port)).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
-        let mut named = Command::new("named");
+        let mut named = Command::new(copy_of("named", folder.path()));
         named.args(["-g", "-n", "1", "-c"]).arg(&path).stderr(Stdio::from(log));
         Self::start(&mut named, folder, |_| Some(SocketAddr::from(([127, 0, 0, 1], port))))
     }
@@ -127,6 +127,17 @@ impl Server {
         let first = receive(&mut stream)?;
         (first[..2] != sentinel[..2]).then_some(first)
     }
+}
+
+/// Debian's `AppArmor` profiles go by the path of a program and would keep it out of our folder.
+/// Users other than root do not have /usr/sbin in their path.
+fn copy_of(program: &str, folder: &Path) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
+    let mut places = path.split(':').map(|place| Path::new(place).join(program));
+    let found = places.find(|place| place.exists());
+    let copy = folder.join(program);
+    fs::copy(found.unwrap_or_else(|| panic!("{program} is not installed")), &copy).unwrap();
+    copy
 }
 
 fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
