@@ -174,7 +174,7 @@ impl Soak {
         println!("sum: {}", self.tally.line());
         let (dead, bound) = (self.tally.longest_dead(), fleet::DETECTION);
         println!("a dead instance was served for {dead:?} at most; promised are {bound:?}");
-        println!("rss: at most {usual} KiB before, at most {last} KiB in the last half");
+        println!("rss: at most {usual} KiB in the second third, {last} KiB in the last");
         println!("the kernel dropped {dropped} datagrams; {panics} panics; ready: {ready:?}");
         assert_eq!(self.tally.complaints(), [""; 0], "wrong answers");
         assert!(self.tally.count("udp") > 0 && self.tally.count("tcp") > 0, "nobody asked");
@@ -202,7 +202,7 @@ impl Soak {
     }
 }
 
-/// The most after the warm-up, and the most in the last half of what follows it.
+/// The most in the second third, after the warm-up, and the most in the last.
 fn memory(samples: &[Gauge]) -> (u64, u64) {
     let warm = &samples[samples.len() / 3..];
     let (first, second) = warm.split_at(warm.len() / 2);
