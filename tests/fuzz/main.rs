@@ -1,0 +1,119 @@
+//! Every input that fuzzing has found worth keeping (`fuzz/corpus/`) is held against the rules
+//! again; `fuzz/README.md` says how more are found.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod rules;
+mod seeds;
+
+use std::cell::Cell;
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use rules::{files, respond};
+
+/// Tries one input; breaking a rule panics.
+type Run = fn(&[u8]);
+
+/// The targets, by the names of their folders.
+const TARGETS: [(&str, Run); 7] = [
+    ("respond", respond::run),
+    ("native", files::native),
+    ("zone_toml", files::zone_toml),
+    ("config", files::config),
+    ("consul_json", files::consul_json),
+    ("consul_hcl", files::consul_hcl),
+    ("master", files::master),
+];
+
+thread_local! {
+    static PANICS: Cell<u64> = const { Cell::new(0) };
+}
+
+#[test]
+fn packets() {
+    replay("respond");
+}
+
+#[test]
+fn registrations() {
+    replay("native");
+}
+
+#[test]
+fn zone_settings() {
+    replay("zone_toml");
+}
+
+#[test]
+fn configuration() {
+    replay("config");
+}
+
+#[test]
+fn consul_in_json() {
+    replay("consul_json");
+}
+
+#[test]
+fn consul_in_hcl() {
+    replay("consul_hcl");
+}
+
+#[test]
+fn master_files() {
+    replay("master");
+}
+
+#[test]
+fn every_target_is_replayed_and_the_corpus_is_small() {
+    let source = fs::read_to_string(folder("fuzz/Cargo.toml")).unwrap();
+    assert_eq!(source.matches("[[bin]]").count(), TARGETS.len());
+    for (target, _) in TARGETS {
+        assert!(source.contains(&format!("name = \"{target}\"")), "{target}");
+    }
+    let all = TARGETS.iter().flat_map(|(target, _)| inputs(&folder("fuzz/corpus").join(target)));
+    let (files, octets) = all.fold((0, 0), |(files, octets), input| {
+        (files + 1, octets + fs::metadata(input).unwrap().len())
+    });
+    assert!(files <= 1000 && octets <= 500_000, "{files} inputs of {octets} octets are too many");
+}
+
+/// Names every input that breaks a rule.
+fn replay(target: &str) {
+    count_panics();
+    let (_, run) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let inputs = inputs(&folder("fuzz/corpus").join(target));
+    assert!(!inputs.is_empty(), "{target} has no corpus");
+    let breaks = |input: &&PathBuf| {
+        let (octets, before) = (fs::read(input).unwrap(), PANICS.get());
+        // A panic that the server itself caught counts, too. What it said is on standard error.
+        panic::catch_unwind(|| run(&octets)).is_err() || PANICS.get() > before
+    };
+    let broken: Vec<_> = inputs.iter().filter(breaks).collect();
+    assert!(broken.is_empty(), "these break a rule: {broken:#?}");
+}
+
+/// Those of each thread by themselves.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            PANICS.set(PANICS.get() + 1);
+            before(info);
+        }));
+    });
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn inputs(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut inputs: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    inputs.sort();
+    inputs
+}

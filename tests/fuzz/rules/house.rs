@@ -1,0 +1,143 @@
+//! The zones that packets are answered from: every kind of name there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use livezone::config::{Config, zone_toml};
+use livezone::engine::turn::{Event, Start, turn};
+use livezone::engine::world::{Settings, World};
+use livezone::model::check::Question;
+use livezone::model::health::{Finding, Outcome};
+use livezone::model::name::Name;
+use livezone::model::time::Now;
+use livezone::snapshot::Snapshot;
+use livezone::sources::files::kind::Kind;
+use livezone::sources::files::master::Includes;
+use livezone::sources::files::parse::{Context, Host, parse};
+use livezone::sources::{Change, Content, FileChange};
+
+/// The smallest that `[dns] udp_max_size` may be is 512; this is the default.
+pub(super) const UDP_MAX_SIZE: u16 = 1232;
+
+/// Names that are registered: none of them is ever NXDOMAIN.
+pub(super) const REGISTERED: [&str; 9] =
+    ["web", "gone", "kept", "external", "outside", "few", "empty", "many", "v1.web"];
+
+/// Zone, file and text.
+const FILES: [(&str, &str, &str); 14] = [
+    ("service.internal", "services.toml", include_str!("house/services.toml")),
+    ("service.internal", "hosts.zone", include_str!("house/hosts.zone")),
+    ("a.test", "a.zone", include_str!("../../master/cases/aliases/zones/a.test/a.zone")),
+    ("b.test", "a.zone", include_str!("../../master/cases/aliases/zones/b.test/a.zone")),
+    ("del.test", "a.zone", include_str!("../../master/cases/delegations/zones/a.test/a.zone")),
+    ("served.del.test", "zone.toml", "static_addresses = { www = [\"192.0.2.9\"] }"),
+    ("far.below.del.test", "zone.toml", "nameservers = [\"ns.example.\"]"),
+    (
+        "example",
+        "rfc4592.zone",
+        include_str!("../../master/cases/rfc4592/zones/example/example.zone"),
+    ),
+    ("svc.test", "zone.toml", include_str!("../../master/cases/services/zones/a.test/zone.toml")),
+    ("svc.test", "web.toml", include_str!("../../master/cases/services/zones/a.test/web.toml")),
+    ("svc.test", "a.zone", include_str!("../../master/cases/services/zones/a.test/a.zone")),
+    ("svc.test", MORE, include_str!("../../master/cases/services/zones/a.test/more.inc")),
+    ("broken.test", "zone.toml", "ttl = "),
+    ("sub.service.internal", "empty.toml", ""),
+];
+const MORE: &str = "more.inc";
+
+/// More turns than this at a standstill are a loop.
+const MOST_TURNS: usize = 1000;
+
+/// Everything registered, every check run at least twice.
+pub(super) fn snapshot() -> Arc<Snapshot> {
+    let more = FILES.iter().find(|(_, file, _)| *file == MORE).unwrap().2;
+    let includes = BTreeMap::from([(MORE.to_owned(), Ok(Arc::from(more)))]);
+    let apexes: BTreeSet<&str> = FILES.iter().map(|(zone, ..)| *zone).collect();
+    let mut changes: Vec<Change> = apexes.into_iter().map(appeared).collect();
+    for (zone, file, text) in FILES {
+        changes.extend(change(zone, file, text, &includes).map(Change::File));
+    }
+    changes.extend(change("service.internal", "many.toml", &many(), &includes).map(Change::File));
+    let refused =
+        |change: &&Change| matches!(change, Change::File(file) if file.content == Content::Refused);
+    let refused: Vec<_> = changes.iter().filter(refused).collect();
+    assert_eq!(refused.len(), 1, "only broken.test is: {refused:#?}");
+    run(changes, Duration::from_secs(30))
+}
+
+/// What follows from changes after a time.
+pub(super) fn run(changes: Vec<Change>, time: Duration) -> Arc<Snapshot> {
+    let settings = Settings::of(&Config::default());
+    let mut world = World::new(settings.clone(), 1, 1);
+    let mut snapshot = Arc::new(Snapshot::empty(settings.rules));
+    let mut now = Now::default();
+    let end = now.after(time).mono;
+    let mut effects = turn(&mut world, Event::Loaded(changes), now);
+    for _ in 0..MOST_TURNS {
+        snapshot = effects.snapshot.take().unwrap_or(snapshot);
+        if !effects.start.is_empty() {
+            let outcomes = effects.start.iter().map(|start| (start.id, outcome(start, now)));
+            effects = turn(&mut world, Event::Outcomes(outcomes.collect()), now);
+            continue;
+        }
+        let Some(wake) = effects.wake.filter(|wake| *wake <= end) else { break };
+        now = now.after(wake.since(now.mono));
+        effects = turn(&mut world, Event::Timer, now);
+    }
+    snapshot
+}
+
+pub(super) fn appeared(apex: &str) -> Change {
+    let name_server = IpAddr::from([127, 0, 0, 1]);
+    Change::ZoneAppeared(zone_toml::defaults(&Name::parse(apex).unwrap(), &[name_server]))
+}
+
+/// `None` for a file that is there to be included.
+pub(super) fn change(
+    zone: &str,
+    file: &str,
+    text: &str,
+    includes: &Includes,
+) -> Option<FileChange> {
+    let kind = Kind::of(file.as_ref()).filter(|kind| *kind != Kind::Included)?;
+    let node = IpAddr::from([192, 0, 2, 1]);
+    let host = Host { ns_addresses: vec![IpAddr::from([127, 0, 0, 1])], node: Some(node) };
+    let zone = Name::parse(zone).unwrap();
+    let path: Arc<Path> = Path::new(file).into();
+    let context = Context { apex: &zone, host: &host, includes };
+    let (content, diagnostics) = parse(kind, (Arc::clone(&path), text.into()), context);
+    Some(FileChange { zone, path, content, diagnostics })
+}
+
+/// Far more addresses and texts than a datagram holds.
+fn many() -> String {
+    let mut text = "[[service]]\nname = \"many\"\nport = 80\n[service.meta]\n".to_owned();
+    for number in 0..40 {
+        writeln!(text, "key{number} = \"{}\"", "v".repeat(number * 3)).unwrap();
+    }
+    for number in 0..200 {
+        let address = format!("[\"10.0.4.{number}\", \"fd00::4:{number}\"]");
+        writeln!(text, "[[service.instance]]\nid = \"i{number}\"\naddress = {address}").unwrap();
+    }
+    text
+}
+
+/// By the port: 82 warns, 83 fails, 84 fails for a moment after ten seconds, all others pass.
+fn outcome(start: &Start, now: Now) -> Outcome {
+    let port = match &start.probe.question {
+        Question::Network(_, target) => target.authority(),
+        Question::Script(..) => String::new(),
+    };
+    let later = now.mono.0 > Duration::from_secs(29);
+    match port.rsplit(':').next() {
+        Some("82") => Outcome::new(Finding::Warn, "drawn"),
+        Some("83") => Outcome::new(Finding::Fail, "connection refused"),
+        Some("84") if later => Outcome::new(Finding::Fail, "timed out"),
+        _ => Outcome::new(Finding::Pass, "passed"),
+    }
+}

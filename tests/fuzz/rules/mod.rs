@@ -1,0 +1,8 @@
+//! What must hold whatever comes in: the fuzz targets look for an input that breaks it, and the
+//! replay holds every input of the corpus against it.
+
+pub(crate) mod files;
+mod house;
+pub(crate) mod message;
+mod reply;
+pub(crate) mod respond;

@@ -1,0 +1,211 @@
+//! A server under mixed good and hostile traffic while everything behind it changes.
+//! `tests/soak/run` starts it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests; they see the program from outside its clock"
+)]
+
+mod asker;
+mod backends;
+mod changes;
+mod fleet;
+mod hostile;
+mod judge;
+mod tally;
+
+#[path = "../fuzz/rules/message.rs"]
+mod message;
+#[path = "../fuzz/rules/reply.rs"]
+mod reply;
+#[expect(dead_code, reason = "these tests need a part of what all share")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::backends::Backend;
+use crate::fleet::Service;
+use crate::judge::{STATIC_FILE, STATIC_ZONE, ZONE};
+use crate::support::http;
+use crate::support::server::{House, Process, addresses, livezone, put};
+use crate::support::time::{SOON, eventually};
+use crate::tally::{Gauge, Tally, dropped_datagrams};
+
+/// How long the traffic lasts.
+const SECONDS: &str = "LIVEZONE_SOAK_SECONDS";
+/// The program, where it is not this build's.
+const SERVER: &str = "LIVEZONE_SOAK_SERVER";
+
+const SERVICES: u8 = 100;
+/// Questions a second of each asker: two cores are enough for both sides.
+const RATE: u32 = 400;
+/// Between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Memory may grow by so much after the warm-up: a twentieth and a MiB.
+const RSS_SLACK_KIB: u64 = 1024;
+/// Checks in flight hold a descriptor each.
+const DESCRIPTORS_SLACK: usize = 40;
+/// Threads that read files come and go.
+const THREADS_SLACK: u64 = 4;
+
+/// What all threads share.
+struct Soak {
+    house: House,
+    process: Process,
+    dns: SocketAddr,
+    http: SocketAddr,
+    services: Vec<Service>,
+    /// Of each service, by instance.
+    backends: Vec<Vec<Backend>>,
+    tally: Tally,
+    rate: u32,
+}
+
+#[test]
+#[ignore = "minutes of load: tests/soak/run"]
+fn soak() {
+    let seconds = env::var(SECONDS).map_or(60, |text| text.parse().expect("seconds"));
+    let length = Duration::from_secs(seconds);
+    let soak = start();
+    thread::sleep(changes::REST);
+    let before = soak.gauge();
+    println!("before: {before:?}; {} s of traffic follow", length.as_secs());
+    let samples = run(&soak, length);
+    changes::mend(&soak);
+    thread::sleep(changes::REST);
+    let after = soak.gauge();
+    println!("after: {after:?}");
+    soak.conclude(&samples, before, after);
+}
+
+fn start() -> Soak {
+    let house = House::new();
+    let now = Instant::now();
+    let (mut services, mut backends) = (Vec::new(), Vec::new());
+    for n in 0..SERVICES {
+        let (controls, ports): (Vec<_>, Vec<_>) =
+            backends::start(&fleet::addresses(n)).into_iter().unzip();
+        services.push(Service::new(n, &ports, now));
+        backends.push(controls);
+    }
+    let zones = house.path().join("zones");
+    for service in &services {
+        put(&zones.join(ZONE).join(format!("{}.toml", service.name)), &service.text());
+    }
+    put(&zones.join(STATIC_ZONE).join("static.zone"), STATIC_FILE);
+    let mut command = match env::var_os(SERVER) {
+        Some(program) => Command::new(program),
+        None => livezone(),
+    };
+    command.current_dir(house.path()).args(["serve", "--config", "livezone.toml"]);
+    command.args(["--zones", "zones", "--state", "state", "--ready-file", "ready"]);
+    command.args(["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    let process = Process::start(command);
+    let ready = eventually("the ready file", SOON, || {
+        fs::read_to_string(house.path().join("ready")).map_err(|_| process.log())
+    });
+    let (dns, http) = (addresses(&ready, "dns")[0], addresses(&ready, "http")[0]);
+    let tally = Tally::default();
+    Soak { house, process, dns, http, services, backends, tally, rate: RATE }
+}
+
+/// Everything at once for that long; a sample a second of the server's process.
+fn run(soak: &Soak, length: Duration) -> Vec<Gauge> {
+    type Part = fn(&Soak, u64);
+    let parts: [Part; 7] = [
+        asker::over_udp,
+        asker::over_udp,
+        asker::over_tcp,
+        hostile::mangled,
+        hostile::streams,
+        changes::health,
+        changes::files,
+    ];
+    let mut samples = Vec::new();
+    thread::scope(|scope| {
+        for (seed, part) in (1..).zip(parts) {
+            scope.spawn(move || {
+                part(soak, seed);
+                // One that has failed would leave the others alone for the rest of the time.
+                assert!(!soak.tally.goes_on(), "a part has ended early");
+            });
+        }
+        let begin = Instant::now();
+        let mut shown = Duration::ZERO;
+        while begin.elapsed() < length {
+            thread::sleep(Duration::from_secs(1));
+            let Some(gauge) = Gauge::of(soak.process.id()) else { break };
+            samples.push(gauge);
+            if begin.elapsed() >= shown + PROGRESS {
+                shown += PROGRESS;
+                let Gauge { rss, threads, descriptors } = gauge;
+                println!(
+                    "{:>5} s: rss {rss} KiB, {threads} threads, {descriptors} descriptors; {}",
+                    shown.as_secs(),
+                    soak.tally.line()
+                );
+            }
+        }
+        soak.tally.stop();
+    });
+    samples
+}
+
+impl Soak {
+    fn gauge(&self) -> Gauge {
+        Gauge::of(self.process.id()).expect("the server lives")
+    }
+
+    /// Prints the sum and fails when any of it is not as it must be.
+    fn conclude(&self, samples: &[Gauge], before: Gauge, after: Gauge) {
+        let dropped = dropped_datagrams(self.dns.port());
+        let panics = http::metric(self.http, "livezone_dns_panics_total", &[]).unwrap_or_default();
+        let ready = http::get(self.http, "/health/ready").map(|response| response.status);
+        let (usual, last) = memory(samples);
+        println!("sum: {}", self.tally.line());
+        let (dead, bound) = (self.tally.longest_dead(), fleet::DETECTION);
+        println!("a dead instance was served for {dead:?} at most; promised are {bound:?}");
+        println!("rss: at most {usual} KiB in the second third, {last} KiB in the last");
+        println!("the kernel dropped {dropped} datagrams; {panics} panics; ready: {ready:?}");
+        assert_eq!(self.tally.complaints(), [""; 0], "wrong answers");
+        assert!(self.tally.count("udp") > 0 && self.tally.count("tcp") > 0, "nobody asked");
+        let lost = self.tally.count("unanswered");
+        assert!(lost <= dropped, "{lost} queries were lost, {dropped} of them by the kernel");
+        assert_eq!(ready, Some(200));
+        assert!(panics.abs() < f64::EPSILON, "{panics} panics");
+        assert!(last <= usual + usual / 20 + RSS_SLACK_KIB, "memory grows");
+        let descriptors = before.descriptors + DESCRIPTORS_SLACK;
+        assert!(after.descriptors <= descriptors, "descriptors leak: {before:?}, {after:?}");
+        assert!(after.threads <= before.threads + THREADS_SLACK, "threads leak");
+        self.all_are_back();
+    }
+
+    /// Once all is mended, every instance is served.
+    fn all_are_back(&self) {
+        for service in &self.services {
+            let asked = Instant::now();
+            let name = format!("{}.{ZONE}.", service.name);
+            let reply = support::dns::udp(self.dns, &name, hickory_proto::rr::RecordType::A);
+            let verdict = judge::Question::Addresses(service).judge(&reply, asked, &self.tally);
+            assert_eq!(verdict, Ok(()), "{name}");
+            assert_eq!(reply.answers.len(), service.instances.len(), "{name}");
+        }
+    }
+}
+
+/// The most in the second third, after the warm-up, and the most in the last.
+fn memory(samples: &[Gauge]) -> (u64, u64) {
+    let warm = &samples[samples.len() / 3..];
+    let (first, second) = warm.split_at(warm.len() / 2);
+    let most = |samples: &[Gauge]| samples.iter().map(|gauge| gauge.rss).max().unwrap_or_default();
+    (most(first), most(second))
+}
