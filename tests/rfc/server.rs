@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use livezone::config::Config;
+use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
 use crate::query::ask;
@@ -40,7 +41,8 @@ fn start() -> SocketAddr {
         tell.send(addresses.dns[0]).unwrap();
     });
     let reload = Box::new(|| Err("these tests read nothing again".to_owned()));
-    let options = Options { config, ready_file: None, reload, started: Some(started) };
+    let supervisor = Supervisor::default();
+    let options = Options { config, ready_file: None, reload, supervisor, started: Some(started) };
     thread::spawn(move || {
         let ended = run(options);
         // A signal, which means the tests too; or no start, which `recv_timeout` tells.

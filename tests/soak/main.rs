@@ -168,7 +168,8 @@ impl Soak {
     /// Prints the sum and fails when any of it is not as it must be.
     fn conclude(&self, samples: &[Gauge], before: Gauge, after: Gauge) {
         let dropped = dropped_datagrams(self.dns.port());
-        let panics = http::metric(self.http, "livezone_dns_panics_total", &[]).unwrap_or_default();
+        let panics =
+            http::metric(self.http, "livezone_dns_panics_total", &[]).expect("panics are counted");
         let ready = http::get(self.http, "/health/ready").map(|response| response.status);
         let (usual, last) = memory(samples);
         println!("sum: {}", self.tally.line());

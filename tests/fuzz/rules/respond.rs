@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
@@ -93,7 +94,8 @@ impl Server {
         let mut worker = worker.borrow_mut();
         // The same draws for every packet, so that an input can be replayed.
         worker.rng = fastrand::Rng::with_seed(1);
-        let received = Received { octets, peer, now: Now::default(), transport };
+        let idle = (transport == Transport::Tcp).then_some(Duration::from_secs(10));
+        let received = Received { octets, peer, asked: None, now: Now::default(), transport, idle };
         let mut out = Vec::with_capacity(512);
         match respond(&received, &self.snapshot, &mut worker, &mut out) {
             Response::Sent { .. } => Some(out),
