@@ -236,12 +236,12 @@ fn rfc2782<'s>(zone: &'s Zone, service: &str, tag: &str) -> Option<Node<'s>> {
 }
 
 fn whole(view: &Arc<ServiceView>, form: Form) -> Node<'_> {
-    let selection = Cow::Borrowed(&view.all);
+    let selection = Cow::Borrowed(view.all.as_ref());
     Node::Service { view, tags: Vec::new(), selection, form }
 }
 
 fn one_tag<'s>(view: &'s Arc<ServiceView>, tag: &str, form: Form) -> Option<Node<'s>> {
-    let selection = Cow::Borrowed(view.tags.get(tag)?);
+    let selection = Cow::Borrowed(view.tags.get(tag)?.as_ref());
     Some(Node::Service { view, tags: vec![tag.to_owned()], selection, form })
 }
 

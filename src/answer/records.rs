@@ -75,7 +75,9 @@ pub(super) fn instance<'s>(
             Rtype::SRV => {
                 srv(zone, view, place).map(|data| at_question(ttl, data)).into_iter().collect()
             }
-            Rtype::TXT => txt(&instance.meta, service.ttl),
+            Rtype::TXT => {
+                instance.meta.as_ref().map_or_else(Vec::new, |meta| txt(meta, service.ttl))
+            }
             _ => Vec::new(),
         }
     };

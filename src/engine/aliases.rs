@@ -91,7 +91,7 @@ impl AliasState {
 }
 
 /// The aliases of `checks`; those that are as before go on.
-pub(super) fn succeed(checks: &[Check], old: &[AliasState], voice: Voice) -> Vec<AliasState> {
+pub(super) fn succeed(checks: &[Check], old: &[AliasState], voice: Voice) -> Box<[AliasState]> {
     let aliases = checks.iter().filter_map(|check| match &*check.kind {
         Kind::Alias(alias) => Some((check, &alias.instance)),
         Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) => None,
@@ -310,11 +310,11 @@ impl<'w> Walk<'w> {
             })
             .collect();
         self.path.pop();
-        let of_target = |target| {
+        let of_target = |runs| {
             let aliases = said.iter().map(|said| said.as_ref().map(Said::evidence));
-            Said::of(&self.world.evidence(target).chain(aliases).collect())
+            Said::of(&self.world.evidence(runs).chain(aliases).collect())
         };
-        let best = state.targets_of(place).iter().map(of_target);
+        let best = state.runs_of(place).iter().map(of_target);
         best.min_by_key(|said| said.condition).unwrap_or(Said::NOTHING_YET)
     }
 }

@@ -156,8 +156,8 @@ impl World {
 
     /// Whether each check of a service has had an outcome, and each alias something to say.
     pub(super) fn is_heard(&self, state: &ServiceState) -> bool {
-        let awaited = state.targets.iter().filter(|target| target.awaited);
-        let mut checks = awaited.flat_map(|target| &target.checks);
+        let awaited = state.runs.iter().filter(|runs| runs.awaited);
+        let mut checks = awaited.flat_map(|runs| &runs.checks);
         let mut aliases = state.instances.iter().flat_map(|instance| &instance.aliases);
         checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken))
             && aliases.all(AliasState::has_spoken)

@@ -212,8 +212,10 @@ impl World {
         let Some(file) = self.files.get_mut(path) else { return };
         for name in std::mem::take(&mut file.services).into_keys() {
             let key = ServiceKey { zone: zone.clone(), name };
-            if let Some(paths) = self.contributors.get_mut(&key) {
-                paths.remove(path);
+            if let Some(paths) = self.contributors.get_mut(&key)
+                && let Ok(place) = paths.binary_search(path)
+            {
+                paths.remove(place);
             }
             affected.insert(key);
         }
@@ -225,7 +227,12 @@ impl World {
         for definition in definitions {
             let name = definition.name.value.clone();
             let key = ServiceKey { zone: zone.clone(), name: name.clone() };
-            self.contributors.entry(key.clone()).or_default().insert(Arc::clone(path));
+            // Most services stand in one file.
+            let one = || Vec::with_capacity(1);
+            let paths = self.contributors.entry(key.clone()).or_insert_with(one);
+            if let Err(place) = paths.binary_search(path) {
+                paths.insert(place, Arc::clone(path));
+            }
             affected.insert(key);
             file.services.entry(name).or_default().push(definition);
         }
@@ -290,7 +297,7 @@ impl World {
         for instance in &state.instances {
             self.recount(Some(instance.condition), None);
         }
-        for id in state.targets.iter().flat_map(|target| &target.checks) {
+        for id in state.runs.iter().flat_map(|runs| &runs.checks) {
             self.remove_check(*id, turn);
         }
         turn.dirty.insert(key.clone());

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::turn::Turn;
-use crate::engine::world::{ServiceState, TargetState, World, ZoneFile};
+use crate::engine::world::{ServiceState, World, ZoneFile};
 use crate::model::name::Name;
 use crate::snapshot::above;
-use crate::snapshot::service::{ServiceView, Target, build};
+use crate::snapshot::service::{ServiceView, build};
 use crate::snapshot::zone::Zone;
 
 impl World {
@@ -30,7 +30,9 @@ impl World {
         for key in &turn.dirty {
             let Some(zone) = zones.get_mut(&key.zone) else { continue };
             let waiting = self.waiting.contains(key);
-            let view = self.services.get(key).map(|state| Arc::new(state.freeze(waiting)));
+            let before = zone.services.get(key.name.as_str());
+            let freeze = |state: &ServiceState| Arc::new(state.freeze(before, waiting));
+            let view = self.services.get(key).map(freeze);
             Arc::make_mut(zone).replace(&key.name, view);
         }
         if turn.rules_changed {
@@ -60,14 +62,13 @@ impl World {
 }
 
 impl ServiceState {
-    /// The service as it is answered.
-    pub(super) fn freeze(&self, waiting: bool) -> ServiceView {
-        let target = |t: &TargetState| Target {
-            instance: t.instance,
-            endpoint: t.endpoint.clone(),
-            standing: t.standing.clone(),
-        };
-        let targets = self.targets.iter().map(target).collect();
-        build(Arc::clone(&self.service), targets, waiting)
+    /// The service as it is answered, after what was answered `before`.
+    fn freeze(&self, before: Option<&Arc<ServiceView>>, waiting: bool) -> ServiceView {
+        if let Some(before) = before
+            && Arc::ptr_eq(&before.service, &self.service)
+        {
+            return before.follow(&self.targets, waiting);
+        }
+        build(Arc::clone(&self.service), Arc::clone(&self.targets), waiting)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::world::{ServiceState, World};
 use crate::model::health::Condition;
-use crate::snapshot::service::ServiceView;
+use crate::snapshot::service::{ServiceView, Target};
 
 /// Everything, by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +99,8 @@ const WAITING_SHOWN: usize = 100;
 impl World {
     /// Everything, by service.
     pub fn report(&self) -> ServicesReport {
-        let services = self.services.values().map(|state| self.report_service(state)).collect();
+        let services =
+            self.services.values().filter_map(|state| self.report_service(state)).collect();
         ServicesReport { services, sources: self.report_sources() }
     }
 
@@ -139,17 +140,19 @@ impl World {
         vec![SourceReport { name: "files".to_owned(), errors }]
     }
 
-    fn report_service(&self, state: &ServiceState) -> ServiceReport {
+    fn report_service(&self, state: &ServiceState) -> Option<ServiceReport> {
         let service = &state.service;
-        let view = state.freeze(self.waiting.contains(&service.key));
+        let zone = self.snapshot.zones.get(&service.key.zone)?;
+        let view = zone.services.get(service.key.name.as_str())?;
+        let serves = view.serving();
         let instances = service.instances.iter().zip(&state.instances).enumerate();
-        ServiceReport {
+        Some(ServiceReport {
             name: service.key.name.to_string(),
             zone: service.key.zone.to_string().trim_end_matches('.').to_owned(),
             instances: instances
                 .map(|(place, (instance, known))| {
-                    let (served, why) = why(&view, place, known.condition);
-                    let since = known.since.wall;
+                    let (served, why) = why((view, &serves), place, known.condition);
+                    let since = known.since;
                     let endpoints = instance.location.endpoints();
                     InstanceReport {
                         id: instance.id.to_string(),
@@ -163,14 +166,12 @@ impl World {
                     }
                 })
                 .collect(),
-        }
+        })
     }
 
     fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
-        // Targets stand in the order of their instances.
-        let start = state.targets.partition_point(|target| target.instance < place);
-        let targets = state.targets.iter().skip(start).take_while(|t| t.instance == place);
-        let checks = targets.flat_map(|target| &target.checks).filter_map(|id| self.checks.get(id));
+        let ids = state.runs_of(place).iter().flat_map(|runs| &runs.checks);
+        let checks = ids.filter_map(|id| self.checks.get(id));
         let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
         let aliases = state.instances.get(place).into_iter().flat_map(|known| &known.aliases);
         let aliases = aliases.map(|alias| (&alias.check, alias.said.condition, &alias.said.reason));
@@ -187,7 +188,11 @@ impl World {
 }
 
 /// Whether an instance is served, and why or why not.
-fn why(view: &ServiceView, place: usize, condition: Condition) -> (bool, String) {
+fn why(
+    (view, serves): (&ServiceView, &dyn Fn(&Target) -> bool),
+    place: usize,
+    condition: Condition,
+) -> (bool, String) {
     let targets = view.targets_of(place);
     let reason = targets.iter().find_map(|target| target.standing.reason.as_deref());
     let words = match (condition, reason) {
@@ -196,7 +201,7 @@ fn why(view: &ServiceView, place: usize, condition: Condition) -> (bool, String)
         (condition, None) => condition.word().to_owned(),
         (condition, Some(reason)) => format!("{}: {reason}", condition.word()),
     };
-    let served = targets.iter().any(|target| view.serves(target));
+    let served = targets.iter().any(serves);
     let eligible = targets.iter().any(|target| view.is_eligible(target));
     match (served, eligible) {
         (true, false) => (true, format!("{words}; served as nothing is healthy")),

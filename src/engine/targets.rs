@@ -7,13 +7,13 @@ use std::sync::Arc;
 use crate::engine::aliases;
 use crate::engine::checks::{CheckState, Voice};
 use crate::engine::turn::Turn;
-use crate::engine::world::{InstanceState, ServiceState, TargetState, World};
+use crate::engine::world::{InstanceState, Runs, ServiceState, World};
 use crate::health::scheduler::CheckId;
 use crate::health::state::State;
 use crate::model::check::{Check, Probe};
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, ServiceKey};
-use crate::snapshot::service::{Fitness, Standing};
+use crate::snapshot::service::{Fitness, Standing, Target};
 
 impl World {
     /// The state of a service that takes the place of `old`: what both have goes on.
@@ -25,12 +25,14 @@ impl World {
     ) -> ServiceState {
         let mut old = old.map(Predecessor::new).unwrap_or_default();
         let key = Arc::new(service.key.clone());
-        let (mut instances, mut targets) = (Vec::new(), Vec::new());
+        let many = service.instances.len();
+        let mut instances = Vec::with_capacity(many);
+        let (mut targets, mut runs) = (Vec::with_capacity(many), Vec::with_capacity(many));
         for (place, instance) in service.instances.iter().enumerate() {
             let mut known = old.instances.remove(&instance.id).unwrap_or_else(|| {
                 let condition = newcomer(instance).condition;
                 self.recount(None, Some(condition));
-                InstanceState { condition, since: turn.now, aliases: Vec::new() }
+                InstanceState { condition, since: turn.now.wall, aliases: Box::default() }
             });
             let known_as = |endpoint| (instance.id.clone(), endpoint);
             let served = |endpoint| is_served(old.targets.get(&known_as(endpoint)));
@@ -39,39 +41,47 @@ impl World {
             instances.push(known);
             for endpoint in instance.location.endpoints() {
                 let before = old.targets.remove(&known_as(endpoint.clone()));
-                let target = self.succeed_target((&key, instance), endpoint, before, turn);
-                for id in &target.checks {
+                let (standing, run) =
+                    self.succeed_target((&key, instance), &endpoint, before, turn);
+                for id in &run.checks {
                     if let Some(check) = self.checks.get_mut(id) {
                         check.place = targets.len();
                     }
                 }
-                targets.push(TargetState { instance: place, ..target });
+                targets.push(Target { instance: place, endpoint, standing });
+                runs.push(run);
             }
         }
         for gone in old.instances.into_values() {
             self.recount(Some(gone.condition), None);
         }
-        for id in old.targets.into_values().flat_map(|target| target.checks) {
+        for id in old.targets.into_values().flat_map(|(_, runs)| runs.checks) {
             self.remove_check(id, turn);
         }
-        ServiceState { service, conflicts: Vec::new(), instances, targets }
+        ServiceState {
+            service,
+            conflicts: Vec::new(),
+            instances: instances.into(),
+            targets: targets.into(),
+            runs: runs.into(),
+        }
     }
 
     fn succeed_target(
         &mut self,
         (service, instance): (&Arc<ServiceKey>, &Instance),
-        endpoint: Endpoint,
-        before: Option<TargetState>,
+        endpoint: &Endpoint,
+        before: Option<(Standing, Runs)>,
         turn: &mut Turn,
-    ) -> TargetState {
+    ) -> (Standing, Runs) {
         let voice = voice_of_new(is_served(before.as_ref()));
         let (mut old, standing, awaited) = match before {
-            Some(target) => (target.checks, target.standing, target.awaited),
+            Some((standing, runs)) => (runs.checks.into_vec(), standing, runs.awaited),
             None => (Vec::new(), newcomer(instance), false),
         };
         let mut checks = Vec::new();
-        for check in &instance.checks {
-            let Some(probe) = self.probe((service, instance), check, &endpoint) else { continue };
+        for check in &*instance.checks {
+            let Some(probe) = self.probe((service, instance), check, endpoint) else { continue };
             let kept = old.iter().position(|id| self.asks_the_same(*id, check, &probe));
             if let Some(id) = kept.map(|at| old.swap_remove(at)) {
                 self.retime(id, check, probe, turn.now);
@@ -95,7 +105,7 @@ impl World {
         for id in old {
             self.remove_check(id, turn);
         }
-        TargetState { instance: 0, endpoint, checks, standing, awaited }
+        (standing, Runs { checks: checks.into(), awaited })
     }
 
     fn asks_the_same(&self, id: CheckId, check: &Check, probe: &Probe) -> bool {
@@ -117,8 +127,8 @@ impl World {
     }
 }
 
-fn is_served(target: Option<&TargetState>) -> bool {
-    target.is_some_and(|target| matches!(target.standing.fitness, Fitness::Fit { .. }))
+fn is_served(target: Option<&(Standing, Runs)>) -> bool {
+    target.is_some_and(|(standing, _)| matches!(standing.fitness, Fitness::Fit { .. }))
 }
 
 /// What is new at something served counts from its first outcome on, and not before.
@@ -140,14 +150,15 @@ fn newcomer(instance: &Instance) -> Standing {
 #[derive(Default)]
 struct Predecessor {
     instances: HashMap<InstanceId, InstanceState>,
-    targets: HashMap<(InstanceId, Endpoint), TargetState>,
+    targets: HashMap<(InstanceId, Endpoint), (Standing, Runs)>,
 }
 
 impl Predecessor {
     fn new(state: ServiceState) -> Self {
         let ids: Vec<InstanceId> = state.service.instances.iter().map(|i| i.id.clone()).collect();
-        let targets = state.targets.into_iter().filter_map(|target| {
-            Some(((ids.get(target.instance)?.clone(), target.endpoint.clone()), target))
+        let targets = state.targets.iter().zip(state.runs).filter_map(|(target, runs)| {
+            let known_as = (ids.get(target.instance)?.clone(), target.endpoint.clone());
+            Some((known_as, (target.standing.clone(), runs)))
         });
         let targets = targets.collect();
         Self { instances: ids.into_iter().zip(state.instances).collect(), targets }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
@@ -19,12 +19,12 @@ use crate::model::check::{Policy, Scripts, Sources};
 use crate::model::dns::Soa;
 use crate::model::health::Condition;
 use crate::model::name::Name;
-use crate::model::service::{Endpoint, Service, ServiceKey};
+use crate::model::service::{Service, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
-use crate::snapshot::service::Standing;
+use crate::snapshot::service::Target;
 use crate::snapshot::zone::{Facts, soa};
 use crate::snapshot::{Rules, Snapshot};
 
@@ -79,7 +79,7 @@ pub struct World {
     /// What is wrong with folders.
     pub(super) troubles: Vec<Diagnostic>,
     /// The files that define each service, in order of precedence.
-    pub(super) contributors: HashMap<ServiceKey, BTreeSet<Arc<Path>>>,
+    pub(super) contributors: HashMap<ServiceKey, Vec<Arc<Path>>>,
     pub(super) services: BTreeMap<ServiceKey, ServiceState>,
     /// The services that wait for their first outcomes.
     pub(super) waiting: BTreeSet<ServiceKey>,
@@ -145,28 +145,28 @@ pub(super) struct ServiceState {
     /// What lost to what among its files.
     pub(super) conflicts: Vec<Diagnostic>,
     /// One an instance, in the same order.
-    pub(super) instances: Vec<InstanceState>,
-    /// One an address or host of each instance, in the order of the instances.
-    pub(super) targets: Vec<TargetState>,
+    pub(super) instances: Box<[InstanceState]>,
+    /// One an address or host of each instance, in the order of the instances: what is published
+    /// as well, until it changes.
+    pub(super) targets: Arc<[Target]>,
+    /// One a target, in the same order.
+    pub(super) runs: Box<[Runs]>,
 }
 
 /// What status shows of an instance, and whom it follows.
 #[derive(Clone, Debug)]
 pub(super) struct InstanceState {
     pub(super) condition: Condition,
-    pub(super) since: Now,
+    pub(super) since: SystemTime,
     /// In the order of the instance's checks.
-    pub(super) aliases: Vec<AliasState>,
+    pub(super) aliases: Box<[AliasState]>,
 }
 
-/// One address of one instance, or its host.
+/// What is run against a target.
 #[derive(Clone, Debug)]
-pub(super) struct TargetState {
-    pub(super) instance: usize,
-    pub(super) endpoint: Endpoint,
+pub(super) struct Runs {
     /// In the order of the instance's checks.
-    pub(super) checks: Vec<CheckId>,
-    pub(super) standing: Standing,
+    pub(super) checks: Box<[CheckId]>,
     /// Registered when the process started: its service waits for its first outcomes.
     pub(super) awaited: bool,
 }
@@ -237,8 +237,8 @@ impl World {
 
     /// Every service of the first load that has a check not heard yet waits.
     pub(super) fn expect_first_outcomes(&mut self) {
-        for target in self.services.values_mut().flat_map(|state| &mut state.targets) {
-            target.awaited = true;
+        for runs in self.services.values_mut().flat_map(|state| &mut state.runs) {
+            runs.awaited = true;
         }
         let waiting = self.services.iter().filter(|(_, state)| !self.is_heard(state));
         self.waiting = waiting.map(|(key, _)| key.clone()).collect();
@@ -275,16 +275,19 @@ impl World {
     /// Works out anew how one target stands, and what of its service has changed with it.
     pub(super) fn assess_target(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
         let Some(state) = self.services.get(key) else { return };
-        let Some(target) = state.targets.get(place) else { return };
+        let (Some(target), Some(runs)) = (state.targets.get(place), state.runs.get(place)) else {
+            return;
+        };
         let instance = target.instance;
         let aliases = state.instances.get(instance).map_or(&[][..], |known| &known.aliases);
-        let says = self.evidence(target).chain(aliases.iter().map(AliasState::evidence));
+        let says = self.evidence(runs).chain(aliases.iter().map(AliasState::evidence));
         let standing = stand(&says.collect(), target.standing.fitness, turn.now);
         if standing == target.standing {
             return;
         }
-        let target = self.services.get_mut(key).and_then(|state| state.targets.get_mut(place));
-        if let Some(target) = target {
+        // What is published stays as it is: the first change after it is made to a copy.
+        let targets = self.services.get_mut(key).map(|state| Arc::make_mut(&mut state.targets));
+        if let Some(target) = targets.and_then(|targets| targets.get_mut(place)) {
             target.standing = standing;
         }
         turn.dirty.insert(key.clone());
@@ -295,9 +298,9 @@ impl World {
     /// What each check of a target says, aliases apart.
     pub(super) fn evidence<'w>(
         &'w self,
-        target: &'w TargetState,
+        runs: &'w Runs,
     ) -> impl Iterator<Item = Option<Evidence<'w>>> {
-        target.checks.iter().filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
+        runs.checks.iter().filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
     }
 
     /// An instance is as good as its best address.
@@ -331,13 +334,18 @@ impl ServiceState {
         if from == to {
             return None;
         }
-        instance.since = now;
+        instance.since = now.wall;
         Some((from, to, reason))
     }
 
     /// The targets of the instance at `place`.
-    pub(super) fn targets_of(&self, place: usize) -> &[TargetState] {
+    fn targets_of(&self, place: usize) -> &[Target] {
         self.targets.get(self.places_of(place)).unwrap_or_default()
+    }
+
+    /// What is run against the targets of the instance at `place`.
+    pub(super) fn runs_of(&self, place: usize) -> &[Runs] {
+        self.runs.get(self.places_of(place)).unwrap_or_default()
     }
 
     fn places_of(&self, instance: usize) -> Range<usize> {

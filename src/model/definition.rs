@@ -1,7 +1,8 @@
 //! Registrations as written: what a file says of services, checked key by key, with the place of
 //! each thing that another file may yet contradict. Defaults are applied by `registry`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,26 @@ pub struct Document {
     pub text: Arc<str>,
     /// In the order written; one name may come several times.
     pub services: Vec<Arc<ServiceDefinition>>,
+}
+
+impl Document {
+    /// What a file says. Tags come in the same few lists again and again: each is kept once.
+    pub fn new(path: Arc<Path>, text: Arc<str>, mut services: Vec<ServiceDefinition>) -> Self {
+        let mut lists: HashSet<Arc<[Tag]>> = HashSet::new();
+        for instance in services.iter_mut().flat_map(|service| &mut service.instances) {
+            instance.tags = share(&mut lists, &instance.tags);
+        }
+        Self { path, text, services: services.into_iter().map(Arc::new).collect() }
+    }
+}
+
+/// The one list of `lists` that equals `list`; this one where there was none.
+pub fn share<T: Eq + Hash>(lists: &mut HashSet<Arc<[T]>>, list: &Arc<[T]>) -> Arc<[T]> {
+    if let Some(same) = lists.get(list) {
+        return Arc::clone(same);
+    }
+    lists.insert(Arc::clone(list));
+    Arc::clone(list)
 }
 
 /// A value and the octets of the text that say it.
@@ -63,7 +84,7 @@ pub struct ServiceDefinition {
     /// Run against every instance of the service.
     pub checks: Vec<CheckDefinition>,
     /// In the order written.
-    pub instances: Vec<InstanceDefinition>,
+    pub instances: Box<[InstanceDefinition]>,
     /// Where the first of its script checks stands, if it has any: `[health] script_checks` decides
     /// whether such a definition is taken.
     pub script: Option<Range<usize>>,
@@ -80,13 +101,13 @@ pub struct InstanceDefinition {
     /// Its own, else the service's.
     pub port: Option<u16>,
     /// Added to the service's.
-    pub tags: Vec<Tag>,
+    pub tags: Arc<[Tag]>,
     /// Left out: 1 and 1.
     pub weights: Weights,
     /// Left out: 0.
     pub priority: u16,
-    /// Its own TXT.
-    pub meta: BTreeMap<String, String>,
+    /// Its own TXT, where it has any.
+    pub meta: Option<Arc<BTreeMap<String, String>>>,
     /// Its own checks.
     pub checks: Vec<CheckDefinition>,
 }

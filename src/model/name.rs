@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// RFC 1035 section 2.3.4: a label is at most this many octets.
 pub const MAX_LABEL: usize = 63;
@@ -29,9 +30,9 @@ pub enum LabelError {
 }
 
 /// One label as people register it: letters, digits, `-` and `_`, lower case,
-/// beginning and ending with a letter or digit.
+/// beginning and ending with a letter or digit. Its copies share one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(Box<str>);
+pub struct Label(Arc<str>);
 
 impl Label {
     /// Checks and folds `text`.

@@ -183,13 +183,13 @@ pub struct Service {
     /// At most so many A, AAAA or SRV records an answer; 0 is no limit.
     pub max_answers: usize,
     /// In the order registered: files by byte order of path, then as written.
-    pub instances: Vec<Instance>,
+    pub instances: Box<[Instance]>,
 }
 
 impl Service {
     /// The longest that a death takes to be seen: an interval, and every failure a timeout.
     pub fn detection(&self) -> Duration {
-        let policies = self.instances.iter().flat_map(|i| &i.checks).map(|c| &*c.policy);
+        let policies = self.instances.iter().flat_map(|i| &*i.checks).map(|c| &*c.policy);
         policies.map(Policy::detection).max().unwrap_or_default()
     }
 }
@@ -197,16 +197,27 @@ impl Service {
 /// Where an instance is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// At least one, each once.
-    Addresses(Vec<IpAddr>),
+    /// The commonest: at one address.
+    Address(IpAddr),
+    /// At several; see [`Location::at`].
+    Addresses(Arc<[IpAddr]>),
     /// A host that others look after: the instance is external, and answered as an alias.
     Host(Name),
 }
 
 impl Location {
+    /// At these addresses.
+    pub fn at(addresses: Vec<IpAddr>) -> Self {
+        match addresses[..] {
+            [address] => Self::Address(address),
+            _ => Self::Addresses(addresses.into()),
+        }
+    }
+
     /// The addresses; an external instance has none of its own.
     pub fn addresses(&self) -> &[IpAddr] {
         match self {
+            Self::Address(address) => std::slice::from_ref(address),
             Self::Addresses(addresses) => addresses,
             Self::Host(_) => &[],
         }
@@ -215,7 +226,7 @@ impl Location {
     /// The host of an external instance.
     pub fn host(&self) -> Option<&Name> {
         match self {
-            Self::Addresses(_) => None,
+            Self::Address(_) | Self::Addresses(_) => None,
             Self::Host(host) => Some(host),
         }
     }
@@ -223,16 +234,14 @@ impl Location {
     /// The same without addresses that stand there again.
     #[must_use]
     pub fn each_once(&self) -> Self {
-        let mut each: Vec<IpAddr> = Vec::with_capacity(self.addresses().len());
-        for &address in self.addresses() {
+        let Self::Addresses(addresses) = self else { return self.clone() };
+        let mut each: Vec<IpAddr> = Vec::with_capacity(addresses.len());
+        for &address in &**addresses {
             if !each.contains(&address) {
                 each.push(address);
             }
         }
-        match self {
-            Self::Addresses(_) => Self::Addresses(each),
-            Self::Host(host) => Self::Host(host.clone()),
-        }
+        if each.len() == addresses.len() { self.clone() } else { Self::at(each) }
     }
 
     /// What is checked and answered one by one: each address, or the host.
@@ -280,15 +289,15 @@ pub struct Instance {
     /// Where it listens; without one it has no SRV record.
     pub port: Option<u16>,
     /// The service's and its own, each once, sorted.
-    pub tags: Vec<Tag>,
+    pub tags: Arc<[Tag]>,
     /// SRV weights.
     pub weights: Weights,
     /// SRV priority; lower is preferred.
     pub priority: u16,
-    /// Its own TXT records.
-    pub meta: BTreeMap<String, String>,
+    /// Its own TXT records, where it has any.
+    pub meta: Option<Arc<BTreeMap<String, String>>>,
     /// The service's and its own.
-    pub checks: Vec<Check>,
+    pub checks: Arc<[Check]>,
     /// Who registered it.
     pub source: Arc<Path>,
 }

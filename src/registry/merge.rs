@@ -3,22 +3,19 @@
 //! Instances are added up. A key that the service has once is taken from the first definition that
 //! writes it, in byte order of path and then as written; so is an instance's id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::check::{Check, Policy};
-use crate::model::definition::{
-    CheckDefinition, Document, InstanceDefinition, Placed, PolicyDefinition, ServiceDefinition,
-};
+use crate::model::check::Policy;
+use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::name::Name;
-use crate::model::service::{
-    Instance, InstanceId, Service, ServiceKey, Tag, settled_ttl, ttl_seconds,
-};
+use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 use crate::registry::circle::host_of_ours;
+use crate::registry::resolve::{Shared, resolve, resolve_checks};
 
 /// Nobody reads more about one service.
 const MOST: usize = 1000;
@@ -72,7 +69,7 @@ pub fn merge(
     let instances = instances(key, contributions, &shared, &mut conflicts);
     let ttl = ttl.copied().unwrap_or(zone.ttl);
     let min_ttl = min_ttl.copied().unwrap_or(zone.min_ttl);
-    let policies = instances.iter().flat_map(|i| &i.checks).map(|c| &*c.policy);
+    let policies = instances.iter().flat_map(|i| &*i.checks).map(|c| &*c.policy);
     let settled = settled_ttl(ttl, inherited_min(ttl, min_ttl), policies);
     let service = Service {
         key: key.clone(),
@@ -97,15 +94,6 @@ fn inherited_min(ttl: TtlSetting, min_ttl: Duration) -> Duration {
 
 fn by_value<T>(placed: &Placed<T>) -> (&T, Range<usize>) {
     (&placed.value, placed.span.clone())
-}
-
-/// What every instance of the service inherits.
-struct Shared<'a> {
-    port: Option<u16>,
-    tags: &'a [Tag],
-    checks: Vec<Check>,
-    defaults: &'a Policy,
-    is_ours: &'a dyn Fn(&Name) -> bool,
 }
 
 struct Keys<'a, 'c> {
@@ -168,7 +156,8 @@ fn instances(
     contributions: &[Contribution],
     shared: &Shared<'_>,
     conflicts: &mut Vec<Diagnostic>,
-) -> Vec<Instance> {
+) -> Box<[Instance]> {
+    let mut tags = HashSet::new();
     let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
     let mut instances = Vec::new();
     for Contribution { document, definition } in contributions {
@@ -192,7 +181,7 @@ fn instances(
                 ));
                 continue;
             }
-            let resolved = resolve(instance, document, shared);
+            let resolved = resolve(instance, document, shared, &mut tags);
             if let Some(host) = host_of_ours(key, &resolved, shared.is_ours) {
                 conflicts.push(complaint(
                     Severity::Error,
@@ -212,71 +201,14 @@ fn instances(
             instances.push(resolved);
         }
     }
-    instances
-}
-
-fn resolve(instance: &InstanceDefinition, document: &Document, shared: &Shared<'_>) -> Instance {
-    let mut tags: Vec<Tag> = shared.tags.iter().chain(&instance.tags).cloned().collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let own = resolve_checks(&instance.checks, shared.defaults);
-    // A check of the instance's own stands in for the service's of the same id.
-    let inherited = shared.checks.iter().filter(|c| own.iter().all(|o| o.id != c.id));
-    let checks = inherited.cloned().chain(own.iter().cloned()).collect();
-    Instance {
-        id: instance.id.value.clone(),
-        location: instance.location.each_once(),
-        port: instance.port.or(shared.port),
-        tags,
-        weights: instance.weights,
-        priority: instance.priority,
-        meta: instance.meta.clone(),
-        checks,
-        source: Arc::clone(&document.path),
-    }
-}
-
-fn resolve_checks(definitions: &[CheckDefinition], defaults: &Policy) -> Vec<Check> {
-    let check = |definition: &CheckDefinition| Check {
-        id: Arc::clone(&definition.id),
-        kind: Arc::clone(&definition.kind),
-        policy: Arc::new(resolve_policy(&definition.policy, defaults)),
-        initial: definition.initial,
-    };
-    definitions.iter().map(check).collect()
-}
-
-/// A check's times and thresholds: what it writes, else what `[health]` says, fitted to each other.
-fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
-    let inherited = written.interval.unwrap_or(defaults.interval);
-    let timeout = written.timeout.unwrap_or(defaults.timeout.min(inherited));
-    // A timeout that was written may be longer than the inherited interval, which then gives way.
-    let interval = inherited.max(timeout);
-    let fast_interval = written.fast_interval.unwrap_or(defaults.fast_interval).min(interval);
-    let failures_before_critical =
-        written.failures_before_critical.unwrap_or(defaults.failures_before_critical);
-    Policy {
-        interval,
-        timeout,
-        fast_interval,
-        failures_before_critical,
-        failures_before_warning: written
-            .failures_before_warning
-            .map_or(failures_before_critical, |n| n.min(failures_before_critical)),
-        success_before_passing: written
-            .success_before_passing
-            .unwrap_or(defaults.success_before_passing),
-        immediate_status: written
-            .immediate_status
-            .clone()
-            .unwrap_or_else(|| defaults.immediate_status.clone()),
-    }
+    instances.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::check::{Kind, TcpCheck};
+    use crate::model::definition::{CheckDefinition, InstanceDefinition, PolicyDefinition};
     use crate::model::name::Label;
     use crate::model::service::{Location, Weights};
 
@@ -290,12 +222,12 @@ mod tests {
     fn instance(id: &str, at: usize) -> InstanceDefinition {
         InstanceDefinition {
             id: Placed::new(InstanceId::parse(id).unwrap(), at..at + 1),
-            location: Location::Addresses(vec!["10.0.0.1".parse().unwrap(); 2]),
+            location: Location::at(vec!["10.0.0.1".parse().unwrap(); 2]),
             port: None,
-            tags: Vec::new(),
+            tags: Arc::default(),
             weights: Weights::default(),
             priority: 0,
-            meta: std::collections::BTreeMap::new(),
+            meta: None,
             checks: Vec::new(),
         }
     }
@@ -311,7 +243,7 @@ mod tests {
             when_unhealthy: None,
             max_answers: None,
             checks: Vec::new(),
-            instances: Vec::new(),
+            instances: Box::default(),
             script: None,
         };
         build(&mut definition);
@@ -331,9 +263,10 @@ mod tests {
 
     #[test]
     fn instances_of_several_files_are_added_up_and_a_second_id_is_an_error_at_its_place() {
-        let first = from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)]);
-        let second =
-            from_file("b.toml", |d| d.instances = vec![instance("web-1", 4), instance("web-2", 6)]);
+        let first = from_file("a.toml", |d| d.instances = [instance("web-1", 1)].into());
+        let second = from_file("b.toml", |d| {
+            d.instances = [instance("web-1", 4), instance("web-2", 6)].into()
+        });
         let merged = merged(&[first, second]);
         let ids: Vec<_> = merged.service.instances.iter().map(|i| i.id.as_str()).collect();
         assert_eq!(ids, ["web-1", "web-2"]);
@@ -347,7 +280,7 @@ mod tests {
         let first = from_file("a.toml", |d| d.port = Some(Placed::new(80, 1..2)));
         let second = from_file("b.toml", |d| {
             d.port = Some(Placed::new(81, 3..4));
-            d.instances = vec![instance("web-1", 5)];
+            d.instances = [instance("web-1", 5)].into();
         });
         let merged = merged(&[first, second]);
         assert_eq!(merged.service.instances[0].port, Some(80));
@@ -357,26 +290,9 @@ mod tests {
 
     #[test]
     fn an_address_written_twice_counts_once() {
-        let merged = merged(&[from_file("a.toml", |d| d.instances = vec![instance("web-1", 1)])]);
+        let merged =
+            merged(&[from_file("a.toml", |d| d.instances = [instance("web-1", 1)].into())]);
         assert_eq!(merged.service.instances[0].location.addresses().len(), 1);
-    }
-
-    #[test]
-    fn a_check_takes_what_it_leaves_out_from_the_defaults_fitted_to_what_it_says() {
-        let seconds = |s| Some(Duration::from_secs(s));
-        let short = PolicyDefinition { interval: seconds(1), ..PolicyDefinition::default() };
-        let policy = resolve_policy(&short, &Policy::default());
-        assert_eq!(
-            (policy.interval, policy.timeout),
-            (Duration::from_secs(1), Duration::from_secs(1))
-        );
-        let patient = PolicyDefinition { timeout: seconds(30), ..PolicyDefinition::default() };
-        assert_eq!(resolve_policy(&patient, &Policy::default()).interval, Duration::from_secs(30));
-        let tiny = PolicyDefinition { interval: Some(Duration::from_millis(100)), ..short };
-        assert_eq!(
-            resolve_policy(&tiny, &Policy::default()).fast_interval,
-            Duration::from_millis(100)
-        );
     }
 
     #[test]
@@ -390,7 +306,8 @@ mod tests {
         let merged = merged(&[from_file("a.toml", |d| {
             d.checks = vec![check(Some(1))];
             d.instances =
-                vec![InstanceDefinition { checks: vec![check(Some(2))], ..instance("web-1", 1) }];
+                [InstanceDefinition { checks: vec![check(Some(2))], ..instance("web-1", 1) }]
+                    .into();
         })]);
         let [only] = &merged.service.instances[0].checks[..] else { panic!("one check") };
         assert_eq!(*only.kind, Kind::Tcp(TcpCheck { port: Some(2), tls: None }));

@@ -3,4 +3,5 @@
 mod circle;
 pub mod merge;
 pub mod permit;
+mod resolve;
 pub mod statics;

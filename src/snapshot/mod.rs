@@ -2,9 +2,12 @@
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
 pub mod choice;
+#[cfg(test)]
+mod follow_tests;
 pub mod service;
 pub mod shards;
 pub mod statics;
+mod weighed;
 pub mod zone;
 
 use std::collections::{HashMap, HashSet};

@@ -1,14 +1,17 @@
 //! Decides which instances of a service may appear in an answer, once for each change.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use crate::model::health::Condition;
-use crate::model::service::{Endpoint, Instance, Service, Tag};
+use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
+use crate::snapshot::weighed::Weighed;
 
 /// How one address of one instance, or its host, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,17 +78,17 @@ pub struct ServiceView {
     /// What is registered.
     pub service: Arc<Service>,
     /// In the order of the instances and their endpoints.
-    pub targets: Box<[Target]>,
+    pub targets: Arc<[Target]>,
     /// First outcomes are awaited: nothing can be said yet.
     pub waiting: bool,
     /// What the service name answers.
-    pub all: Selection,
+    pub all: Arc<Selection>,
     /// What each tag answers; a tag is here when any registered instance carries it.
-    pub tags: HashMap<Tag, Selection>,
+    pub tags: HashMap<Tag, Arc<Selection>>,
     /// Names above dotted tags, as their labels joined by dots.
-    pub above_tags: HashSet<Box<str>>,
+    pub above_tags: Arc<HashSet<Box<str>>>,
     /// Places of the instances that have a name, sorted by it.
-    by_id: Box<[usize]>,
+    by_id: Arc<[usize]>,
 }
 
 /// What is answered at one name of a service.
@@ -114,32 +117,22 @@ impl Selection {
 }
 
 /// Freezes a service with its targets' standings.
-pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> ServiceView {
-    let carried = service.instances.iter().flat_map(|i| &i.tags);
+pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> ServiceView {
+    let carried = service.instances.iter().flat_map(|i| &*i.tags);
     // The others no question can name.
-    let carried: BTreeSet<&Tag> = carried.filter(|tag| tag.is_name()).collect();
+    let carried: HashSet<&Tag> = carried.filter(|tag| tag.is_name()).collect();
     let above_tags = carried.iter().flat_map(|tag| names_above(tag.as_str())).collect();
-    // Each instance is looked at once, however many tags there are.
-    let mut carriers: HashMap<&Tag, Vec<(&Instance, &Target)>> = HashMap::new();
-    for (instance, target) in pairs(&service, &targets) {
-        for tag in &instance.tags {
-            carriers.entry(tag).or_default().push((instance, target));
-        }
-    }
-    let tags = carried
-        .iter()
-        .map(|&tag| (tag.clone(), select(&service, carriers.remove(tag).unwrap_or_default())))
-        .collect();
-    let has_name =
-        |place: &usize| service.instances.get(*place).is_some_and(|i| i.id.name().is_some());
-    let mut by_id: Vec<usize> = (0..service.instances.len()).filter(has_name).collect();
-    by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
+    let mut by_id: Vec<(&InstanceId, usize)> =
+        service.instances.iter().map(|i| &i.id).zip(0..).collect();
+    by_id.retain(|(id, _)| id.name().is_some());
+    by_id.sort_unstable();
+    let all = Arc::new(select(&service, pairs(&service, &targets).collect()));
     ServiceView {
-        all: select(&service, pairs(&service, &targets).collect()),
-        tags,
-        above_tags,
-        by_id: by_id.into(),
-        targets: targets.into(),
+        tags: select_tagged(&service, (&targets, &all), &carried),
+        all,
+        above_tags: Arc::new(above_tags),
+        by_id: by_id.into_iter().map(|(_, place)| place).collect(),
+        targets,
         waiting,
         service,
     }
@@ -151,14 +144,28 @@ fn names_above(tag: &str) -> impl Iterator<Item = Box<str>> {
 }
 
 impl ServiceView {
+    /// The same registration with other standings: what no target is in that stands otherwise is
+    /// shared with this view.
+    #[must_use]
+    pub fn follow(&self, targets: &Arc<[Target]>, waiting: bool) -> Self {
+        let moved = self.targets.iter().zip(&**targets).filter(|(before, now)| before != now);
+        let of = |(_, target): (_, &Target)| self.service.instances.get(target.instance);
+        let mut moved = moved.filter_map(of).peekable();
+        let mut next = Self { targets: Arc::clone(targets), waiting, ..self.clone() };
+        if moved.peek().is_none() {
+            return next;
+        }
+        let carried = moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
+        let service = &self.service;
+        next.all = Arc::new(select(service, pairs(service, targets).collect()));
+        next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
+        next
+    }
+
     /// The instance called `id` (folded) with its place.
     pub fn instance(&self, id: &str) -> Option<(usize, &Instance)> {
-        let found = self
-            .by_id
-            .binary_search_by(|&place| {
-                self.service.instances.get(place).map(|i| i.id.as_str()).cmp(&Some(id))
-            })
-            .ok()?;
+        let called = |&place: &usize| self.service.instances.get(place).map(|i| i.id.as_str());
+        let found = self.by_id.binary_search_by_key(&Some(id), called).ok()?;
         let place = *self.by_id.get(found)?;
         Some((place, self.service.instances.get(place)?))
     }
@@ -179,18 +186,20 @@ impl ServiceView {
         self.targets.get(start..end).unwrap_or(&[])
     }
 
-    /// Whether the service's name answers for `target` now: another instance of the same address
-    /// does not make it served.
-    pub fn serves(&self, target: &Target) -> bool {
-        if self.waiting {
-            return false;
-        }
-        match &target.endpoint {
-            // Left out beside addresses, however fit.
-            Endpoint::Host(_) => self.all.cname.items.contains(&target.instance),
-            Endpoint::Address(_) if !self.all.stale => self.is_eligible(target),
-            Endpoint::Address(IpAddr::V4(address)) => self.all.a.items.contains(address),
-            Endpoint::Address(IpAddr::V6(address)) => self.all.aaaa.items.contains(address),
+    /// Tells whether the service's name answers for a target now: another instance of the same
+    /// address does not make it served.
+    pub fn serving(&self) -> impl Fn(&Target) -> bool {
+        let all = &self.all;
+        let v4 = all.a.items.iter().map(|&address| IpAddr::V4(address));
+        let v6 = all.aaaa.items.iter().map(|&address| IpAddr::V6(address));
+        // Only what is answered for want of anything eligible is known by its addresses alone.
+        let stale: HashSet<IpAddr> = v4.chain(v6).filter(|_| all.stale).collect();
+        move |target| match &target.endpoint {
+            _ if self.waiting => false,
+            // Left out beside addresses, however fit. They stand in the order of their places.
+            Endpoint::Host(_) => all.cname.items.binary_search(&target.instance).is_ok(),
+            Endpoint::Address(address) if all.stale => stale.contains(address),
+            Endpoint::Address(_) => self.is_eligible(target),
         }
     }
 
@@ -213,6 +222,29 @@ fn pairs<'a>(
     targets: &'a [Target],
 ) -> impl Iterator<Item = (&'a Instance, &'a Target)> {
     targets.iter().filter_map(|target| Some((service.instances.get(target.instance)?, target)))
+}
+
+/// What each of `tags` answers: one that every instance carries, the same as no tag. Each instance
+/// is looked at once, however many tags there are.
+fn select_tagged(
+    service: &Service,
+    (targets, all): (&[Target], &Arc<Selection>),
+    tags: &HashSet<&Tag>,
+) -> HashMap<Tag, Arc<Selection>> {
+    let mut carriers: HashMap<&Tag, Vec<(&Instance, &Target)>, FixedState> =
+        tags.iter().map(|&tag| (tag, Vec::new())).collect();
+    for (instance, target) in pairs(service, targets) {
+        for tag in &*instance.tags {
+            if let Some(members) = carriers.get_mut(tag) {
+                members.push((instance, target));
+            }
+        }
+    }
+    let answer = |(tag, members): (&Tag, Vec<_>)| {
+        let every = (members.len() == targets.len()).then(|| Arc::clone(all));
+        (tag.clone(), every.unwrap_or_else(|| Arc::new(select(service, members))))
+    };
+    carriers.into_iter().map(answer).collect()
 }
 
 fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
@@ -279,40 +311,6 @@ fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
     }
 }
 
-/// Items, each once, in the order first seen.
-struct Weighed<T> {
-    items: Vec<(T, u32)>,
-    places: HashMap<T, usize>,
-}
-
-impl<T> Default for Weighed<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), places: HashMap::new() }
-    }
-}
-
-impl<T: Copy + Eq + std::hash::Hash> Weighed<T> {
-    /// An address that several instances share carries all their weight.
-    fn add(&mut self, item: T, weight: u16) {
-        let entry = self.entry(item);
-        *entry = entry.saturating_add(u32::from(weight));
-    }
-
-    /// An instance is as good as its best address.
-    fn raise(&mut self, item: T, weight: u16) {
-        let entry = self.entry(item);
-        *entry = (*entry).max(u32::from(weight));
-    }
-
-    fn entry(&mut self, item: T) -> &mut u32 {
-        let place = *self.places.entry(item).or_insert_with(|| {
-            self.items.push((item, 0));
-            self.items.len() - 1
-        });
-        &mut self.items[place].1
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -333,18 +331,18 @@ mod tests {
 
     fn instance(number: usize, endpoint: &Endpoint, port: Option<u16>) -> Instance {
         let location = match endpoint {
-            Endpoint::Address(address) => Location::Addresses(vec![*address]),
+            Endpoint::Address(address) => Location::Address(*address),
             Endpoint::Host(host) => Location::Host(host.clone()),
         };
         Instance {
             id: InstanceId::parse(&format!("i{number}")).unwrap(),
             location,
             port,
-            tags: Vec::new(),
+            tags: Arc::default(),
             weights: Weights::default(),
             priority: 0,
-            meta: std::collections::BTreeMap::new(),
-            checks: Vec::new(),
+            meta: None,
+            checks: Arc::default(),
             source: Arc::from(Path::new("web.toml")),
         }
     }
@@ -368,9 +366,9 @@ mod tests {
             when_unhealthy,
             only_passing: false,
             max_answers: 0,
-            instances,
+            instances: instances.into(),
         };
-        build(Arc::new(service), targets, false)
+        build(Arc::new(service), targets.into(), false)
     }
 
     proptest! {
@@ -392,8 +390,9 @@ mod tests {
             prop_assert_eq!(view.all.srv.items.to_vec(), places(&|w| answered(w) && w.2));
             let records = view.all.a.items.len() + view.all.aaaa.items.len();
             prop_assert_eq!(records, places(&|w| answered(w) && w.0 < 2).len());
+            let serves = view.serving();
             for (target, w) in view.targets.iter().zip(&written) {
-                prop_assert_eq!(view.serves(target), answered(w));
+                prop_assert_eq!(serves(target), answered(w));
             }
         }
     }

@@ -46,7 +46,8 @@ pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
         Standing { condition: Condition::Unchecked, fitness: Fitness::WELL, reason: None };
     let endpoint = service.instances[0].location.endpoints().next().unwrap();
     let name = service.key.name.clone();
-    let view = build(Arc::new(service), vec![Target { instance: 0, endpoint, standing }], false);
+    let targets = [Target { instance: 0, endpoint, standing }].into();
+    let view = build(Arc::new(service), targets, false);
     zone.replace(&name, Some(Arc::new(view)));
     let rules = Rules { udp_max_size: 1232, tcp, ..Rules::default() };
     let zones = Arc::new(HashMap::from([(apex, Arc::new(zone))]));
@@ -56,13 +57,13 @@ pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
 fn service(key: ServiceKey) -> Service {
     let instance = Instance {
         id: InstanceId::parse("one").unwrap(),
-        location: Location::Addresses(vec!["10.0.0.1".parse().unwrap()]),
+        location: Location::Address("10.0.0.1".parse().unwrap()),
         port: None,
-        tags: Vec::new(),
+        tags: Arc::default(),
         weights: Weights::default(),
         priority: 0,
-        meta: std::collections::BTreeMap::new(),
-        checks: Vec::new(),
+        meta: None,
+        checks: Arc::default(),
         source: Arc::from(Path::new("app1.toml")),
     };
     Service {
@@ -73,7 +74,7 @@ fn service(key: ServiceKey) -> Service {
         when_unhealthy: WhenUnhealthy::Empty,
         only_passing: false,
         max_answers: 0,
-        instances: vec![instance],
+        instances: [instance].into(),
     }
 }
 

@@ -123,7 +123,7 @@ fn ours() -> BTreeMap<String, Registered> {
                 address: instance.location.endpoints().next().unwrap().to_string(),
                 port: instance.port.unwrap_or(0).into(),
                 tags: instance.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
-                meta: instance.meta.clone(),
+                meta: instance.meta.as_deref().cloned().unwrap_or_default(),
                 weights: (instance.weights.passing.into(), instance.weights.warning.into()),
             };
             found.insert(instance.id.value.to_string(), registered);

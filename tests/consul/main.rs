@@ -84,11 +84,11 @@ fn show(out: &mut String, service: &ServiceDefinition, instance: &InstanceDefini
     let port = instance.port.map_or("none".to_owned(), |port| port.to_string());
     let endpoints: Vec<_> = instance.location.endpoints().map(|e| e.to_string()).collect();
     writeln!(out, "  address [{}] port {port}", endpoints.join(", ")).unwrap();
-    for tag in &instance.tags {
+    for tag in &*instance.tags {
         let kept = if tag.is_name() { "" } else { " (no name)" };
         writeln!(out, "  tag {}{kept}", tag.as_str()).unwrap();
     }
-    for (key, value) in &instance.meta {
+    for (key, value) in instance.meta.iter().flat_map(|meta| meta.iter()) {
         writeln!(out, "  meta {key}={value}").unwrap();
     }
     let weights = instance.weights;

@@ -2,6 +2,7 @@
 //! and of the answers made from what it publishes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod change;
 mod files;
 mod scale;
 mod world;

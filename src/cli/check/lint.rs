@@ -81,7 +81,7 @@ struct Excess {
 
 impl Excess {
     fn of(service: &Service) -> Option<Self> {
-        let policies = || service.instances.iter().flat_map(|i| &i.checks).map(|c| &*c.policy);
+        let policies = || service.instances.iter().flat_map(|i| &*i.checks).map(|c| &*c.policy);
         let min_ttl = Duration::from_secs(service.min_ttl.into());
         let needs = policies().map(|policy| policy.confirmation() + min_ttl).min()?;
         let auto = settled_ttl(TtlSetting::Auto, min_ttl, policies());

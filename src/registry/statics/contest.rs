@@ -126,7 +126,7 @@ fn claim(service: &Service, name: &Name) -> Option<Claim> {
 fn claim_below(service: &Service, tags: &[&str]) -> Option<Claim> {
     let joined = tags.join(".");
     let carried: BTreeSet<&str> =
-        service.instances.iter().flat_map(|i| &i.tags).map(Tag::as_str).collect();
+        service.instances.iter().flat_map(|i| &*i.tags).map(Tag::as_str).collect();
     let is_instance = service.instances.iter().any(|i| i.id.as_str() == joined);
     let together = tags.len() <= MAX_TAGS && tags.iter().all(|tag| carried.contains(tag));
     if is_instance || together || carried.contains(joined.as_str()) {

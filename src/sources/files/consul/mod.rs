@@ -40,7 +40,7 @@ pub fn parse(
     let mut file = File { report: &report, node, unused: Vec::new(), unnamed: Unnamed::default() };
     let services = file.read(&tree);
     file.warn();
-    report.finish(Some(Document { path, text, services }))
+    report.finish(Some(Document::new(path, text, services)))
 }
 
 /// One file while it is read.
@@ -69,7 +69,7 @@ impl Unnamed {
 }
 
 impl File<'_> {
-    fn read(&mut self, tree: &Tree) -> Vec<Arc<ServiceDefinition>> {
+    fn read(&mut self, tree: &Tree) -> Vec<ServiceDefinition> {
         let Some(top) = FILE.read(self.report, tree) else { return Vec::new() };
         self.note_unused(FILE.unused_in(&top));
         let services = self.tables(&top, ["service", "services"], &SERVICE);
@@ -79,7 +79,7 @@ impl File<'_> {
             let own = id_of(table).and_then(|id| alone.remove(id.value)).unwrap_or_default();
             service::read(self, table, &own)
         });
-        read.map(Arc::new).collect()
+        read.collect()
     }
 
     /// The tables under either of the two keys.

@@ -45,17 +45,17 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let id = id(file, &said)?;
     let instance = InstanceDefinition {
         id,
-        location: location.unwrap_or(Location::Addresses(Vec::new())),
+        location: location.unwrap_or(Location::at(Vec::new())),
         port,
-        tags,
+        tags: tags.into(),
         weights: weights_of(file, &said),
         priority: 0,
-        meta,
+        meta: (!meta.is_empty()).then(|| meta.into()),
         checks: Vec::new(),
     };
     let checks = checks::read(file, (&own, alone), &instance).ok();
     instance.location.endpoints().next()?;
-    let instances = vec![InstanceDefinition { checks: checks?, ..instance }];
+    let instances = Box::new([InstanceDefinition { checks: checks?, ..instance }]);
     let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));
     let script = commands.filter(|args| says(&args.value)).map(|args| args.span.clone()).next();
     Some(ServiceDefinition {
@@ -101,7 +101,7 @@ fn id(file: &mut File<'_>, said: &Tree) -> Option<Placed<InstanceId>> {
 /// The address or the host name, else this host's address. Where there is none of them the service
 /// is refused.
 fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
-    let at = |address| Location::Addresses(vec![address]);
+    let at = Location::Address;
     let Some(written) = reader.string("address") else {
         // One of another type has been told of.
         if file.node.is_none() && !reader.has("address") {

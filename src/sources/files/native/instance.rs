@@ -1,6 +1,7 @@
 //! `[[service.instance]]` → [`InstanceDefinition`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::model::definition::{InstanceDefinition, Placed};
 use crate::model::name::{Label, LabelError};
@@ -27,10 +28,10 @@ pub(super) fn read(
     let id = reader.string("id");
     let location = location::read(&mut reader);
     let own_port = port(&mut reader).map(|port| port.value);
-    let tags = tags(&mut reader);
+    let tags = tags(&mut reader).into();
     let weights = weights(&mut reader);
     let priority = reader.integer("priority", 0..=65_535).map_or(0, |placed| placed.value);
-    let meta = meta(&mut reader).map(|placed| placed.value).unwrap_or_default();
+    let meta = meta(&mut reader).map(|placed| placed.value).filter(|meta| !meta.is_empty());
     let checks = check::read_all(&mut reader, "[[service.instance.check]]");
     reader.require("address", "write address = \"10.0.1.50\"");
     let port = own_port.or(context.port);
@@ -50,7 +51,7 @@ pub(super) fn read(
         tags,
         weights,
         priority,
-        meta,
+        meta: meta.map(Arc::new),
         checks: checks.iter().map(|check| check.definition.clone()).collect(),
     };
     if port_is_written && own_port.is_none() {

@@ -28,7 +28,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Location> {
         _ => texts,
     };
     let addresses = address::hosts(reader.report, &texts);
-    (!addresses.is_empty()).then_some(Location::Addresses(addresses))
+    (!addresses.is_empty()).then(|| Location::at(addresses))
 }
 
 /// Whether a text is an address, or so near to one that it is no host name.

@@ -30,16 +30,16 @@ pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnost
     let tree = toml::parse(&report);
     let mut reader = Reader::document(&report, &tree, "a file of registrations");
     let services = reader.tables("service", "a service", "[[service]]");
-    let services: Vec<_> = services.into_iter().filter_map(service::read).map(Arc::new).collect();
+    let services: Vec<_> = services.into_iter().filter_map(service::read).collect();
     reader.finish();
     if !report.is_broken() {
         each_id_once(&report, &services);
     }
-    report.finish(Some(Document { path, text, services }))
+    report.finish(Some(Document::new(path, text, services)))
 }
 
 /// An id is one instance of a service, in however many blocks the service is written.
-fn each_id_once(report: &Report, services: &[Arc<ServiceDefinition>]) {
+fn each_id_once(report: &Report, services: &[ServiceDefinition]) {
     let mut seen: HashMap<(&Label, &InstanceId), &Range<usize>> = HashMap::new();
     for service in services {
         for instance in &service.instances {

@@ -50,7 +50,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
         when_unhealthy,
         max_answers,
         checks: checks.into_iter().map(|check| check.definition).collect(),
-        instances,
+        instances: instances.into(),
         script,
     })
 }

@@ -94,7 +94,7 @@ meta = { zone = "az-a" }
     );
     assert_eq!((instance.port, instance.priority), (Some(8081), 5));
     assert_eq!(instance.weights, Weights { passing: 10, warning: 0 });
-    assert_eq!(instance.meta["zone"], "az-a");
+    assert_eq!(instance.meta.as_ref().unwrap()["zone"], "az-a");
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! A view that follows another is the one that would be built, and shares what has not changed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::model::health::Condition;
+use crate::model::name::{Label, Name};
+use crate::model::service::{
+    Endpoint, Instance, InstanceId, Location, Service, ServiceKey, Tag, Weights,
+};
+use crate::model::zone::WhenUnhealthy;
+use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
+
+/// Each instance carries the tags of the bits set in its number.
+fn service(carried: &[u8]) -> Arc<Service> {
+    let instance = |(number, bits): (usize, &u8)| Instance {
+        id: InstanceId::parse(&format!("i{number}")).unwrap(),
+        location: Location::Address(address(number)),
+        port: Some(80),
+        tags: (0..4).filter(|bit| bits & 1 << bit != 0).map(tag).collect(),
+        weights: Weights::default(),
+        priority: 0,
+        meta: None,
+        checks: Arc::default(),
+        source: Arc::from(Path::new("web.toml")),
+    };
+    let zone = Name::parse("service.internal").unwrap();
+    Arc::new(Service {
+        key: ServiceKey { zone, name: Label::parse("web").unwrap() },
+        meta: std::collections::BTreeMap::new(),
+        ttl: 5,
+        min_ttl: 1,
+        when_unhealthy: WhenUnhealthy::All,
+        only_passing: false,
+        max_answers: 0,
+        instances: carried.iter().enumerate().map(instance).collect(),
+    })
+}
+
+fn address(number: usize) -> std::net::IpAddr {
+    format!("10.0.0.{number}").parse().unwrap()
+}
+
+fn tag(bit: u8) -> Tag {
+    Tag::parse(&format!("t{bit}.dotted")).unwrap()
+}
+
+fn targets(fit: &[bool]) -> Arc<[Target]> {
+    let target = |(instance, &fit): (usize, &bool)| Target {
+        instance,
+        endpoint: Endpoint::Address(address(instance)),
+        standing: Standing {
+            condition: if fit { Condition::Passing } else { Condition::Critical },
+            fitness: if fit { Fitness::WELL } else { Fitness::Unfit { left: None } },
+            reason: None,
+        },
+    };
+    fit.iter().enumerate().map(target).collect()
+}
+
+fn same(a: &ServiceView, b: &ServiceView) -> bool {
+    a.all == b.all
+        && a.tags == b.tags
+        && a.targets == b.targets
+        && a.above_tags == b.above_tags
+        && a.waiting == b.waiting
+}
+
+proptest! {
+    #[test]
+    fn a_view_that_follows_is_the_one_that_would_be_built_and_shares_the_rest(
+        written in proptest::collection::vec((0u8..16, any::<bool>(), any::<bool>()), 0..8),
+        waiting in any::<bool>(),
+    ) {
+        let service = service(&written.iter().map(|w| w.0).collect::<Vec<_>>());
+        let before = targets(&written.iter().map(|w| w.1).collect::<Vec<_>>());
+        let now = targets(&written.iter().map(|w| w.2).collect::<Vec<_>>());
+        let view = build(Arc::clone(&service), before, true);
+        let next = view.follow(&now, waiting);
+        prop_assert!(same(&next, &build(service, now, waiting)), "{:?}", next);
+        let id = next.instance("i0").map(|(place, _)| place);
+        prop_assert_eq!(id, (!written.is_empty()).then_some(0));
+        for bit in 0..4 {
+            let Some(old) = view.tags.get(&tag(bit)) else { continue };
+            let moved = written.iter().any(|w| w.0 & 1 << bit != 0 && w.1 != w.2);
+            prop_assert_eq!(Arc::ptr_eq(old, &next.tags[&tag(bit)]), !moved);
+        }
+    }
+}
