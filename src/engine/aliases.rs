@@ -314,7 +314,7 @@ impl<'w> Walk<'w> {
             let aliases = said.iter().map(|said| said.as_ref().map(Said::evidence));
             Said::of(&self.world.evidence(runs).chain(aliases).collect())
         };
-        let best = state.runs_of(place).iter().map(of_target);
+        let best = state.runs_of(place).map(of_target);
         best.min_by_key(|said| said.condition).unwrap_or(Said::NOTHING_YET)
     }
 }

@@ -170,7 +170,7 @@ impl World {
     }
 
     fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
-        let ids = state.runs_of(place).iter().flat_map(|runs| &runs.checks);
+        let ids = state.runs_of(place).flatten().flat_map(|runs| &runs.checks);
         let checks = ids.filter_map(|id| self.checks.get(id));
         let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
         let aliases = state.instances.get(place).into_iter().flat_map(|known| &known.aliases);

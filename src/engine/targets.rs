@@ -58,6 +58,9 @@ impl World {
         for id in old.targets.into_values().flat_map(|(_, runs)| runs.checks) {
             self.remove_check(id, turn);
         }
+        if runs.iter().all(|runs: &Runs| runs.checks.is_empty()) {
+            runs = Vec::new();
+        }
         ServiceState {
             service,
             conflicts: Vec::new(),
@@ -156,7 +159,9 @@ struct Predecessor {
 impl Predecessor {
     fn new(state: ServiceState) -> Self {
         let ids: Vec<InstanceId> = state.service.instances.iter().map(|i| i.id.clone()).collect();
-        let targets = state.targets.iter().zip(state.runs).filter_map(|(target, runs)| {
+        let mut runs = state.runs.into_iter();
+        let targets = state.targets.iter().filter_map(|target| {
+            let runs = runs.next().unwrap_or_default();
             let known_as = (ids.get(target.instance)?.clone(), target.endpoint.clone());
             Some((known_as, (target.standing.clone(), runs)))
         });

@@ -149,7 +149,7 @@ pub(super) struct ServiceState {
     /// One an address or host of each instance, in the order of the instances: what is published
     /// as well, until it changes.
     pub(super) targets: Arc<[Target]>,
-    /// One a target, in the same order.
+    /// One a target, in the same order; none at all where nothing is run.
     pub(super) runs: Box<[Runs]>,
 }
 
@@ -163,7 +163,7 @@ pub(super) struct InstanceState {
 }
 
 /// What is run against a target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
     /// In the order of the instance's checks.
     pub(super) checks: Box<[CheckId]>,
@@ -275,12 +275,11 @@ impl World {
     /// Works out anew how one target stands, and what of its service has changed with it.
     pub(super) fn assess_target(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
         let Some(state) = self.services.get(key) else { return };
-        let (Some(target), Some(runs)) = (state.targets.get(place), state.runs.get(place)) else {
-            return;
-        };
+        let Some(target) = state.targets.get(place) else { return };
         let instance = target.instance;
         let aliases = state.instances.get(instance).map_or(&[][..], |known| &known.aliases);
-        let says = self.evidence(runs).chain(aliases.iter().map(AliasState::evidence));
+        let says =
+            self.evidence(state.runs.get(place)).chain(aliases.iter().map(AliasState::evidence));
         let standing = stand(&says.collect(), target.standing.fitness, turn.now);
         if standing == target.standing {
             return;
@@ -298,9 +297,10 @@ impl World {
     /// What each check of a target says, aliases apart.
     pub(super) fn evidence<'w>(
         &'w self,
-        runs: &'w Runs,
+        runs: Option<&'w Runs>,
     ) -> impl Iterator<Item = Option<Evidence<'w>>> {
-        runs.checks.iter().filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
+        let ids = runs.into_iter().flat_map(|runs| &runs.checks);
+        ids.filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
     }
 
     /// An instance is as good as its best address.
@@ -343,9 +343,9 @@ impl ServiceState {
         self.targets.get(self.places_of(place)).unwrap_or_default()
     }
 
-    /// What is run against the targets of the instance at `place`.
-    pub(super) fn runs_of(&self, place: usize) -> &[Runs] {
-        self.runs.get(self.places_of(place)).unwrap_or_default()
+    /// What is run against each target of the instance at `place`.
+    pub(super) fn runs_of(&self, place: usize) -> impl Iterator<Item = Option<&Runs>> {
+        self.places_of(place).map(|target| self.runs.get(target))
     }
 
     fn places_of(&self, instance: usize) -> Range<usize> {

@@ -2,7 +2,6 @@
 //! each thing that another file may yet contradict. Defaults are applied by `registry`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::Hash;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,21 +27,30 @@ pub struct Document {
 impl Document {
     /// What a file says. Tags come in the same few lists again and again: each is kept once.
     pub fn new(path: Arc<Path>, text: Arc<str>, mut services: Vec<ServiceDefinition>) -> Self {
-        let mut lists: HashSet<Arc<[Tag]>> = HashSet::new();
+        let mut lists = TagLists::default();
         for instance in services.iter_mut().flat_map(|service| &mut service.instances) {
-            instance.tags = share(&mut lists, &instance.tags);
+            instance.tags = lists.share(&instance.tags);
         }
-        Self { path, text, services: services.into_iter().map(Arc::new).collect() }
+        let mut services: Vec<_> = services.into_iter().map(Arc::new).collect();
+        // The list of pointers stands where the services stood, in a fraction of the room.
+        services.shrink_to_fit();
+        Self { path, text, services }
     }
 }
 
-/// The one list of `lists` that equals `list`; this one where there was none.
-pub fn share<T: Eq + Hash>(lists: &mut HashSet<Arc<[T]>>, list: &Arc<[T]>) -> Arc<[T]> {
-    if let Some(same) = lists.get(list) {
-        return Arc::clone(same);
+/// Lists of tags, those that are equal once.
+#[derive(Debug, Default)]
+pub struct TagLists(HashSet<Arc<[Tag]>>);
+
+impl TagLists {
+    /// The list that equals `list`; this one where there was none.
+    pub fn share(&mut self, list: &Arc<[Tag]>) -> Arc<[Tag]> {
+        if let Some(same) = self.0.get(list) {
+            return Arc::clone(same);
+        }
+        self.0.insert(Arc::clone(list));
+        Arc::clone(list)
     }
-    lists.insert(Arc::clone(list));
-    Arc::clone(list)
 }
 
 /// A value and the octets of the text that say it.

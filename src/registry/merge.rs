@@ -3,14 +3,14 @@
 //! Instances are added up. A key that the service has once is taken from the first definition that
 //! writes it, in byte order of path and then as written; so is an instance's id.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Policy;
-use crate::model::definition::{Document, Placed, ServiceDefinition};
+use crate::model::definition::{Document, Placed, ServiceDefinition, TagLists};
 use crate::model::name::Name;
 use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
@@ -157,7 +157,7 @@ fn instances(
     shared: &Shared<'_>,
     conflicts: &mut Vec<Diagnostic>,
 ) -> Box<[Instance]> {
-    let mut tags = HashSet::new();
+    let mut tags = TagLists::default();
     let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
     let mut instances = Vec::new();
     for Contribution { document, definition } in contributions {
@@ -265,7 +265,7 @@ mod tests {
     fn instances_of_several_files_are_added_up_and_a_second_id_is_an_error_at_its_place() {
         let first = from_file("a.toml", |d| d.instances = [instance("web-1", 1)].into());
         let second = from_file("b.toml", |d| {
-            d.instances = [instance("web-1", 4), instance("web-2", 6)].into()
+            d.instances = [instance("web-1", 4), instance("web-2", 6)].into();
         });
         let merged = merged(&[first, second]);
         let ids: Vec<_> = merged.service.instances.iter().map(|i| i.id.as_str()).collect();

@@ -1,12 +1,11 @@
 //! Applies the defaults to one instance: what it writes, what its service gives it, what `[health]`
 //! says.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::check::{Check, Policy};
 use crate::model::definition::{
-    CheckDefinition, Document, InstanceDefinition, PolicyDefinition, share,
+    CheckDefinition, Document, InstanceDefinition, PolicyDefinition, TagLists,
 };
 use crate::model::name::Name;
 use crate::model::service::{Instance, Tag};
@@ -25,7 +24,7 @@ pub(super) fn resolve(
     instance: &InstanceDefinition,
     document: &Document,
     shared: &Shared<'_>,
-    lists: &mut HashSet<Arc<[Tag]>>,
+    lists: &mut TagLists,
 ) -> Instance {
     Instance {
         id: instance.id.value.clone(),
@@ -41,18 +40,14 @@ pub(super) fn resolve(
 }
 
 /// The list as written where nothing is to be done to it, else one for all that come out the same.
-fn resolve_tags(
-    own: &Arc<[Tag]>,
-    inherited: &[Tag],
-    lists: &mut HashSet<Arc<[Tag]>>,
-) -> Arc<[Tag]> {
+fn resolve_tags(own: &Arc<[Tag]>, inherited: &[Tag], lists: &mut TagLists) -> Arc<[Tag]> {
     if inherited.is_empty() && own.is_sorted_by(|before, after| before < after) {
         return Arc::clone(own);
     }
     let mut tags: Vec<Tag> = inherited.iter().chain(&**own).cloned().collect();
     tags.sort_unstable();
     tags.dedup();
-    share(lists, &tags.into())
+    lists.share(&tags.into())
 }
 
 fn resolve_own_checks(definitions: &[CheckDefinition], shared: &Shared<'_>) -> Arc<[Check]> {
@@ -132,7 +127,7 @@ mod tests {
             texts.iter().map(|text| Tag::parse(text).unwrap()).collect()
         };
         let (sorted, inherited) = (tags(&["a", "b"]), tags(&["c", "a"]));
-        let mut lists = HashSet::new();
+        let mut lists = TagLists::default();
         assert!(Arc::ptr_eq(&resolve_tags(&sorted, &[], &mut lists), &sorted));
         let first = resolve_tags(&sorted, &inherited, &mut lists);
         let second = resolve_tags(&tags(&["b"]), &inherited, &mut lists);

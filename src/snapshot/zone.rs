@@ -30,9 +30,9 @@ pub struct Zone {
     /// By name.
     pub services: Shards<Label, Arc<ServiceView>>,
     /// Registered addresses, in any state, with the count of targets that have them.
-    addresses: Shards<IpAddr, usize>,
+    addresses: Shards<IpAddr, u32>,
     /// Carried tags, with the count of services that carry them.
-    tags: Shards<Tag, usize>,
+    tags: Shards<Tag, u32>,
 }
 
 /// What zone.toml and master files say, as it is answered.
@@ -124,12 +124,12 @@ fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
     view.targets.iter().filter_map(|target| target.endpoint.address())
 }
 
-fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, usize>, key: K) {
+fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, u32>, key: K) {
     let so_far = counts.get(&key).copied().unwrap_or(0);
     counts.insert(key, so_far + 1);
 }
 
-fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, usize>, key: &K) {
+fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, u32>, key: &K) {
     match counts.get(key).copied() {
         Some(many) if many > 1 => drop(counts.insert(key.clone(), many - 1)),
         _ => drop(counts.remove(key)),

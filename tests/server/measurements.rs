@@ -103,6 +103,36 @@ fn memory_of_ten_thousand_instances() {
     }
 }
 
+/// 10,000 services of ten unchecked instances with two tags each, in 100 files.
+#[test]
+#[ignore = "a measurement"]
+fn memory_and_cold_start_of_a_hundred_thousand_instances() {
+    let house = House::new();
+    for file in 0..100 {
+        let mut text = String::new();
+        for service in (0..100).map(|n| file * 100 + n) {
+            let _ = writeln!(text, "[[service]]\nname = \"s{service}\"\nport = 80");
+            for n in (0..10).map(|n| service * 10 + n) {
+                let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+                let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
+                let _ = writeln!(text, "tags = [\"v{}\", \"all\"]", n % 2);
+            }
+        }
+        house.put(&format!("f{file}.toml"), &text);
+    }
+    let watch = Stopwatch::start();
+    let server = house.start();
+    assert_eq!(server.addresses("s9999").len(), 10);
+    let answered = watch.elapsed();
+    println!("100,000 instances: first answer after {answered:?}, {} KiB then", rss_kib(&server));
+    let watch = Stopwatch::start();
+    let one = fs::read_to_string(server.house.zone().join("f99.toml")).unwrap();
+    server.house.put("f99.toml", &one.replacen("\"10.1.130.184\"", "\"10.200.0.1\"", 1));
+    becomes("one address", SOON, &1, || server.addresses("0ac80001.addr").len());
+    println!("one of 1,000 in a file changed: served after {:?}", watch.elapsed());
+    println!("{} KiB then", rss_kib(&server));
+}
+
 fn rss_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
