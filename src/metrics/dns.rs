@@ -20,6 +20,16 @@ const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 1
 const RCODES: usize = Rcode::ALL.len();
 /// The known types and `other`.
 const QTYPES: usize = Rtype::KNOWN.len().saturating_add(1);
+/// The row of each type by its number, as far as the numbers of known types reach.
+const ROWS: [usize; 258] = {
+    let known = Rtype::KNOWN;
+    let (mut rows, mut row) = ([known.len(); 258], 0);
+    while row < known.len() {
+        rows[known[row].0 as usize] = row;
+        row += 1;
+    }
+    rows
+};
 const COMBINATIONS: usize = RCODES.saturating_mul(QTYPES);
 
 /// How a message came.
@@ -44,6 +54,28 @@ impl Transport {
     }
 }
 
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Path {
+    /// `transport::fast`, in the buffer that the question came in.
+    Fast,
+    /// `transport::respond`.
+    General,
+}
+
+impl Path {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fast, Self::General];
+
+    /// The label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::General => "general",
+        }
+    }
+}
+
 /// Why a message got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dropped {
@@ -55,11 +87,13 @@ pub enum Dropped {
     Source,
     /// There was an answer, and the system did not take it.
     Send,
+    /// The socket's queue was full: the system dropped it before we saw it.
+    Queue,
 }
 
 impl Dropped {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 4] = [Self::Short, Self::Response, Self::Source, Self::Send];
+    pub const ALL: [Self; 5] = [Self::Short, Self::Response, Self::Source, Self::Send, Self::Queue];
 
     /// The label.
     pub fn word(self) -> &'static str {
@@ -68,6 +102,7 @@ impl Dropped {
             Self::Response => "response",
             Self::Source => "source",
             Self::Send => "send",
+            Self::Queue => "queue",
         }
     }
 }
@@ -110,6 +145,7 @@ pub struct WorkerCells {
     /// By type, then by rcode.
     queries: [Cell; COMBINATIONS],
     dropped: [Cell; Dropped::ALL.len()],
+    paths: [Cell; Path::ALL.len()],
     /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
@@ -121,6 +157,7 @@ impl WorkerCells {
             transport,
             queries: array::from_fn(|_| Cell::default()),
             dropped: array::from_fn(|_| Cell::default()),
+            paths: array::from_fn(|_| Cell::default()),
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
         }
@@ -128,33 +165,54 @@ impl WorkerCells {
 
     /// A query was answered so.
     pub fn answered(&self, qtype: Rtype, rcode: Rcode) {
-        let row = Rtype::KNOWN.iter().position(|&known| known == qtype);
-        let row = row.unwrap_or(Rtype::KNOWN.len());
+        let row = ROWS.get(usize::from(qtype.0)).copied().unwrap_or(Rtype::KNOWN.len());
         if let Some(cell) = self.queries.get(row * RCODES + column(rcode)) {
             cell.add(self.transport, 1);
         }
     }
 
+    /// This code answered it.
+    pub fn took(&self, path: Path) {
+        let [fast, general] = &self.paths;
+        let cell = match path {
+            Path::Fast => fast,
+            Path::General => general,
+        };
+        cell.add(self.transport, 1);
+    }
+
     /// An answer took so long, from its query's reception to its sending.
     pub fn observe(&self, took: Duration) {
+        self.observe_all(took, 1);
+    }
+
+    /// So many answers took so long each.
+    pub fn observe_all(&self, took: Duration, count: u64) {
         let micros = took.as_micros();
         let bucket = BOUNDS.iter().position(|&bound| micros <= u128::from(bound));
         if let Some(cell) = self.buckets.get(bucket.unwrap_or(BOUNDS.len())) {
-            cell.add(self.transport, 1);
+            cell.add(self.transport, count);
         }
-        self.nanoseconds.add(self.transport, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.add(self.transport, nanoseconds.saturating_mul(count));
     }
 
     /// A message got no answer.
     pub fn dropped(&self, why: Dropped) {
+        self.dropped_all(why, 1);
+    }
+
+    /// So many messages got no answer.
+    pub fn dropped_all(&self, why: Dropped, count: u64) {
         let place = match why {
             Dropped::Short => 0,
             Dropped::Response => 1,
             Dropped::Source => 2,
             Dropped::Send => 3,
+            Dropped::Queue => 4,
         };
         if let Some(cell) = self.dropped.get(place) {
-            cell.add(self.transport, 1);
+            cell.add(self.transport, count);
         }
     }
 }
@@ -201,7 +259,8 @@ impl Collector for DnsCells {
         let workers = self.workers();
         encode_queries(&workers, &mut encoder)?;
         encode_seconds(&workers, &mut encoder)?;
-        encode_dropped(&workers, &mut encoder)
+        encode_dropped(&workers, &mut encoder)?;
+        encode_paths(&workers, &mut encoder)
     }
 }
 
@@ -269,6 +328,16 @@ fn encode_dropped(
     for (place, why) in Dropped::ALL.into_iter().enumerate() {
         let count = sum(workers.iter().filter_map(|worker| worker.dropped.get(place)));
         ConstCounter::new(count).encode(family.encode_family(&[("reason", why.word())])?)?;
+    }
+    Ok(())
+}
+
+fn encode_paths(workers: &[Arc<WorkerCells>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "DNS queries answered, by the code that answered them.";
+    let mut family = encoder.encode_descriptor("dns_path", help, None, MetricType::Counter)?;
+    for (place, path) in Path::ALL.into_iter().enumerate() {
+        let count = sum(workers.iter().filter_map(|worker| worker.paths.get(place)));
+        ConstCounter::new(count).encode(family.encode_family(&[("path", path.word())])?)?;
     }
     Ok(())
 }

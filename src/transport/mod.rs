@@ -10,7 +10,9 @@
     )
 )]
 
+pub mod batch;
 pub mod bind;
+pub mod fast;
 pub mod respond;
 pub mod tcp;
 pub mod udp;

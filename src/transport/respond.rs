@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::answer::answer;
-use crate::metrics::dns::{Dropped, Transport, WorkerCells};
+use crate::metrics::dns::{Dropped, Path, Transport, WorkerCells};
 use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::Snapshot;
@@ -80,7 +80,10 @@ pub fn respond(
 ) -> Response {
     let response = decide(received, snapshot, &mut worker.rng, out);
     match response {
-        Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
+        Response::Sent { rcode, qtype } => {
+            worker.cells.answered(qtype, rcode);
+            worker.cells.took(Path::General);
+        }
         Response::Ignored(why) => worker.cells.dropped(why),
     }
     response
@@ -123,7 +126,7 @@ fn decide(
 }
 
 /// Whether an answer could reach this address, and nobody but the asker.
-fn may_ask(peer: SocketAddr) -> bool {
+pub(super) fn may_ask(peer: SocketAddr) -> bool {
     let address = peer.ip().to_canonical();
     let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
     peer.port() != 0 && !address.is_unspecified() && !address.is_multicast() && !broadcast

@@ -1,30 +1,30 @@
-//! Datagrams: plain threads, one for each socket, one message at a time.
+//! Datagrams: plain threads, one for each socket, a batch of messages at a time.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind};
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::cmsg_space;
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg,
-};
-
 use crate::metrics::Metrics;
 use crate::metrics::dns::{Dropped, Transport};
+use crate::model::time::{Instant, Now};
+use crate::snapshot::Snapshot;
+use crate::transport::batch::{Batch, Message, Wait};
+use crate::transport::bind::queue_drops;
+use crate::transport::fast;
 use crate::transport::respond::{Context, Received, Response, Worker, respond};
 
 /// How long a silent worker takes to see that it is to stop.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The pause after an error that may come again at once.
 const PAUSE: Duration = Duration::from_millis(10);
-/// No query is longer; what is, is cut and cannot be read.
-const MAX_QUERY: usize = 4096;
+/// How often the system is asked what it has dropped.
+const DROPS_EVERY: Duration = Duration::from_secs(1);
+/// A stopping worker answers what its queue holds, and no more than ever fits there.
+const LAST_BATCHES: usize = 256;
 
 /// Starts a thread for each of `sockets`; each ends soon after `stop` is set.
 pub fn start(
@@ -41,125 +41,136 @@ pub fn start(
         let name = format!("udp {}", threads.len());
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || serve(&socket, &context, worker, &stop))?;
+            .spawn(move || Serving::new(&socket, &context, worker).until(&stop))?;
         threads.push(thread);
     }
     Ok(threads)
 }
 
-/// Answers what comes to `socket` until `stop` is set. The socket has a read timeout.
-fn serve(socket: &UdpSocket, context: &Context, mut worker: Worker, stop: &AtomicBool) {
-    let mut packet = [0; MAX_QUERY];
-    let mut control = cmsg_space!(libc::in6_pktinfo);
-    let mut out = Vec::with_capacity(MAX_QUERY);
-    while !stop.load(Ordering::Relaxed) {
-        let asked = match receive(socket, &mut packet, &mut control) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => continue,
-            Err(error) => {
-                tolerate(error);
-                continue;
-            }
-        };
-        let started = (context.clock)();
-        let octets = packet.get(..asked.len).unwrap_or_default();
-        let received =
-            Received { octets, peer: asked.peer, now: started, transport: Transport::Udp };
-        match respond(&received, &context.current.load(), &mut worker, &mut out) {
-            Response::Ignored(_) => {}
-            Response::Sent { .. } => match send(socket, &out, &asked) {
-                Ok(()) => {
-                    let ended = (context.clock)();
-                    worker.cells.observe(ended.mono.since(started.mono));
+/// One worker at its socket.
+struct Serving<'s> {
+    socket: &'s UdpSocket,
+    context: &'s Context,
+    worker: Worker,
+    batch: Batch,
+    /// What the general path writes to.
+    out: Vec<u8>,
+    drops: Drops,
+}
+
+/// What the system has dropped from the queue of a socket.
+#[derive(Default)]
+struct Drops {
+    counted: u32,
+    asked: Instant,
+}
+
+impl<'s> Serving<'s> {
+    fn new(socket: &'s UdpSocket, context: &'s Context, worker: Worker) -> Self {
+        let (batch, out) = (Batch::new(), Vec::with_capacity(crate::transport::batch::ROOM));
+        Self { socket, context, worker, batch, out, drops: Drops::default() }
+    }
+
+    /// Answers what comes until `stop` is set, and then what has come. The socket has a read
+    /// timeout.
+    fn until(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            match self.batch.receive(self.socket.as_fd(), Wait::ForOne) {
+                Ok(count) => self.answer(count),
+                Err(error) => {
+                    tolerate(&error);
+                    let now = (self.context.clock)().mono;
+                    self.drops.count(self.socket, now, &self.worker);
                 }
-                Err(_) => worker.cells.dropped(Dropped::Send),
-            },
+            }
         }
+        for _ in 0..LAST_BATCHES {
+            match self.batch.receive(self.socket.as_fd(), Wait::Never) {
+                Ok(count) => self.answer(count),
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Answers the messages of a batch. The clock is read once before and once behind all of them:
+    /// each is said to have taken as long as the batch.
+    fn answer(&mut self, count: usize) {
+        let now = (self.context.clock)();
+        let snapshot = self.context.current.load();
+        let mut answers: u64 = 0;
+        for place in 0..count {
+            let Some(message) = self.batch.message(place) else { break };
+            if let Some(len) = one(message, now, &snapshot, &mut self.worker, &mut self.out) {
+                self.batch.answer(place, len);
+                answers = answers.saturating_add(1);
+            }
+        }
+        if answers > 0 {
+            let failed = self.batch.send(self.socket.as_fd());
+            let failed = u64::try_from(failed).unwrap_or(0);
+            let ended = (self.context.clock)();
+            let cells = &self.worker.cells;
+            cells.observe_all(ended.mono.since(now.mono), answers.saturating_sub(failed));
+            if failed > 0 {
+                cells.dropped_all(Dropped::Send, failed);
+            }
+        }
+        self.drops.count(self.socket, now.mono, &self.worker);
+    }
+}
+
+/// Writes the answer to a message over it, and says how long it is.
+fn one(
+    message: Message<'_>,
+    now: Now,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    let Message { octets, len, peer } = message;
+    // A datagram whose sender has no internet address cannot be answered.
+    let peer = peer?;
+    if let Some(answered) = fast::respond(octets, len, peer, snapshot, worker) {
+        return Some(answered.len);
+    }
+    let received = octets.get(..len)?;
+    let received = Received { octets: received, peer, now, transport: Transport::Udp };
+    match respond(&received, snapshot, worker, out) {
+        Response::Ignored(_) => None,
+        Response::Sent { .. } => {
+            // An answer over UDP has at most `udp_max_size` octets, which are no more than these.
+            octets.get_mut(..out.len())?.copy_from_slice(out);
+            Some(out.len())
+        }
+    }
+}
+
+impl Drops {
+    /// Counts what was dropped since the last time, once a second at most.
+    fn count(&mut self, socket: &UdpSocket, now: Instant, worker: &Worker) {
+        if now.since(self.asked) < DROPS_EVERY {
+            return;
+        }
+        self.asked = now;
+        let Ok(all) = queue_drops(socket) else { return };
+        let new = all.wrapping_sub(self.counted);
+        self.counted = all;
+        worker.cells.dropped_all(Dropped::Queue, u64::from(new));
     }
 }
 
 /// Errors of receiving say nothing of the next datagram. Silence, an interruption and an answer
 /// that somebody's port refused are no errors; anything else might come in a tight loop.
-fn tolerate(error: Errno) {
-    if !matches!(error, Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) {
+fn tolerate(error: &io::Error) {
+    let harmless = [ErrorKind::WouldBlock, ErrorKind::Interrupted, ErrorKind::ConnectionRefused];
+    if !harmless.contains(&error.kind()) {
         thread::sleep(PAUSE);
     }
 }
 
-/// A datagram's length and both its ends.
-struct Asked {
-    len: usize,
-    peer: SocketAddr,
-    /// Known on wildcard sockets only; the others have but one address.
-    local: Option<Local>,
-}
-
-/// The address that was asked, as the answer's source.
-#[derive(Clone, Copy)]
-enum Local {
-    V4(libc::in_pktinfo),
-    V6(libc::in6_pktinfo),
-}
-
-/// `None` is a datagram whose sender has no internet address.
-fn receive(
-    socket: &UdpSocket,
-    packet: &mut [u8],
-    control: &mut [u8],
-) -> nix::Result<Option<Asked>> {
-    let mut buffers = [IoSliceMut::new(packet)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut buffers,
-        Some(control),
-        MsgFlags::empty(),
-    )?;
-    let local = message.cmsgs()?.find_map(|message| source_of(&message));
-    let peer = message.address.as_ref().and_then(address_of);
-    Ok(peer.map(|peer| Asked { len: message.bytes, peer, local }))
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's messages, not an enum of ours")]
-fn source_of(message: &ControlMessageOwned) -> Option<Local> {
-    match message {
-        // The kernel names the address to answer from; which way out is for its routes to say.
-        ControlMessageOwned::Ipv4PacketInfo(asked) => {
-            Some(Local::V4(libc::in_pktinfo { ipi_ifindex: 0, ..*asked }))
-        }
-        ControlMessageOwned::Ipv6PacketInfo(asked) => {
-            let mut asked = *asked;
-            // Only link-local addresses mean nothing without their interface.
-            if !Ipv6Addr::from(asked.ipi6_addr.s6_addr).is_unicast_link_local() {
-                asked.ipi6_ifindex = 0;
-            }
-            Some(Local::V6(asked))
-        }
-        _ => None,
-    }
-}
-
-fn address_of(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
-    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
-}
-
-/// Sends without waiting: when the system's queue is full, the asker asks again.
-fn send(socket: &UdpSocket, message: &[u8], to: &Asked) -> nix::Result<()> {
-    let peer = SockaddrStorage::from(to.peer);
-    let buffers = [IoSlice::new(message)];
-    let control = match &to.local {
-        Some(Local::V4(from)) => Some(ControlMessage::Ipv4PacketInfo(from)),
-        Some(Local::V6(from)) => Some(ControlMessage::Ipv6PacketInfo(from)),
-        None => None,
-    };
-    let fd = socket.as_raw_fd();
-    sendmsg(fd, &buffers, control.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&peer))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
     use super::*;
     use crate::metrics::Exposition;

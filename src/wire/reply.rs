@@ -79,6 +79,11 @@ impl Limits {
         Self { size: usize::from(u16::MAX), payload: udp_max_size.max(MIN_SIZE) }
     }
 
+    /// What our OPT record says.
+    pub fn payload(self) -> u16 {
+        self.payload
+    }
+
     /// The most octets of a message.
     pub fn size(self) -> usize {
         self.size
