@@ -230,10 +230,11 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 13] = [
+    const FAMILIES: [(&str, &str, &str); 14] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
+        ("dns_path_total", "counter", "{path=\"fast\"} 0"),
         ("services", "gauge", " 0"),
         ("instances", "gauge", "{state=\"suspect\"} 0"),
         ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),

@@ -47,16 +47,23 @@ impl<T> Choice<T> {
         rng: &mut fastrand::Rng,
         limit: usize,
     ) -> impl Iterator<Item = &T> + Clone + use<'_, T> {
-        let len = self.items.len();
-        let first = if len > 1 { rng.usize(..len) } else { 0 };
-        let (tail, head) = self.items.split_at(first);
-        head.iter().chain(tail).take(self.wanted(limit))
+        rotated(&self.items, rng).take(self.wanted(limit))
     }
 
     /// How many are answered where at most `limit` are wanted.
     pub fn wanted(&self, limit: usize) -> usize {
         if limit == 0 { self.items.len() } else { limit.min(self.items.len()) }
     }
+}
+
+/// Items from a random one on, round to the one before it.
+pub fn rotated<'i, T>(
+    items: &'i [T],
+    rng: &mut fastrand::Rng,
+) -> impl Iterator<Item = &'i T> + Clone + use<'i, T> {
+    let first = if items.len() > 1 { rng.usize(..items.len()) } else { 0 };
+    let (tail, head) = items.split_at(first);
+    head.iter().chain(tail)
 }
 
 impl<T> Default for Choice<T> {

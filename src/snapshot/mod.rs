@@ -2,6 +2,7 @@
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
 pub mod choice;
+pub mod front;
 pub mod lines;
 pub mod service;
 pub mod shards;

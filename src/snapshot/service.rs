@@ -11,6 +11,7 @@ use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
+use crate::snapshot::front::Front;
 use crate::snapshot::lines::Lines;
 
 /// How one address of one instance, or its host, stands.
@@ -76,6 +77,8 @@ pub struct Target {
 /// A service as it is answered.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
+    /// The commonest answer.
+    pub front: Front,
     /// What is registered.
     pub service: Arc<Service>,
     /// In the order of the instances and their endpoints.
@@ -172,10 +175,12 @@ pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> Serv
     let mut by_id: Vec<usize> = (0..service.instances.len()).filter(has_name).collect();
     by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
     let is_host = |target: &Target| matches!(target.endpoint, Endpoint::Host(_));
+    let all = select(&service, pairs(&service, &targets).collect());
     ServiceView {
+        front: Front::new(&service, &all, waiting),
         has_hosts: targets.iter().any(is_host),
         lines,
-        all: select(&service, pairs(&service, &targets).collect()),
+        all,
         tags,
         above_tags,
         by_id: by_id.into(),

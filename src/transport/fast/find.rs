@@ -73,7 +73,7 @@ fn registered<'s>(zone: &'s Zone, question: &Question, left: usize) -> Option<No
         // `_tcp` alone, or a tag alone: an empty non-terminal perhaps.
         return if left == 1 { None } else { Some(rfc2782(zone, question, last, tag)) };
     }
-    let Some(view) = zone.services.get(label) else { return Some(Node::Missing) };
+    let Some(view) = zone.service(label) else { return Some(Node::Missing) };
     match left {
         1 => Some(Node::Service { view, selection: &view.all }),
         2 => tagged(view, question.label(0)),
@@ -85,7 +85,7 @@ fn registered<'s>(zone: &'s Zone, question: &Question, left: usize) -> Option<No
 /// `_SERVICE._TAG`; `_tcp` and `_udp` filter nothing.
 fn rfc2782<'s>(zone: &'s Zone, question: &Question, last: usize, tag: &str) -> Node<'s> {
     let service = || question.label(0)?.strip_prefix('_');
-    let Some(view) = (last == 1).then(service).flatten().and_then(|s| zone.services.get(s)) else {
+    let Some(view) = (last == 1).then(service).flatten().and_then(|s| zone.service(s)) else {
         return Node::Missing;
     };
     match tag {

@@ -14,6 +14,8 @@ use crate::transport::fast::question::Question;
 /// The records of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Said<'s> {
+    /// A few addresses of a service, in rotation, and their TTL.
+    Few(&'s [Ipv4Addr], u32),
     /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
@@ -71,7 +73,8 @@ impl Said<'_> {
     pub(super) fn rcode(&self) -> Rcode {
         match self {
             Self::Negative { rcode, .. } => *rcode,
-            Self::A(_)
+            Self::Few(..)
+            | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
             | Self::Of { .. }
@@ -87,6 +90,14 @@ pub(super) fn said<'s>(place: &Place<'s>, question: &Question) -> Option<Said<'s
     let negative = |rcode| Said::Negative { rcode, zone, left };
     let view = match place.node {
         Node::Missing => return Some(negative(Rcode::NxDomain)),
+        Node::Service { view, selection }
+            if rtype == Rtype::A && std::ptr::eq(selection, &raw const view.all) =>
+        {
+            if let Some((addresses, ttl)) = view.front.addresses() {
+                return Some(Said::Few(addresses, ttl));
+            }
+            view
+        }
         Node::Service { view, .. } | Node::Instance { view, .. } => view,
     };
     // An alias answers for every type.

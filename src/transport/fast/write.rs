@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
-use crate::snapshot::choice::Choice;
+use crate::snapshot::choice::{Choice, rotated};
 use crate::snapshot::lines::{Line, Lines};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
@@ -59,6 +59,7 @@ impl<'b, 'q> Writer<'b, 'q> {
         let [_, _, flags0, flags1, ..] = *self.octets;
         let mut body = Body { rest: self.octets.get_mut(end..limit)?, room };
         let mut counts = match said {
+            Said::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
             Said::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
             Said::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
             Said::Srv(Drawn { choice, limit, ttl }, lines) => {
@@ -116,6 +117,26 @@ impl Body<'_> {
             self.put(front)?;
             self.put(octets(item))?;
         }
+        Some(Counts { answers, ..Counts::default() })
+    }
+
+    /// As `put_drawn` with the addresses of a whole choice.
+    fn put_few(
+        &mut self,
+        addresses: &[Ipv4Addr],
+        ttl: u32,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Counts> {
+        let needed = FRONT.checked_add(4)?.checked_mul(addresses.len())?;
+        if needed > self.room {
+            return None;
+        }
+        let front = front(ASKED, Rtype::A, ttl, 4)?;
+        for address in rotated(addresses, rng) {
+            self.put(front)?;
+            self.put(address.octets())?;
+        }
+        let answers = u16::try_from(addresses.len()).ok()?;
         Some(Counts { answers, ..Counts::default() })
     }
 
