@@ -3,7 +3,7 @@
 //! No crate that is kept wraps both `recvmmsg` and `sendmmsg` with a source address a message, so
 //! this file has the program's only unsafe code. Three things make it sound:
 //!
-//! - Every pointer that the kernel is given leads into one [`Memory`], which is allocated once, does
+//! - Every pointer that the kernel is given leads into one `Memory`, which is allocated once, does
 //!   not move, and is freed when the batch is dropped. The batch is not `Send`, nor is it cloned.
 //! - Every length beside such a pointer is at most the size of the array that it leads to. The kernel
 //!   lowers lengths when it receives; they are clamped when they are read, and set anew for the next
@@ -273,4 +273,46 @@ fn source(control: &mut [u8; CONTROL], len: usize) -> usize {
         return CONTROL_V6;
     }
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn what_was_received_is_sent_back_where_it_came_from_and_what_cannot_be_is_skipped() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let askers: Vec<UdpSocket> =
+            (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        for asker in &askers {
+            asker.send_to(b"asked", server.local_addr().unwrap()).unwrap();
+        }
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
+        for (place, asker) in askers.iter().enumerate() {
+            let message = batch.message(place).unwrap();
+            assert_eq!(message.peer, Some(asker.local_addr().unwrap()));
+            assert_eq!(message.octets[..message.len], *b"asked");
+            message.octets[..4].copy_from_slice(b"said");
+            batch.answer(place, 4);
+        }
+        assert!(batch.message(3).is_none());
+        // A header whose control message the system refuses, as it would a source that is gone.
+        // SAFETY: the kernel is not writing; the control octets lie in the slot.
+        let memory = unsafe { batch.memory.as_mut() };
+        memory.slots[1].control = [0xff; CONTROL];
+        memory.answers[1].msg_hdr.msg_control = (&raw mut memory.slots[1].control).cast();
+        memory.answers[1].msg_hdr.msg_controllen = CONTROL as _;
+        assert_eq!(batch.send(server.as_fd()), 1);
+        for place in [0, 2] {
+            let mut said = [0; 9];
+            assert_eq!(askers[place].recv(&mut said).unwrap(), 4);
+            assert_eq!(said[..4], *b"said");
+        }
+        assert!(batch.receive(server.as_fd(), Wait::Never).is_err());
+        assert!(batch.message(0).is_none(), "no message is seen twice");
+    }
 }

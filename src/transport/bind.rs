@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_queue_had_no_room_for_is_known() {
+        let bound = bind(&addresses(&["127.0.0.1:0"]), 1).unwrap();
+        let socket = &bound.endpoints[0].udp[0];
+        assert_eq!(queue_drops(socket).unwrap(), 0);
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..10_000 {
+            client.send_to(&[0; 40], bound.endpoints[0].address).unwrap();
+        }
+        assert!(queue_drops(socket).unwrap() > 0);
+    }
+
+    #[test]
     fn a_second_server_is_told_whose_port_it_wants() {
         let bound = bind(&addresses(&["127.0.0.1:0"]), 1).unwrap();
         let address = bound.endpoints[0].address;
