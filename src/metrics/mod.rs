@@ -267,10 +267,11 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 17] = [
+    const FAMILIES: [(&str, &str, &str); 18] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
+        ("dns_path_total", "counter", "{path=\"fast\"} 0"),
         ("dns_limited_total", "counter", "{class=\"negative\",action=\"dry-run\"} 0"),
         ("dns_panics_total", "counter", " 0"),
         ("dns_tcp_connections", "gauge", " 0"),

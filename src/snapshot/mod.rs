@@ -2,6 +2,8 @@
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
 pub mod choice;
+pub mod front;
+pub mod lines;
 pub mod service;
 pub mod shards;
 pub mod statics;
@@ -9,6 +11,8 @@ pub mod zone;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
@@ -22,15 +26,15 @@ pub struct Snapshot {
     /// Counts published snapshots.
     pub generation: u64,
     /// By apex.
-    pub zones: Arc<HashMap<Name, Arc<Zone>>>,
+    pub zones: Arc<HashMap<Name, Arc<Zone>, FixedState>>,
     /// Names above apexes: they exist in the zone above, whatever that says of them (RFC 8020).
-    pub above_zones: Arc<HashSet<Name>>,
+    pub above_zones: Arc<HashSet<Name, FixedState>>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
 }
 
 /// Every name above one of `apexes`.
-pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name> {
+pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name, FixedState> {
     apexes.flat_map(|apex| std::iter::successors(apex.parent(), Name::parent)).collect()
 }
 

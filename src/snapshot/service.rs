@@ -4,11 +4,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
+use crate::snapshot::front::Front;
+use crate::snapshot::lines::Lines;
 
 /// How one address of one instance, or its host, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,8 @@ impl Fitness {
     /// Fit, and nothing to be said against it.
     pub const WELL: Self = Self::Fit { suspect: false, warning: false };
 
-    fn is_suspect(self) -> bool {
+    /// Whether failures are counted against it.
+    pub fn is_suspect(self) -> bool {
         matches!(self, Self::Fit { suspect: true, .. })
     }
 
@@ -72,20 +77,26 @@ pub struct Target {
 /// A service as it is answered.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
+    /// The commonest answer.
+    pub front: Front,
     /// What is registered.
     pub service: Arc<Service>,
     /// In the order of the instances and their endpoints.
     pub targets: Box<[Target]>,
     /// First outcomes are awaited: nothing can be said yet.
     pub waiting: bool,
+    /// Whether any instance is external.
+    pub has_hosts: bool,
     /// What the service name answers.
     pub all: Selection,
     /// What each tag answers; a tag is here when any registered instance carries it.
-    pub tags: HashMap<Tag, Selection>,
+    pub tags: HashMap<Tag, Selection, FixedState>,
     /// Names above dotted tags, as their labels joined by dots.
     pub above_tags: HashSet<Box<str>>,
     /// Places of the instances that have a name, sorted by it.
     by_id: Box<[usize]>,
+    /// The SRV records and the addresses of the instances, as they are sent.
+    pub lines: Lines,
 }
 
 /// What is answered at one name of a service.
@@ -104,6 +115,34 @@ pub struct Selection {
     pub ttl: u32,
     /// Nothing was eligible: what is answered is what `when_unhealthy` says.
     pub stale: bool,
+    /// What the instances have, in whatever state.
+    pub registered: Registered,
+}
+
+/// Which types there would be something to say of, if all were well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// An IPv4 address.
+    pub a: bool,
+    /// An IPv6 address.
+    pub aaaa: bool,
+    /// An address with a port.
+    pub srv: bool,
+}
+
+impl Registered {
+    fn of(members: &[(&Instance, &Target)]) -> Self {
+        let mut found = Self::default();
+        for (instance, target) in members {
+            match &target.endpoint {
+                Endpoint::Address(IpAddr::V4(_)) => found.a = true,
+                Endpoint::Address(IpAddr::V6(_)) => found.aaaa = true,
+                Endpoint::Host(_) => {}
+            }
+            found.srv |= instance.port.is_some() && target.endpoint.address().is_some();
+        }
+        found
+    }
 }
 
 impl Selection {
@@ -126,16 +165,22 @@ pub fn build(service: Arc<Service>, targets: Vec<Target>, waiting: bool) -> Serv
             carriers.entry(tag).or_default().push((instance, target));
         }
     }
-    let tags = carried
+    let tags: HashMap<Tag, Selection, FixedState> = carried
         .iter()
         .map(|&tag| (tag.clone(), select(&service, carriers.remove(tag).unwrap_or_default())))
         .collect();
+    let lines = Lines::build(&service, &targets, |id| tags.contains_key(id));
     let has_name =
         |place: &usize| service.instances.get(*place).is_some_and(|i| i.id.name().is_some());
     let mut by_id: Vec<usize> = (0..service.instances.len()).filter(has_name).collect();
     by_id.sort_unstable_by_key(|&place| service.instances.get(place).map(|i| &i.id));
+    let is_host = |target: &Target| matches!(target.endpoint, Endpoint::Host(_));
+    let all = select(&service, pairs(&service, &targets).collect());
     ServiceView {
-        all: select(&service, pairs(&service, &targets).collect()),
+        front: Front::new(&service, &all, waiting),
+        has_hosts: targets.iter().any(is_host),
+        lines,
+        all,
         tags,
         above_tags,
         by_id: by_id.into(),
@@ -179,6 +224,12 @@ impl ServiceView {
         self.targets.get(start..end).unwrap_or(&[])
     }
 
+    /// The TTL of what the name of the instance at `place` answers.
+    pub fn ttl_of(&self, place: usize) -> u32 {
+        let suspect = self.targets_of(place).iter().any(|t| t.standing.fitness.is_suspect());
+        if suspect { self.service.min_ttl } else { self.service.ttl }
+    }
+
     /// Whether the service's name answers for `target` now: another instance of the same address
     /// does not make it served.
     pub fn serves(&self, target: &Target) -> bool {
@@ -200,7 +251,7 @@ impl ServiceView {
     }
 }
 
-fn is_eligible(service: &Service, target: &Target) -> bool {
+pub(super) fn is_eligible(service: &Service, target: &Target) -> bool {
     match target.standing.fitness {
         Fitness::Fit { warning, .. } => !(service.only_passing && warning),
         Fitness::Unfit { .. } => false,
@@ -216,6 +267,11 @@ fn pairs<'a>(
 }
 
 fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
+    let registered = Registered::of(&members);
+    Selection { registered, ..choose(service, members) }
+}
+
+fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
     let eligible: Vec<_> =
         members.iter().copied().filter(|(_, target)| is_eligible(service, target)).collect();
     if !eligible.is_empty() {
@@ -276,6 +332,7 @@ fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
         srv: Choice::new(srv.items),
         ttl: if suspect { service.min_ttl } else { service.ttl },
         stale: false,
+        registered: Registered::default(),
     }
 }
 

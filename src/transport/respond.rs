@@ -1,7 +1,7 @@
 //! One message in, one message or nothing out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::answer::answer;
-use crate::metrics::dns::{Dropped, Transport, WorkerCells};
+use crate::metrics::dns::{Dropped, Path, Transport, WorkerCells};
 use crate::metrics::limited::{Action, Class};
 use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::name::Name;
-use crate::model::time::{Clock, Now};
+use crate::model::time::{Clock, Instant, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::cookies::Verdict;
 use crate::transport::limits::{Guard, Limiter};
@@ -87,18 +87,13 @@ impl Worker {
 
     /// What is to be done, and was counted, with an answer of this class instead of just sending
     /// it.
-    fn limit(
+    pub(super) fn limit(
         &mut self,
-        received: &Received<'_>,
-        asker: &Asker,
+        (client, now): (IpAddr, Instant),
         rules: &Rules,
         class: Class,
     ) -> Option<Action> {
-        if asker.is_proved {
-            return None;
-        }
         let guard = self.guard.as_mut()?;
-        let (client, now) = (received.peer.ip(), received.now.mono);
         let action = guard.limit(&rules.rrl, client, class, now)?;
         self.cells.limited(class, action);
         Some(action)
@@ -139,15 +134,32 @@ pub(super) fn respond_by(
     // Nothing half done is seen again: the output is written over, of the random state any value
     // is good, and a limit that was charged stays charged.
     let decided = catch_unwind(AssertUnwindSafe(|| decide(received, snapshot, worker, out)));
-    let response = decided.unwrap_or_else(|_| {
-        worker.cells.panicked();
-        fail(received, snapshot, out)
-    });
+    let Ok(response) = decided else { return apologise(received, snapshot, worker, out) };
+    count(response, worker);
+    response
+}
+
+/// Says SERVFAIL where an answer was to be made and a defect was met, and counts both.
+pub(super) fn apologise(
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Response {
+    worker.cells.panicked();
+    let response = fail(received, snapshot, out);
+    count(response, worker);
+    response
+}
+
+fn count(response: Response, worker: &mut Worker) {
     match response {
-        Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
+        Response::Sent { rcode, qtype } => {
+            worker.cells.answered(qtype, rcode);
+            worker.cells.took(Path::General);
+        }
         Response::Ignored(why) => worker.cells.dropped(why),
     }
-    response
 }
 
 fn decide(
@@ -173,6 +185,8 @@ fn decide(
     let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
     let asker = Asker {
+        client: received.peer.ip(),
+        now: received.now.mono,
         // It proves the sender as a connection does.
         is_proved: verdict.is_some_and(|verdict| verdict.is_valid),
         limits: limits(received, snapshot, edns, verdict),
@@ -185,7 +199,7 @@ fn decide(
             if rejected.rcode == Rcode::NoError && shown && !asker.is_proved {
                 rejected.rcode = Rcode::BadCookie;
             }
-            let action = worker.limit(received, &asker, &snapshot.rules, Class::Error);
+            let action = asker.limit(worker, &snapshot.rules, Class::Error);
             turn_away(&rejected, &asker, action, out)
         }
         Incoming::Query(query) => {
@@ -196,7 +210,7 @@ fn decide(
             };
             let reply = answer(snapshot, &question, &mut worker.rng).into_reply();
             let class = class_of(&reply);
-            let action = worker.limit(received, &asker, &snapshot.rules, class);
+            let action = asker.limit(worker, &snapshot.rules, class);
             say(&query, reply, &asker, action, out)
         }
     }
@@ -204,10 +218,21 @@ fn decide(
 
 /// What is known of who asked.
 struct Asker {
+    client: IpAddr,
+    now: Instant,
     /// The sender is who it says.
     is_proved: bool,
     /// How much it takes.
     limits: Limits,
+}
+
+impl Asker {
+    fn limit(&self, worker: &mut Worker, rules: &Rules, class: Class) -> Option<Action> {
+        if self.is_proved {
+            return None;
+        }
+        worker.limit((self.client, self.now), rules, class)
+    }
 }
 
 /// Writes an error as far as `action` lets it.
