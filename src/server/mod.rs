@@ -236,7 +236,7 @@ fn start(
     let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
     let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
     for (listener, routes) in [api, observe].into_iter().flatten() {
-        tasks.spawn(http::serve(listener, routes, stop.clone()));
+        tasks.spawn(http::serve(listener, routes, Arc::clone(clock), stop.clone()));
     }
     Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
 }
