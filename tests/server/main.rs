@@ -2,10 +2,12 @@
 //! the other. `measurements.rs` holds what is measured and not asserted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod crowd;
 mod demo;
 mod dns;
 mod files;
 mod health;
+mod load;
 mod measurements;
 mod operation;
 mod restart;

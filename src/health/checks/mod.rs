@@ -3,7 +3,6 @@
 //! Nothing is kept of an instance between two runs: no client, no pool, no task. What is shared is
 //! the TLS configurations, which belong to options and not to instances.
 
-mod ask_first;
 mod connect;
 mod fault;
 mod grpc;
