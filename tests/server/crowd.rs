@@ -1,6 +1,5 @@
 //! Backends without number in one process of their own: one port on every address of 127.0.0.0/8,
 //! so that no pair of addresses runs out of ports. It counts when it is asked.
-#![expect(clippy::print_stdout, reason = "how the child tells its parent")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -6,7 +6,6 @@
 //! ```
 //!
 //! `LIVEZONE_TEST_PROGRAM=…` measures another build, and `LIVEZONE_TEST_CHECKS=…` another number.
-#![expect(clippy::print_stdout, reason = "its output")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -68,7 +67,7 @@ fn memory(server: &Server) -> String {
     lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + " ").collect()
 }
 
-/// In user mode and in the kernel (proc_pid_stat(5)).
+/// In user mode and in the kernel (`proc_pid_stat(5)`).
 fn ticks(server: &Server) -> [u32; 2] {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.process.id())).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();

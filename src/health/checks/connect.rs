@@ -27,10 +27,15 @@ pub(super) struct Route<'a> {
 /// A connection, or what its absence is evidence of. Where there are several addresses each has an
 /// equal part of the time, and the answer has one too: an address that hangs hides no good one.
 pub(super) async fn open(route: Route<'_>) -> Result<TcpStream, Outcome> {
-    let from = |target: &SocketAddr| route.sources.for_target(target.ip());
     if let [only] = route.addresses {
-        return connect(*only, from(only)).await;
+        return connect(*only, route.sources.for_target(only.ip())).await;
     }
+    // Few checks have several: the others need not make room for it.
+    Box::pin(open_one_of(route)).await
+}
+
+async fn open_one_of(route: Route<'_>) -> Result<TcpStream, Outcome> {
+    let from = |target: &SocketAddr| route.sources.for_target(target.ip());
     let parts = u32::try_from(route.addresses.len().saturating_add(1)).unwrap_or(u32::MAX);
     let part = route.limit / parts;
     let mut failed = fault::ours("there is no address to connect to");
@@ -54,7 +59,7 @@ pub(super) async fn open_and_send(
     route: Route<'_>,
     request: &[u8],
 ) -> Result<(TcpStream, usize), Outcome> {
-    let [only] = route.addresses else { return Ok((open(route).await?, 0)) };
+    let [only] = route.addresses else { return Ok((Box::pin(open_one_of(route)).await?, 0)) };
     let mut stream = begin(*only, route.sources.for_target(only.ip()))?;
     let sent = match stream.write(request) {
         Ok(sent) => sent,

@@ -213,7 +213,7 @@ fn framing(status: u16, head: &Response<'_, '_>, wanted: Wanted) -> Result<Body,
         let named = head.headers.iter().filter(move |h| h.name.eq_ignore_ascii_case(name));
         named.map(|header| header.value)
     };
-    if let Some(coding) = values("transfer-encoding").last() {
+    if let Some(coding) = values("transfer-encoding").next_back() {
         // Section 6.1: HTTP/1.0 knows no codings, so the framing of such a message is broken.
         if head.version == Some(0) {
             return Err(Unanswered::NotHttp);

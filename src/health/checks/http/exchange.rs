@@ -1,7 +1,6 @@
 //! One request out and one answer in, on a connection that serves for nothing else.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,9 +17,10 @@ thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; 16 * 1024].into());
 }
 
-/// A request on its way out while the answer comes in.
+/// A request on its way out while the answer comes in. It waits for the answer, or for what it means
+/// that there is none; a future by itself, for as part of others it would be there several times.
 pub(super) struct Exchange<S> {
-    pub(super) stream: S,
+    stream: S,
     request: Vec<u8>,
     sent: usize,
     sending: Sending,
@@ -37,26 +37,26 @@ enum Sending {
     Failed(io::Error),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
-    pub(super) fn new(stream: S, request: Vec<u8>, sent: usize, listener: Listener) -> Self {
-        Self { stream, request, sent, sending: Sending::Writing, listener: Some(listener) }
-    }
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Exchange<S> {
+    type Output = Result<Answer, Outcome>;
 
-    /// The answer, or what it means that there is none.
-    pub(super) async fn run(mut self) -> Result<Answer, Outcome> {
-        poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Answer, Outcome>> {
-        self.send(context);
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.send(context);
         // Nothing is heard before something has been said: a server that answers without reading the
         // request (a shell loop around `nc`, a balancer that is full) may do so before we have
         // asked. Whether it does is chance, and chance must not decide over health. And nothing
         // waits for the whole request to be taken: who refuses it need not read it.
-        if self.sent == 0 && !matches!(self.sending, Sending::Failed(_)) {
+        if this.sent == 0 && !matches!(this.sending, Sending::Failed(_)) {
             return Poll::Pending;
         }
-        self.listen(context)
+        this.listen(context)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
+    pub(super) fn new(stream: S, request: Vec<u8>, sent: usize, listener: Listener) -> Self {
+        Self { stream, request, sent, sending: Sending::Writing, listener: Some(listener) }
     }
 
     fn send(&mut self, context: &mut Context<'_>) {

@@ -33,26 +33,28 @@ pub(super) async fn run(
 ) -> Result<Outcome, Outcome> {
     let request =
         request::write(check, target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
-    let answer = match tls {
-        Some(tls) => {
-            let stream = connect::open(route).await?;
-            exchange(check, tls.handshake(stream).await?, request, 0).await?
-        }
-        None => {
-            let (stream, sent) = connect::open_and_send(route, &request).await?;
-            exchange(check, stream, request, sent).await?
-        }
+    let answer = if let Some(tls) = tls {
+        // A handshake is large: runs in the clear need not make room for it.
+        Box::pin(over_tls(check, request, route, tls)).await?
+    } else {
+        let (stream, sent) = connect::open_and_send(route, &request).await?;
+        exchange(check, stream, request, sent).await?
     };
     Ok(judge(check, immediate, &answer))
 }
 
-/// `sent` octets of the request are on their way already.
-async fn exchange<S>(
+async fn over_tls(
     check: &HttpCheck,
-    stream: S,
     request: Vec<u8>,
-    sent: usize,
-) -> Result<Answer, Outcome>
+    route: Route<'_>,
+    tls: tls::Client,
+) -> Result<Answer, Outcome> {
+    let stream = connect::open(route).await?;
+    exchange(check, tls.handshake(stream).await?, request, 0).await
+}
+
+/// `sent` octets of the request are on their way already.
+fn exchange<S>(check: &HttpCheck, stream: S, request: Vec<u8>, sent: usize) -> Exchange<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -61,7 +63,7 @@ where
         (Some(_), "HEAD") => Wanted::BodyOfHead,
         (Some(_), _) => Wanted::Body,
     };
-    Exchange::new(stream, request, sent, Listener::new(wanted)).run().await
+    Exchange::new(stream, request, sent, Listener::new(wanted))
 }
 
 fn judge(check: &HttpCheck, immediate: &[u16], answer: &Answer) -> Outcome {
