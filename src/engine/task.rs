@@ -24,8 +24,8 @@ use crate::store::serial::SerialFile;
 /// Messages that wait for the world at most; senders wait beyond it.
 const INBOX: usize = 256;
 /// Between two turns that have nothing to tell anybody: many checks are started and taken in by
-/// one. What changes anything is never kept waiting.
-const PACE: Duration = Duration::from_millis(5);
+/// one. What changes anything is never kept waiting, but in the first round.
+const PACE: Duration = Duration::from_millis(10);
 /// A world without timers is looked at now and then all the same.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -84,7 +84,7 @@ pub struct Engine {
     runs: Runs,
     /// Runs that the last turn wants.
     starting: Vec<Start>,
-    /// Outcomes that change nothing, kept for the next turn.
+    /// Outcomes that may wait for the next turn.
     routine: Vec<Found>,
     /// When there was last a turn for nothing but timers and routine.
     paced: Instant,
@@ -192,9 +192,13 @@ impl Engine {
     }
 
     fn collect(&mut self, found: Vec<Found>) {
-        let routine = found.iter().all(|(id, outcome)| self.world.is_routine(*id, outcome));
+        // Nobody is told of one that is ready later by so little; but each turn of a first round builds
+        // the services anew that it touches.
+        let first_round = !self.world.is_ready();
+        let may_wait = |(id, outcome): &Found| self.world.is_routine(*id, outcome);
+        let wait = first_round || found.iter().all(may_wait);
         self.routine.extend(found);
-        if !routine {
+        if !wait {
             let found = std::mem::take(&mut self.routine);
             self.step(Event::Outcomes(found));
         }
