@@ -123,17 +123,17 @@ fn lag_since(server: &Server, before: &[(String, f64)]) -> String {
 fn spread(mut counts: Vec<u64>) -> String {
     // The last one is not over yet.
     counts.pop();
-    let count = f64::from(u32::try_from(counts.len()).unwrap());
+    let seconds = counts.chunks_exact(10).map(|bins| bins.iter().sum()).collect();
+    format!("starts in each {BIN:?}: {}; in each second: {}", spread_of(counts), spread_of(seconds))
+}
+
+fn spread_of(mut counts: Vec<u64>) -> String {
     let as_float = |n: u64| f64::from(u32::try_from(n).unwrap());
+    let count = as_float(counts.len().try_into().unwrap());
     let mean = counts.iter().map(|n| as_float(*n)).sum::<f64>() / count;
     let variance = counts.iter().map(|n| (as_float(*n) - mean).powi(2)).sum::<f64>() / count;
+    let (deviation, random) = (variance.sqrt(), mean.sqrt());
     counts.sort_unstable();
-    format!(
-        "starts in each {BIN:?}: mean {mean:.0}, standard deviation {:.0}, least {}, most {} (drawn \
-         at random: {:.0})",
-        variance.sqrt(),
-        counts[0],
-        counts[counts.len() - 1],
-        mean.sqrt()
-    )
+    let (least, most) = (counts[0], counts[counts.len() - 1]);
+    format!("mean {mean:.0}, deviation {deviation:.0} (at random {random:.0}), {least} to {most}")
 }
