@@ -1,6 +1,7 @@
 //! What has been is forgotten: a world that has seen ten thousand outcomes is as large as one that has
 //! seen fifty.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,8 @@ fn file(service: usize, instances: u8) -> Change {
         "[[service]]\nname = \"s{service}\"\nport = 80\n[[service.check]]\nhttp = \"/{instances}\"\n"
     );
     for n in 0..instances {
-        text += &format!("[[service.instance]]\nid = \"i{n}\"\naddress = \"10.0.{service}.{n}\"\n");
+        let address = format!("10.0.{service}.{n}");
+        write!(text, "[[service.instance]]\nid = \"i{n}\"\naddress = \"{address}\"\n").unwrap();
     }
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.expect("it is well written")));
