@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod files;
+mod growth;
 mod scale;
 mod world;
 
