@@ -10,6 +10,7 @@
     )
 )]
 
+mod asker;
 pub mod batch;
 pub mod bind;
 pub mod cookies;

@@ -15,12 +15,12 @@ use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::name::Name;
 use crate::model::time::{Clock, Instant, Now};
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::cookies::Verdict;
+use crate::transport::asker::Asker;
 use crate::transport::limits::{Guard, Limiter};
 use crate::transport::source::can_ask;
-use crate::wire::options::{Cookie, Granted, ServerCookie};
+use crate::wire::options::ServerCookie;
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
-use crate::wire::request::{Edns, Incoming, Query, Rejected, parse, read_head};
+use crate::wire::request::{Incoming, Query, Rejected, parse, read_head};
 
 /// What all listeners share.
 pub struct Context {
@@ -183,14 +183,7 @@ fn decide(
         Incoming::Query(query) => query.edns,
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
-    let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
-    let asker = Asker {
-        client: received.peer.ip(),
-        now: received.now.mono,
-        // It proves the sender as a connection does.
-        is_proved: verdict.is_some_and(|verdict| verdict.is_valid),
-        limits: limits(received, snapshot, edns, verdict),
-    };
+    let asker = Asker::of(received, snapshot, edns);
     match incoming {
         Incoming::Ignore(why) => Response::Ignored(why.into()),
         Incoming::Reject(mut rejected) => {
@@ -213,25 +206,6 @@ fn decide(
             let action = asker.limit(worker, &snapshot.rules, class);
             say(&query, reply, &asker, action, out)
         }
-    }
-}
-
-/// What is known of who asked.
-struct Asker {
-    client: IpAddr,
-    now: Instant,
-    /// The sender is who it says.
-    is_proved: bool,
-    /// How much it takes.
-    limits: Limits,
-}
-
-impl Asker {
-    fn limit(&self, worker: &mut Worker, rules: &Rules, class: Class) -> Option<Action> {
-        if self.is_proved {
-            return None;
-        }
-        worker.limit((self.client, self.now), rules, class)
     }
 }
 
@@ -307,33 +281,6 @@ fn class_of(reply: &Reply<'_>) -> Class {
     if reply.answers.is_empty() && reply.authoritative { Class::Negative } else { Class::Answer }
 }
 
-fn judge(cookie: Cookie, received: &Received<'_>, snapshot: &Snapshot) -> Option<Verdict> {
-    snapshot.rules.cookies.judge(cookie, received.peer.ip(), received.now)
-}
-
-/// How large the answer may be, and what its OPT record grants.
-fn limits(
-    received: &Received<'_>,
-    snapshot: &Snapshot,
-    edns: Option<Edns>,
-    verdict: Option<Verdict>,
-) -> Limits {
-    let udp_max_size = snapshot.rules.udp_max_size;
-    let limits = match received.transport {
-        Transport::Udp => Limits::udp(edns, udp_max_size),
-        Transport::Tcp => Limits::tcp(udp_max_size),
-    };
-    let Some(options) = edns.map(|edns| edns.options) else { return limits };
-    let cookie = options.cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
-    let keepalive = received.idle.filter(|_| options.keepalive).map(tenths);
-    limits.granting(Granted { cookie, keepalive })
-}
-
-/// RFC 7828 section 3.1 counts in units of 100 milliseconds.
-fn tenths(idle: Duration) -> u16 {
-    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
-}
-
 fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Response {
     encode_rejection(rejected, limits, out);
     let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
@@ -357,13 +304,12 @@ fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Resp
             Incoming::Reject(rejected) => (rejected.question, rejected.edns),
             Incoming::Query(query) => (Some(query.asked), query.edns),
         };
-        let cookie = edns.and_then(|edns| edns.options.cookie);
-        let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
-        (Rejected { question, edns, ..bare.clone() }, limits(received, snapshot, edns, verdict))
+        let limits = Asker::of(received, snapshot, edns).limits;
+        (Rejected { question, edns, ..bare.clone() }, limits)
     };
     let whole = catch_unwind(AssertUnwindSafe(whole));
     let (rejected, limits) =
-        whole.unwrap_or_else(|_| (bare, limits(received, snapshot, None, None)));
+        whole.unwrap_or_else(|_| (bare, Asker::of(received, snapshot, None).limits));
     reject(&rejected, limits, out)
 }
 
