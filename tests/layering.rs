@@ -18,7 +18,7 @@ const HOUSE: [(&str, &[&str]); 17] = [
     ("health", &["checks"]),
     ("snapshot", &[]),
     ("store", &[]),
-    ("engine", &["task.rs"]),
+    ("engine", &["runs.rs", "task.rs"]),
     ("answer", &[]),
     ("transport", &["tcp/mod.rs", "tcp/accept.rs", "tcp/alarm.rs", "tcp/connection.rs"]),
     ("http", &["mod.rs", "listener.rs", "health.rs", "metrics.rs", "services.rs"]),

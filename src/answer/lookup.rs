@@ -208,7 +208,7 @@ fn registered<'s>(zone: &'s Zone, labels: &[&str]) -> Option<Node<'s>> {
         [service, tag] if tag.starts_with('_') => {
             rfc2782(zone, service.strip_prefix('_')?, tag.strip_prefix('_')?)
         }
-        [tags @ .., service] => tagged(zone.services.get(*service)?, tags),
+        [tags @ .., service] => tagged(zone.service(service)?, tags),
     }
 }
 
@@ -228,7 +228,7 @@ fn address<'s>(zone: &Zone, hex: &str) -> Option<Node<'s>> {
 
 /// `_tcp` and `_udp` filter nothing, also where a tag has that text, as in Consul `_tcp` does.
 fn rfc2782<'s>(zone: &'s Zone, service: &str, tag: &str) -> Option<Node<'s>> {
-    let view = zone.services.get(service)?;
+    let view = zone.service(service)?;
     match tag {
         "tcp" | "udp" => Some(whole(view, Form::Rfc2782)),
         _ => one_tag(view, tag, Form::Rfc2782),

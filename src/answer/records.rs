@@ -9,9 +9,10 @@ use crate::answer::chain::Step;
 use crate::answer::lookup::Form;
 use crate::model::dns::{ExtendedError, Owner, Rdata, Record, Rtype};
 use crate::model::health::Condition;
-use crate::model::name::{Name, NameError};
+use crate::model::name::Name;
 use crate::model::service::{Endpoint, Instance};
-use crate::snapshot::service::{Fitness, Selection, ServiceView, Target};
+use crate::snapshot::lines::{addr_name, weight};
+use crate::snapshot::service::{Selection, ServiceView, Target};
 use crate::snapshot::zone::Zone;
 
 /// RFC 8482 section 4.1 lets ANY be answered with one `RRset`: the first of these that there is.
@@ -58,10 +59,7 @@ pub(super) fn instance<'s>(
     let Some(instance) = view.service.instances.get(place) else {
         return Step::Last(Answer::NoData { zone, reason: None });
     };
-    let targets = view.targets_of(place);
-    let suspect = |t: &Target| matches!(t.standing.fitness, Fitness::Fit { suspect: true, .. });
-    let service = &view.service;
-    let ttl = if targets.iter().any(suspect) { service.min_ttl } else { service.ttl };
+    let ttl = view.ttl_of(place);
     if let Some(host) = instance.location.host() {
         return alias(rtype, ttl, host, None);
     }
@@ -76,7 +74,7 @@ pub(super) fn instance<'s>(
                 srv(zone, view, place).map(|data| at_question(ttl, data)).into_iter().collect()
             }
             Rtype::TXT => {
-                instance.meta.as_ref().map_or_else(Vec::new, |meta| txt(meta, service.ttl))
+                instance.meta.as_ref().map_or_else(Vec::new, |meta| txt(meta, view.service.ttl))
             }
             _ => Vec::new(),
         }
@@ -133,27 +131,10 @@ fn srv<'s>(zone: &Zone, view: &'s ServiceView, place: usize) -> Option<Rdata<'s>
     };
     Some(Rdata::Srv {
         priority: instance.priority,
-        weight: weight(view, place, instance),
+        weight: weight(&view.service, instance, view.targets_of(place)),
         port: instance.port?,
         target,
     })
-}
-
-fn addr_name(apex: &Name, address: IpAddr) -> Result<Name, NameError> {
-    let hex = match address {
-        IpAddr::V4(v4) => format!("{:08x}", v4.to_bits()),
-        IpAddr::V6(v6) => format!("{:032x}", v6.to_bits()),
-    };
-    apex.child("addr")?.child(&hex)
-}
-
-/// The weight for the instance's state: warning when each of its fit addresses is.
-fn weight(view: &ServiceView, place: usize, instance: &Instance) -> u16 {
-    let mut fit = view.targets_of(place).iter().filter(|t| view.is_eligible(t)).peekable();
-    let any = fit.peek().is_some();
-    let warning =
-        any && fit.all(|t| matches!(t.standing.fitness, Fitness::Fit { warning: true, .. }));
-    if warning { instance.weights.warning } else { instance.weights.passing }
 }
 
 /// The addresses of the SRV records' targets, in the same order.

@@ -71,6 +71,14 @@ impl CheckState {
         }
     }
 
+    /// Whether this is one more outcome of a check that passes: nothing follows from it but the next
+    /// run.
+    fn is_routine(&self, outcome: &Outcome) -> bool {
+        outcome.finding == Finding::Pass
+            && self.state == State::Passing { warning: false }
+            && self.has_spoken()
+    }
+
     /// Whether it has had an outcome.
     pub(super) fn has_spoken(&self) -> bool {
         self.voice == Voice::Heard
@@ -123,12 +131,22 @@ impl World {
         }
     }
 
+    /// Whether an outcome changes nothing that anybody is told of: it may wait for others.
+    pub fn is_routine(&self, id: CheckId, outcome: &Outcome) -> bool {
+        self.checks.get(&id).is_some_and(|check| check.is_routine(outcome))
+    }
+
     /// Takes one outcome in.
     pub(super) fn outcome(&mut self, id: CheckId, outcome: Outcome, turn: &mut Turn) {
         if !self.scheduler.finish(id) {
             return;
         }
         let Some(check) = self.checks.get_mut(&id) else { return };
+        if check.is_routine(&outcome) {
+            // Nearly every outcome of nearly every check: it must cost next to nothing.
+            check.output = Some(outcome.reason);
+            return self.plan(id, turn.now);
+        }
         check.state = check.state.step(outcome.finding, &check.check.policy);
         if matches!(outcome.finding, Finding::Fail | Finding::FailAtOnce) {
             check.fault = Some(Arc::clone(&outcome.reason));

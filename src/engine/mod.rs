@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod files;
 pub mod publish;
 pub mod report;
+mod runs;
 mod statics;
 mod targets;
 pub mod task;
@@ -20,3 +21,5 @@ pub mod world;
 mod alias_tests;
 #[cfg(test)]
 mod permit_tests;
+#[cfg(test)]
+mod routine_tests;

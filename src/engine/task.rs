@@ -1,23 +1,21 @@
 //! The one task that owns the world: feeds events in, and carries effects out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
+use crate::engine::runs::{Found, Runs};
 use crate::engine::turn::{Effects, Event, Start, Transition, turn};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
-use crate::health::scheduler::CheckId;
 use crate::metrics::Metrics;
-use crate::model::health::{Condition, Finding, Outcome};
+use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
@@ -25,8 +23,9 @@ use crate::store::serial::SerialFile;
 
 /// Messages that wait for the world at most; senders wait beyond it.
 const INBOX: usize = 256;
-/// Outcomes taken in by one turn at most, so that messages are never kept waiting long.
-const OUTCOMES: usize = 1024;
+/// Between two turns that have nothing to tell anybody: many checks are started and taken in by
+/// one. What changes anything is never kept waiting, but in the first round.
+const PACE: Duration = Duration::from_millis(10);
 /// A world without timers is looked at now and then all the same.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -82,25 +81,19 @@ pub struct Engine {
     world: World,
     current: Arc<ArcSwap<Snapshot>>,
     published: Instant,
-    runner: Runner,
-    runs: JoinSet<Run>,
-    /// The runs in flight, by check and by task.
-    handles: HashMap<CheckId, AbortHandle>,
-    checks: HashMap<Id, CheckId>,
+    runs: Runs,
+    /// Runs that the last turn wants.
+    starting: Vec<Start>,
+    /// Outcomes that may wait for the next turn.
+    routine: Vec<Found>,
+    /// When there was last a turn for nothing but timers and routine.
+    paced: Instant,
     wake: Option<Instant>,
     metrics: Metrics,
     serials: SerialFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
     ready: watch::Sender<bool>,
-}
-
-/// What a run's task gives back.
-struct Run {
-    id: CheckId,
-    kind: &'static str,
-    outcome: Outcome,
-    took: Duration,
 }
 
 /// What the engine works with.
@@ -121,7 +114,8 @@ pub struct Parts {
 
 impl Engine {
     /// Takes in what the sources hold and publishes the first snapshot; nothing runs until
-    /// [`Self::run`], but for the first checks.
+    /// [`Self::run`], which may be on a runtime of its own. Checks that compute will work on this
+    /// one.
     pub fn start(parts: Parts, loaded: Vec<Change>) -> (Self, Handle) {
         let (messages, inbox) = mpsc::channel(INBOX);
         let (ready, is_ready) = watch::channel(false);
@@ -130,10 +124,10 @@ impl Engine {
             world,
             current,
             published: clock().mono,
-            runner,
-            runs: JoinSet::new(),
-            handles: HashMap::new(),
-            checks: HashMap::new(),
+            runs: Runs::new(runner, metrics.clone(), Arc::clone(&clock)),
+            starting: Vec::new(),
+            routine: Vec::new(),
+            paced: Instant::default(),
             wake: None,
             metrics,
             serials,
@@ -148,13 +142,15 @@ impl Engine {
     /// Runs until `stop`; runs in flight end with it.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let now = (self.clock)().mono;
-            let wait = self.wake.map_or(IDLE, |wake| wake.since(now));
+            for start in std::mem::take(&mut self.starting) {
+                self.runs.start(start);
+            }
+            let wait = self.wait((self.clock)().mono);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(message) = self.inbox.recv() => self.receive(message),
-                Some(ended) = self.runs.join_next_with_id() => self.collect(ended),
-                () = tokio::time::sleep(wait) => self.step(Event::Timer),
+                Some(found) = self.runs.found() => self.collect(found),
+                () = tokio::time::sleep(wait) => self.tick(),
             }
         }
     }
@@ -177,34 +173,34 @@ impl Engine {
         Readiness { ready, sources, checks, snapshot }
     }
 
-    /// Takes one ended run in, and all others that have ended by now.
-    fn collect(&mut self, first: Result<(Id, Run), JoinError>) {
-        let mut outcomes = Vec::new();
-        let mut next = Some(first);
-        while let Some(ended) = next {
-            outcomes.extend(self.end(ended));
-            next = if outcomes.len() < OUTCOMES { self.runs.try_join_next_with_id() } else { None };
-        }
-        self.step(Event::Outcomes(outcomes));
+    /// How long there is nothing to do if nothing happens.
+    fn wait(&self, now: Instant) -> Duration {
+        let soonest = self.paced + PACE;
+        let next = match self.wake {
+            _ if !self.routine.is_empty() => soonest,
+            Some(wake) => wake.max(soonest),
+            None => return IDLE,
+        };
+        next.since(now)
     }
 
-    fn end(&mut self, ended: Result<(Id, Run), JoinError>) -> Option<(CheckId, Outcome)> {
-        match ended {
-            Ok((task, run)) => {
-                self.checks.remove(&task);
-                self.handles.remove(&run.id);
-                self.metrics.check_finished(run.kind, run.outcome.finding, run.took);
-                Some((run.id, run.outcome))
-            }
-            Err(failed) => {
-                let id = self.checks.remove(&failed.id())?;
-                self.handles.remove(&id);
-                if failed.is_cancelled() {
-                    return None;
-                }
-                error!(error = %failed, "a check's run broke off");
-                Some((id, Outcome::new(Finding::Nothing, "the run broke off in livezone itself")))
-            }
+    /// A turn for what is due and for what changes nothing.
+    fn tick(&mut self) {
+        self.paced = (self.clock)().mono;
+        let routine = std::mem::take(&mut self.routine);
+        self.step(if routine.is_empty() { Event::Timer } else { Event::Outcomes(routine) });
+    }
+
+    fn collect(&mut self, found: Vec<Found>) {
+        // Nobody is told of one that is ready later by so little; but each turn of a first round builds
+        // the services anew that it touches.
+        let first_round = !self.world.is_ready();
+        let may_wait = |(id, outcome): &Found| self.world.is_routine(*id, outcome);
+        let wait = first_round || found.iter().all(may_wait);
+        self.routine.extend(found);
+        if !wait {
+            let found = std::mem::take(&mut self.routine);
+            self.step(Event::Outcomes(found));
         }
     }
 
@@ -218,13 +214,9 @@ impl Engine {
             self.publish(snapshot, now.mono);
         }
         for id in stop {
-            if let Some(run) = self.handles.remove(&id) {
-                run.abort();
-            }
+            self.runs.stop(id);
         }
-        for start in start {
-            self.spawn(start);
-        }
+        self.starting.extend(start);
         for transition in &transitions {
             self.metrics.transition(transition.to);
             log_transition(transition);
@@ -236,7 +228,9 @@ impl Engine {
             *ready |= first;
             first
         });
-        self.count();
+        if of_files || !transitions.is_empty() {
+            self.count();
+        }
         if of_files {
             self.metrics.set_source_errors("files", self.world.files_in_error());
         }
@@ -250,19 +244,6 @@ impl Engine {
         self.current.store(snapshot);
         self.published = (self.clock)().mono;
         self.metrics.propagated(self.published.since(since));
-    }
-
-    fn spawn(&mut self, start: Start) {
-        self.metrics.check_started(start.lag);
-        let Start { id, probe, .. } = start;
-        let (runner, clock) = (self.runner.clone(), Arc::clone(&self.clock));
-        let handle = self.runs.spawn(async move {
-            let began = clock().mono;
-            let outcome = runner.run(&probe).await;
-            Run { id, kind: probe.question.word(), outcome, took: clock().mono.since(began) }
-        });
-        self.checks.insert(handle.id(), id);
-        self.handles.insert(id, handle);
     }
 
     fn count(&self) {

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use foldhash::fast::FixedState;
+
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::{AliasState, Index};
@@ -83,7 +85,7 @@ pub struct World {
     pub(super) services: BTreeMap<ServiceKey, ServiceState>,
     /// The services that wait for their first outcomes.
     pub(super) waiting: BTreeSet<ServiceKey>,
-    pub(super) checks: HashMap<CheckId, CheckState>,
+    pub(super) checks: HashMap<CheckId, CheckState, FixedState>,
     /// Who follows whom, in the zones that have aliases.
     pub(super) aliases: HashMap<Name, Index>,
     pub(super) last_check: CheckId,
@@ -185,7 +187,7 @@ impl World {
             contributors: HashMap::new(),
             services: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            checks: HashMap::new(),
+            checks: HashMap::default(),
             aliases: HashMap::new(),
             last_check: CheckId(0),
             rng: fastrand::Rng::with_seed(seed),

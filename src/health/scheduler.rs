@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::FixedState;
+
 use crate::model::time::Instant;
 
 /// Names one check of one target for as long as it is the same check; never used again.
@@ -43,7 +45,7 @@ enum Phase {
 /// Every check with its due time. One check never runs twice at once.
 #[derive(Debug)]
 pub struct Scheduler {
-    checks: HashMap<CheckId, (Queued, Phase)>,
+    checks: HashMap<CheckId, (Queued, Phase), FixedState>,
     network: Slots,
     scripts: Slots,
 }
@@ -66,7 +68,7 @@ impl Scheduler {
     /// settled.
     pub fn new(slots: usize) -> Self {
         Self {
-            checks: HashMap::new(),
+            checks: HashMap::default(),
             network: Slots::new(slots),
             scripts: Slots::new(MOST_SCRIPTS),
         }

@@ -1,7 +1,6 @@
 //! Accepts connections and drives them, within bounds: many, idle, slow or endless ones cannot
 //! take the file descriptors that DNS and checks need.
 
-use std::io;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+
+use crate::model::time::Clock;
+use crate::transport::tcp::trouble::{Trouble, concerns_one};
 
 /// What one listener puts up with.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +47,11 @@ pub(super) async fn serve(
     limits: Limits,
     listener: TcpListener,
     routes: Router,
+    clock: Clock,
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
-    let mut failing = false;
+    let mut trouble = Trouble::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -56,15 +59,15 @@ pub(super) async fn serve(
             accepted = listener.accept(), if connections.len() < limits.connections => {
                 match accepted {
                     Ok((stream, _)) => {
-                        if std::mem::take(&mut failing) {
-                            info!("HTTP connections are accepted again");
+                        if let Some(errors) = trouble.accepted(clock().mono) {
+                            info!(errors, "HTTP connections are accepted again");
                         }
                         connections.spawn(converse(limits, stream, routes.clone(), stop.clone()));
                     }
-                    Err(error) if of_one_connection(&error) => {}
+                    Err(error) if concerns_one(&error) => {}
                     Err(error) => {
-                        if !std::mem::replace(&mut failing, true) {
-                            warn!(%error, "cannot accept HTTP connections");
+                        if let Some(errors) = trouble.failed(clock().mono) {
+                            warn!(%error, errors, "cannot accept HTTP connections");
                         }
                         tokio::time::sleep(limits.pause).await;
                     }
@@ -107,18 +110,15 @@ async fn until_farewell(age: Duration, stop: &CancellationToken) {
     }
 }
 
-/// The peer gave up before we came to it: the next one may be well.
-fn of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::model::time::Now;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -128,7 +128,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tasks.spawn(serve(limits, listener, routes, stop.clone()));
+        let clock: Clock = Arc::new(Now::default);
+        tasks.spawn(serve(limits, listener, routes, clock, stop.clone()));
         (TcpStream::connect(address).await.unwrap(), stop)
     }
 

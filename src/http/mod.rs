@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::task::Handle;
 use crate::metrics::Metrics;
+use crate::model::time::Clock;
 
 /// No request of this API is longer; a registration is a few KiB.
 const MAX_BODY: usize = 256 * 1024;
@@ -72,8 +73,8 @@ fn router(routes: Routes, face: Face) -> Router {
 }
 
 /// Answers with `routes` until `stop`; requests in flight may end.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    listener::serve(listener::LIMITS, listener, routes, stop).await;
+pub async fn serve(listener: TcpListener, routes: Router, clock: Clock, stop: CancellationToken) {
+    listener::serve(listener::LIMITS, listener, routes, clock, stop).await;
 }
 
 /// The world's answer; `None` when it has ended or does not answer in time.

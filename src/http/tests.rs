@@ -33,7 +33,8 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let face = Face { engine: handle, metrics, draining: draining.clone() };
-        tasks.spawn(serve(listener, routes(face), CancellationToken::new()));
+        let clock: Clock = Arc::new(Now::default);
+        tasks.spawn(serve(listener, routes(face), clock, CancellationToken::new()));
         Self { base, draining, engine: stop, tasks, _folder: folder }
     }
 

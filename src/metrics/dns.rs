@@ -21,6 +21,16 @@ const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 1
 const RCODES: usize = Rcode::ALL.len();
 /// The known types and `other`.
 const QTYPES: usize = Rtype::KNOWN.len().saturating_add(1);
+/// The row of each type by its number, as far as the numbers of known types reach.
+const ROWS: [usize; 258] = {
+    let known = Rtype::KNOWN;
+    let (mut rows, mut row) = ([known.len(); 258], 0);
+    while row < known.len() {
+        rows[known[row].0 as usize] = row;
+        row += 1;
+    }
+    rows
+};
 const COMBINATIONS: usize = RCODES.saturating_mul(QTYPES);
 
 /// How a message came.
@@ -45,6 +55,28 @@ impl Transport {
     }
 }
 
+/// Who answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Path {
+    /// `transport::fast`, in the buffer that the question came in.
+    Fast,
+    /// `transport::respond`.
+    General,
+}
+
+impl Path {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fast, Self::General];
+
+    /// The label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::General => "general",
+        }
+    }
+}
+
 /// Why a message got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dropped {
@@ -58,11 +90,14 @@ pub enum Dropped {
     Send,
     /// There was an answer, and its prefix has had enough of them.
     Rate,
+    /// The socket's queue was full: the system dropped it before we saw it.
+    Queue,
 }
 
 impl Dropped {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 5] = [Self::Short, Self::Response, Self::Source, Self::Send, Self::Rate];
+    pub const ALL: [Self; 6] =
+        [Self::Short, Self::Response, Self::Source, Self::Send, Self::Rate, Self::Queue];
 
     /// The label.
     pub fn word(self) -> &'static str {
@@ -72,6 +107,7 @@ impl Dropped {
             Self::Source => "source",
             Self::Send => "send",
             Self::Rate => "rate",
+            Self::Queue => "queue",
         }
     }
 }
@@ -116,6 +152,7 @@ pub struct WorkerCells {
     dropped: [Cell; Dropped::ALL.len()],
     /// By class, then by action.
     limited: [Cell; limited::COMBINATIONS],
+    paths: [Cell; Path::ALL.len()],
     /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
@@ -131,6 +168,7 @@ impl WorkerCells {
             queries: array::from_fn(|_| Cell::default()),
             dropped: array::from_fn(|_| Cell::default()),
             limited: array::from_fn(|_| Cell::default()),
+            paths: array::from_fn(|_| Cell::default()),
             buckets: array::from_fn(|_| Cell::default()),
             nanoseconds: Cell::default(),
             beats: Cell::default(),
@@ -145,11 +183,20 @@ impl WorkerCells {
 
     /// A query was answered so.
     pub fn answered(&self, qtype: Rtype, rcode: Rcode) {
-        let row = Rtype::KNOWN.iter().position(|&known| known == qtype);
-        let row = row.unwrap_or(Rtype::KNOWN.len());
+        let row = ROWS.get(usize::from(qtype.0)).copied().unwrap_or(Rtype::KNOWN.len());
         if let Some(cell) = self.queries.get(row * RCODES + column(rcode)) {
             cell.add(self.transport, 1);
         }
+    }
+
+    /// This code answered it.
+    pub fn took(&self, path: Path) {
+        let [fast, general] = &self.paths;
+        let cell = match path {
+            Path::Fast => fast,
+            Path::General => general,
+        };
+        cell.add(self.transport, 1);
     }
 
     /// An answer took so long, from its query's reception to its sending.
@@ -158,14 +205,14 @@ impl WorkerCells {
     }
 
     /// So many answers that were received and sent together took so long each.
-    pub fn observe_all(&self, took: Duration, answers: u32) {
+    pub fn observe_all(&self, took: Duration, count: u64) {
         let micros = took.as_micros();
         let bucket = BOUNDS.iter().position(|&bound| micros <= u128::from(bound));
         if let Some(cell) = self.buckets.get(bucket.unwrap_or(BOUNDS.len())) {
-            cell.add(self.transport, answers.into());
+            cell.add(self.transport, count);
         }
-        let nanoseconds = took.saturating_mul(answers).as_nanos();
-        self.nanoseconds.add(self.transport, u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.add(self.transport, nanoseconds.saturating_mul(count));
     }
 
     /// A defect of ours was met on the way to an answer.
@@ -175,15 +222,21 @@ impl WorkerCells {
 
     /// A message got no answer.
     pub fn dropped(&self, why: Dropped) {
+        self.dropped_all(why, 1);
+    }
+
+    /// So many messages got no answer.
+    pub fn dropped_all(&self, why: Dropped, count: u64) {
         let place = match why {
             Dropped::Short => 0,
             Dropped::Response => 1,
             Dropped::Source => 2,
             Dropped::Send => 3,
             Dropped::Rate => 4,
+            Dropped::Queue => 5,
         };
         if let Some(cell) = self.dropped.get(place) {
-            cell.add(self.transport, 1);
+            cell.add(self.transport, count);
         }
     }
 }
@@ -249,6 +302,7 @@ impl Collector for DnsCells {
         encode_queries(&workers, &mut encoder)?;
         encode_seconds(&workers, &mut encoder)?;
         encode_dropped(&workers, &mut encoder)?;
+        encode_paths(&workers, &mut encoder)?;
         limited::encode(&mut encoder, |place| {
             sum(workers.iter().filter_map(|worker| worker.limited.get(place)))
         })?;
@@ -323,6 +377,16 @@ fn encode_dropped(
     for (place, why) in Dropped::ALL.into_iter().enumerate() {
         let count = sum(workers.iter().filter_map(|worker| worker.dropped.get(place)));
         ConstCounter::new(count).encode(family.encode_family(&[("reason", why.word())])?)?;
+    }
+    Ok(())
+}
+
+fn encode_paths(workers: &[Arc<WorkerCells>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "DNS queries answered, by the code that answered them.";
+    let mut family = encoder.encode_descriptor("dns_path", help, None, MetricType::Counter)?;
+    for (place, path) in Path::ALL.into_iter().enumerate() {
+        let count = sum(workers.iter().filter_map(|worker| worker.paths.get(place)));
+        ConstCounter::new(count).encode(family.encode_family(&[("path", path.word())])?)?;
     }
     Ok(())
 }

@@ -217,7 +217,7 @@ fn start(
         clock: Arc::clone(clock),
     };
     let (engine, handle) = Engine::start(parts, loaded);
-    tasks.spawn(engine.run(stop.clone()));
+    let mut threads = vec![run_world(engine, stop.clone())?];
     let files = follow(source, clock, handle.clone())?;
 
     let context = Arc::new(Context { current, clock: Arc::clone(clock), limiter: Arc::default() });
@@ -225,7 +225,6 @@ fn start(
     let shared = tcp::Shared::new(Arc::clone(&context), limits, &metrics, draining.clone());
     let shared = Arc::new(shared);
     let quiet = Arc::new(AtomicBool::new(false));
-    let mut threads = Vec::new();
     for endpoint in bound.endpoints {
         let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
         tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), stop.clone()));
@@ -236,9 +235,20 @@ fn start(
     let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
     let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
     for (listener, routes) in [api, observe].into_iter().flatten() {
-        tasks.spawn(http::serve(listener, routes, stop.clone()));
+        tasks.spawn(http::serve(listener, routes, Arc::clone(clock), stop.clone()));
     }
     Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
+}
+
+/// The world and the checks that only wait have a thread and a runtime to themselves: thousands of
+/// times a second one hands something to the other, and no other thread need be woken for it.
+fn run_world(engine: Engine, stop: CancellationToken) -> io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("world".to_owned()).spawn(move || {
+        runtime.block_on(engine.run(stop));
+        // A name that is being looked up may take half a minute more: nobody waits for it.
+        runtime.shutdown_background();
+    })
 }
 
 impl Running {

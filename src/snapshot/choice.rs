@@ -22,11 +22,7 @@ impl<T> Choice<T> {
     /// At most `limit` of them, all for 0, in a fresh order: a uniform rotation where the weights
     /// are equal; else each place is drawn by weight from what is left, weight 0 last.
     pub fn draw(&self, rng: &mut fastrand::Rng, limit: usize) -> Vec<&T> {
-        let wanted = if limit == 0 { self.items.len() } else { limit };
-        let Some(weights) = &self.weights else {
-            let (tail, head) = self.items.split_at(rng.usize(..self.items.len().max(1)));
-            return head.iter().chain(tail).take(wanted).collect();
-        };
+        let Some(weights) = &self.weights else { return self.rotate(rng, limit).collect() };
         // Exponential keys (Efraimidis and Spirakis, 2006): sorting by them is drawing by weight
         // without putting back.
         let mut keyed: Vec<(f64, &T)> = self
@@ -37,8 +33,37 @@ impl<T> Choice<T> {
             .collect();
         let by_key = |a: &(f64, &T), b: &(f64, &T)| -> Ordering { a.0.total_cmp(&b.0) };
         keyed.sort_unstable_by(by_key);
-        keyed.into_iter().take(wanted).map(|(_, item)| item).collect()
+        keyed.into_iter().take(self.wanted(limit)).map(|(_, item)| item).collect()
     }
+
+    /// Whether a rotation is all that drawing does.
+    pub fn is_equal(&self) -> bool {
+        self.weights.is_none()
+    }
+
+    /// A uniform rotation, whatever the weights.
+    pub fn rotate(
+        &self,
+        rng: &mut fastrand::Rng,
+        limit: usize,
+    ) -> impl Iterator<Item = &T> + Clone + use<'_, T> {
+        rotated(&self.items, rng).take(self.wanted(limit))
+    }
+
+    /// How many are answered where at most `limit` are wanted.
+    pub fn wanted(&self, limit: usize) -> usize {
+        if limit == 0 { self.items.len() } else { limit.min(self.items.len()) }
+    }
+}
+
+/// Items from a random one on, round to the one before it.
+pub fn rotated<'i, T>(
+    items: &'i [T],
+    rng: &mut fastrand::Rng,
+) -> impl Iterator<Item = &'i T> + Clone + use<'i, T> {
+    let first = if items.len() > 1 { rng.usize(..items.len()) } else { 0 };
+    let (tail, head) = items.split_at(first);
+    head.iter().chain(tail)
 }
 
 impl<T> Default for Choice<T> {

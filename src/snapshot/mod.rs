@@ -4,6 +4,8 @@
 pub mod choice;
 #[cfg(test)]
 mod follow_tests;
+pub mod front;
+pub mod lines;
 pub mod service;
 pub mod shards;
 pub mod statics;
@@ -12,6 +14,8 @@ pub mod zone;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
@@ -25,15 +29,15 @@ pub struct Snapshot {
     /// Counts published snapshots.
     pub generation: u64,
     /// By apex.
-    pub zones: Arc<HashMap<Name, Arc<Zone>>>,
+    pub zones: Arc<HashMap<Name, Arc<Zone>, FixedState>>,
     /// Names above apexes: they exist in the zone above, whatever that says of them (RFC 8020).
-    pub above_zones: Arc<HashSet<Name>>,
+    pub above_zones: Arc<HashSet<Name, FixedState>>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
 }
 
 /// Every name above one of `apexes`.
-pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name> {
+pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name, FixedState> {
     apexes.flat_map(|apex| std::iter::successors(apex.parent(), Name::parent)).collect()
 }
 

@@ -11,6 +11,8 @@ use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::model::time::Instant;
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
+use crate::snapshot::front::Front;
+use crate::snapshot::lines::Lines;
 use crate::snapshot::weighed::Weighed;
 
 /// How one address of one instance, or its host, stands.
@@ -45,7 +47,8 @@ impl Fitness {
     /// Fit, and nothing to be said against it.
     pub const WELL: Self = Self::Fit { suspect: false, warning: false };
 
-    fn is_suspect(self) -> bool {
+    /// Whether failures are counted against it.
+    pub fn is_suspect(self) -> bool {
         matches!(self, Self::Fit { suspect: true, .. })
     }
 
@@ -75,20 +78,26 @@ pub struct Target {
 /// A service as it is answered.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
+    /// The commonest answer.
+    pub front: Front,
     /// What is registered.
     pub service: Arc<Service>,
     /// In the order of the instances and their endpoints.
     pub targets: Arc<[Target]>,
     /// First outcomes are awaited: nothing can be said yet.
     pub waiting: bool,
+    /// Whether any instance is external.
+    pub has_hosts: bool,
     /// What the service name answers.
     pub all: Arc<Selection>,
     /// What each tag answers; a tag is here when any registered instance carries it.
-    pub tags: HashMap<Tag, Arc<Selection>>,
+    pub tags: HashMap<Tag, Arc<Selection>, FixedState>,
     /// Names above dotted tags, as their labels joined by dots.
     pub above_tags: Arc<HashSet<Box<str>>>,
     /// Places of the instances that have a name, sorted by it.
     by_id: Arc<[usize]>,
+    /// The SRV records and the addresses of the instances, as they are sent.
+    pub lines: Arc<Lines>,
 }
 
 /// What is answered at one name of a service.
@@ -107,6 +116,34 @@ pub struct Selection {
     pub ttl: u32,
     /// Nothing was eligible: what is answered is what `when_unhealthy` says.
     pub stale: bool,
+    /// What the instances have, in whatever state.
+    pub registered: Registered,
+}
+
+/// Which types there would be something to say of, if all were well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// An IPv4 address.
+    pub a: bool,
+    /// An IPv6 address.
+    pub aaaa: bool,
+    /// An address with a port.
+    pub srv: bool,
+}
+
+impl Registered {
+    fn of(members: &[(&Instance, &Target)]) -> Self {
+        let mut found = Self::default();
+        for (instance, target) in members {
+            match &target.endpoint {
+                Endpoint::Address(IpAddr::V4(_)) => found.a = true,
+                Endpoint::Address(IpAddr::V6(_)) => found.aaaa = true,
+                Endpoint::Host(_) => {}
+            }
+            found.srv |= instance.port.is_some() && target.endpoint.address().is_some();
+        }
+        found
+    }
 }
 
 impl Selection {
@@ -126,9 +163,14 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
         service.instances.iter().map(|i| &i.id).zip(0..).collect();
     by_id.retain(|(id, _)| id.name().is_some());
     by_id.sort_unstable();
+    let is_host = |target: &Target| matches!(target.endpoint, Endpoint::Host(_));
     let all = Arc::new(select(&service, pairs(&service, &targets).collect()));
+    let tags = select_tagged(&service, (&targets, &all), &carried);
     ServiceView {
-        tags: select_tagged(&service, (&targets, &all), &carried),
+        front: Front::new(&service, &all, waiting),
+        has_hosts: targets.iter().any(is_host),
+        lines: Arc::new(Lines::build(&service, &targets, |id| tags.contains_key(id))),
+        tags,
         all,
         above_tags: Arc::new(above_tags),
         by_id: by_id.into_iter().map(|(_, place)| place).collect(),
@@ -153,12 +195,15 @@ impl ServiceView {
         let mut moved = moved.filter_map(of).peekable();
         let mut next = Self { targets: Arc::clone(targets), waiting, ..self.clone() };
         if moved.peek().is_none() {
+            next.front = Front::new(&next.service, &next.all, waiting);
             return next;
         }
         let carried = moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
         let service = &self.service;
         next.all = Arc::new(select(service, pairs(service, targets).collect()));
         next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
+        next.lines = Arc::new(Lines::build(service, targets, |id| next.tags.contains_key(id)));
+        next.front = Front::new(service, &next.all, waiting);
         next
     }
 
@@ -186,6 +231,12 @@ impl ServiceView {
         self.targets.get(start..end).unwrap_or(&[])
     }
 
+    /// The TTL of what the name of the instance at `place` answers.
+    pub fn ttl_of(&self, place: usize) -> u32 {
+        let suspect = self.targets_of(place).iter().any(|t| t.standing.fitness.is_suspect());
+        if suspect { self.service.min_ttl } else { self.service.ttl }
+    }
+
     /// Tells whether the service's name answers for a target now: another instance of the same
     /// address does not make it served.
     pub fn serving(&self) -> impl Fn(&Target) -> bool {
@@ -209,7 +260,7 @@ impl ServiceView {
     }
 }
 
-fn is_eligible(service: &Service, target: &Target) -> bool {
+pub(super) fn is_eligible(service: &Service, target: &Target) -> bool {
     match target.standing.fitness {
         Fitness::Fit { warning, .. } => !(service.only_passing && warning),
         Fitness::Unfit { .. } => false,
@@ -230,7 +281,7 @@ fn select_tagged(
     service: &Service,
     (targets, all): (&[Target], &Arc<Selection>),
     tags: &HashSet<&Tag>,
-) -> HashMap<Tag, Arc<Selection>> {
+) -> HashMap<Tag, Arc<Selection>, FixedState> {
     let mut carriers: HashMap<&Tag, Vec<(&Instance, &Target)>, FixedState> =
         tags.iter().map(|&tag| (tag, Vec::new())).collect();
     for (instance, target) in pairs(service, targets) {
@@ -248,6 +299,11 @@ fn select_tagged(
 }
 
 fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
+    let registered = Registered::of(&members);
+    Selection { registered, ..choose(service, members) }
+}
+
+fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
     let eligible: Vec<_> =
         members.iter().copied().filter(|(_, target)| is_eligible(service, target)).collect();
     if !eligible.is_empty() {
@@ -308,6 +364,7 @@ fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
         srv: Choice::new(srv.items),
         ttl: if suspect { service.min_ttl } else { service.ttl },
         stale: false,
+        registered: Registered::default(),
     }
 }
 

@@ -109,6 +109,11 @@ impl Zone {
         }
     }
 
+    /// The service of this name (folded).
+    pub fn service(&self, name: &str) -> Option<&Arc<ServiceView>> {
+        self.services.find(name, |view| view.front.is_called(name))
+    }
+
     /// Whether any target of the zone has `address`.
     pub fn has_address(&self, address: IpAddr) -> bool {
         self.addresses.get(&address).is_some()

@@ -132,7 +132,7 @@ impl Report {
         let (before, after) = bytes.split_at(offset.min(bytes.len()));
         let start = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
         let is_header = bytes.get(start) == Some(&b'[');
-        let ends = |pair: &[u8]| pair.starts_with(b"\n") && (!is_header || pair.ends_with(b"["));
+        let ends = |pair: &[u8]| matches!(pair, [b'\n', next] if !is_header || *next == b'[');
         let end = after.windows(2).position(ends).map_or(bytes.len() + 1, |at| offset + at + 1);
         start..end
     }

@@ -1,6 +1,5 @@
 //! What the tests of the listeners share.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,7 +49,7 @@ pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
     let view = build(Arc::new(service), targets, false);
     zone.replace(&name, Some(Arc::new(view)));
     let rules = Rules { udp_max_size: 1232, tcp, ..Rules::default() };
-    let zones = Arc::new(HashMap::from([(apex, Arc::new(zone))]));
+    let zones = Arc::new([(apex, Arc::new(zone))].into_iter().collect());
     Snapshot { zones, ..Snapshot::empty(rules) }
 }
 

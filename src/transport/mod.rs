@@ -10,8 +10,11 @@
     )
 )]
 
+mod asker;
+pub mod batch;
 pub mod bind;
 pub mod cookies;
+pub mod fast;
 pub mod limits;
 pub mod respond;
 pub mod source;

@@ -1,7 +1,7 @@
 //! One message in, one message or nothing out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::answer::answer;
-use crate::metrics::dns::{Dropped, Transport, WorkerCells};
+use crate::metrics::dns::{Dropped, Path, Transport, WorkerCells};
 use crate::metrics::limited::{Action, Class};
 use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::name::Name;
-use crate::model::time::{Clock, Now};
+use crate::model::time::{Clock, Instant, Now};
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::cookies::Verdict;
+use crate::transport::asker::Asker;
 use crate::transport::limits::{Guard, Limiter};
 use crate::transport::source::can_ask;
-use crate::wire::options::{Cookie, Granted, ServerCookie};
+use crate::wire::options::ServerCookie;
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
-use crate::wire::request::{Edns, Incoming, Query, Rejected, parse, read_head};
+use crate::wire::request::{Incoming, Query, Rejected, parse, read_head};
 
 /// What all listeners share.
 pub struct Context {
@@ -87,18 +87,13 @@ impl Worker {
 
     /// What is to be done, and was counted, with an answer of this class instead of just sending
     /// it.
-    fn limit(
+    pub(super) fn limit(
         &mut self,
-        received: &Received<'_>,
-        asker: &Asker,
+        (client, now): (IpAddr, Instant),
         rules: &Rules,
         class: Class,
     ) -> Option<Action> {
-        if asker.is_proved {
-            return None;
-        }
         let guard = self.guard.as_mut()?;
-        let (client, now) = (received.peer.ip(), received.now.mono);
         let action = guard.limit(&rules.rrl, client, class, now)?;
         self.cells.limited(class, action);
         Some(action)
@@ -139,15 +134,32 @@ pub(super) fn respond_by(
     // Nothing half done is seen again: the output is written over, of the random state any value
     // is good, and a limit that was charged stays charged.
     let decided = catch_unwind(AssertUnwindSafe(|| decide(received, snapshot, worker, out)));
-    let response = decided.unwrap_or_else(|_| {
-        worker.cells.panicked();
-        fail(received, snapshot, out)
-    });
+    let Ok(response) = decided else { return apologise(received, snapshot, worker, out) };
+    count(response, worker);
+    response
+}
+
+/// Says SERVFAIL where an answer was to be made and a defect was met, and counts both.
+pub(super) fn apologise(
+    received: &Received<'_>,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Response {
+    worker.cells.panicked();
+    let response = fail(received, snapshot, out);
+    count(response, worker);
+    response
+}
+
+fn count(response: Response, worker: &mut Worker) {
     match response {
-        Response::Sent { rcode, qtype } => worker.cells.answered(qtype, rcode),
+        Response::Sent { rcode, qtype } => {
+            worker.cells.answered(qtype, rcode);
+            worker.cells.took(Path::General);
+        }
         Response::Ignored(why) => worker.cells.dropped(why),
     }
-    response
 }
 
 fn decide(
@@ -171,12 +183,7 @@ fn decide(
         Incoming::Query(query) => query.edns,
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
-    let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
-    let asker = Asker {
-        // It proves the sender as a connection does.
-        is_proved: verdict.is_some_and(|verdict| verdict.is_valid),
-        limits: limits(received, snapshot, edns, verdict),
-    };
+    let asker = Asker::of(received, snapshot, edns);
     match incoming {
         Incoming::Ignore(why) => Response::Ignored(why.into()),
         Incoming::Reject(mut rejected) => {
@@ -185,7 +192,7 @@ fn decide(
             if rejected.rcode == Rcode::NoError && shown && !asker.is_proved {
                 rejected.rcode = Rcode::BadCookie;
             }
-            let action = worker.limit(received, &asker, &snapshot.rules, Class::Error);
+            let action = asker.limit(worker, &snapshot.rules, Class::Error);
             turn_away(&rejected, &asker, action, out)
         }
         Incoming::Query(query) => {
@@ -196,18 +203,10 @@ fn decide(
             };
             let reply = answer(snapshot, &question, &mut worker.rng).into_reply();
             let class = class_of(&reply);
-            let action = worker.limit(received, &asker, &snapshot.rules, class);
+            let action = asker.limit(worker, &snapshot.rules, class);
             say(&query, reply, &asker, action, out)
         }
     }
-}
-
-/// What is known of who asked.
-struct Asker {
-    /// The sender is who it says.
-    is_proved: bool,
-    /// How much it takes.
-    limits: Limits,
 }
 
 /// Writes an error as far as `action` lets it.
@@ -282,33 +281,6 @@ fn class_of(reply: &Reply<'_>) -> Class {
     if reply.answers.is_empty() && reply.authoritative { Class::Negative } else { Class::Answer }
 }
 
-fn judge(cookie: Cookie, received: &Received<'_>, snapshot: &Snapshot) -> Option<Verdict> {
-    snapshot.rules.cookies.judge(cookie, received.peer.ip(), received.now)
-}
-
-/// How large the answer may be, and what its OPT record grants.
-fn limits(
-    received: &Received<'_>,
-    snapshot: &Snapshot,
-    edns: Option<Edns>,
-    verdict: Option<Verdict>,
-) -> Limits {
-    let udp_max_size = snapshot.rules.udp_max_size;
-    let limits = match received.transport {
-        Transport::Udp => Limits::udp(edns, udp_max_size),
-        Transport::Tcp => Limits::tcp(udp_max_size),
-    };
-    let Some(options) = edns.map(|edns| edns.options) else { return limits };
-    let cookie = options.cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
-    let keepalive = received.idle.filter(|_| options.keepalive).map(tenths);
-    limits.granting(Granted { cookie, keepalive })
-}
-
-/// RFC 7828 section 3.1 counts in units of 100 milliseconds.
-fn tenths(idle: Duration) -> u16 {
-    u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX)
-}
-
 fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Response {
     encode_rejection(rejected, limits, out);
     let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
@@ -332,13 +304,12 @@ fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Resp
             Incoming::Reject(rejected) => (rejected.question, rejected.edns),
             Incoming::Query(query) => (Some(query.asked), query.edns),
         };
-        let cookie = edns.and_then(|edns| edns.options.cookie);
-        let verdict = cookie.and_then(|cookie| judge(cookie, received, snapshot));
-        (Rejected { question, edns, ..bare.clone() }, limits(received, snapshot, edns, verdict))
+        let limits = Asker::of(received, snapshot, edns).limits;
+        (Rejected { question, edns, ..bare.clone() }, limits)
     };
     let whole = catch_unwind(AssertUnwindSafe(whole));
     let (rejected, limits) =
-        whole.unwrap_or_else(|_| (bare, limits(received, snapshot, None, None)));
+        whole.unwrap_or_else(|_| (bare, Asker::of(received, snapshot, None).limits));
     reject(&rejected, limits, out)
 }
 

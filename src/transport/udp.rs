@@ -1,30 +1,31 @@
-//! Datagrams: plain threads, one for each socket, one message at a time.
+//! Datagrams: plain threads, one for each socket, a batch of messages at a time.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nix::cmsg_space;
-use nix::errno::Errno;
-use nix::libc;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg,
-};
-
 use crate::metrics::Metrics;
 use crate::metrics::dns::{Dropped, Transport};
-use crate::transport::respond::{Context, Received, Response, Worker, respond};
+use crate::model::time::{Instant, Now};
+use crate::snapshot::Snapshot;
+use crate::transport::batch::{Batch, Message, ROOM, Wait};
+use crate::transport::bind::queue_drops;
+use crate::transport::fast::{self, Arrival, Fast};
+use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
 
 /// How long a silent worker takes to see that it is to stop.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The pause after an error that may come again at once.
 const PAUSE: Duration = Duration::from_millis(10);
-/// No query is longer; what is, is cut and cannot be read.
-const MAX_QUERY: usize = 4096;
+/// How often the system is asked what it has dropped.
+const DROPS_EVERY: Duration = Duration::from_secs(1);
+/// A stopping worker answers what its queue holds, and no more than ever fits there.
+const LAST_BATCHES: usize = 256;
 
 /// Starts a thread for each of `sockets`; each ends soon after `stop` is set.
 pub fn start(
@@ -43,151 +44,169 @@ pub fn start(
         let bound = socket.local_addr()?;
         let thread = thread::Builder::new()
             .name(name)
-            .spawn(move || serve((&socket, bound), &context, worker, &stop))?;
+            .spawn(move || Serving::new((&socket, bound), &context, worker).until(&stop))?;
         threads.push(thread);
     }
     Ok(threads)
 }
 
-/// Answers what comes to `socket` until `stop` is set. The socket has a read timeout.
-fn serve(
-    (socket, bound): (&UdpSocket, SocketAddr),
-    context: &Context,
-    mut worker: Worker,
-    stop: &AtomicBool,
-) {
-    let mut packet = [0; MAX_QUERY];
-    let mut control = cmsg_space!(libc::in6_pktinfo);
-    let mut out = Vec::with_capacity(MAX_QUERY);
-    while !stop.load(Ordering::Relaxed) {
-        worker.cells.beat();
-        let asked = match receive(socket, &mut packet, &mut control) {
-            Ok(Some(asked)) => asked,
-            Ok(None) => continue,
-            Err(error) => {
-                tolerate(error);
-                worker.rest(&context.clock);
-                continue;
-            }
-        };
-        let started = (context.clock)();
-        let octets = packet.get(..asked.len).unwrap_or_default();
-        let received = Received {
-            octets,
-            peer: asked.peer,
-            asked: Some(asked.at(bound)),
-            now: started,
-            transport: Transport::Udp,
-            idle: None,
-        };
-        match respond(&received, &context.current.load(), &mut worker, &mut out) {
-            Response::Ignored(_) => {}
-            Response::Sent { .. } => match send(socket, &out, &asked) {
-                Ok(()) => {
-                    let ended = (context.clock)();
-                    worker.cells.observe(ended.mono.since(started.mono));
+/// One worker at its socket.
+struct Serving<'s> {
+    socket: &'s UdpSocket,
+    /// Where the socket listens; a wildcard's messages say which of its addresses they asked.
+    bound: SocketAddr,
+    context: &'s Context,
+    worker: Worker,
+    batch: Batch,
+    /// What the general path writes to.
+    out: Vec<u8>,
+    drops: Drops,
+}
+
+/// What the system has dropped from the queue of a socket.
+#[derive(Default)]
+struct Drops {
+    counted: u32,
+    asked: Instant,
+}
+
+impl<'s> Serving<'s> {
+    fn new(
+        (socket, bound): (&'s UdpSocket, SocketAddr),
+        context: &'s Context,
+        worker: Worker,
+    ) -> Self {
+        let (batch, out) = (Batch::new(), Vec::with_capacity(ROOM));
+        Self { socket, bound, context, worker, batch, out, drops: Drops::default() }
+    }
+
+    /// Answers what comes until `stop` is set, and then what has come. The socket has a read
+    /// timeout.
+    fn until(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            self.worker.cells.beat();
+            match self.batch.receive(self.socket.as_fd(), Wait::ForOne) {
+                Ok(count) => self.answer(count),
+                Err(error) => {
+                    tolerate(&error);
+                    let now = (self.context.clock)().mono;
+                    self.drops.count(self.socket, now, &self.worker);
+                    self.worker.rest(&self.context.clock);
                 }
-                Err(_) => worker.cells.dropped(Dropped::Send),
-            },
+            }
         }
+        for _ in 0..LAST_BATCHES {
+            match self.batch.receive(self.socket.as_fd(), Wait::Never) {
+                Ok(count) => self.answer(count),
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Answers the messages of a batch. The clock is read once before and once behind all of them:
+    /// each is said to have taken as long as the batch.
+    fn answer(&mut self, count: usize) {
+        let now = (self.context.clock)();
+        let snapshot = self.context.current.load();
+        let mut answers: u64 = 0;
+        for place in 0..count {
+            let Some(message) = self.batch.message(place) else { break };
+            let when = (now, self.bound);
+            if let Some(len) = one(message, when, &snapshot, &mut self.worker, &mut self.out) {
+                self.batch.answer(place, len);
+                answers = answers.saturating_add(1);
+            }
+        }
+        if answers > 0 {
+            let failed = self.batch.send(self.socket.as_fd());
+            let failed = u64::try_from(failed).unwrap_or(0);
+            let ended = (self.context.clock)();
+            let cells = &self.worker.cells;
+            cells.observe_all(ended.mono.since(now.mono), answers.saturating_sub(failed));
+            if failed > 0 {
+                cells.dropped_all(Dropped::Send, failed);
+            }
+        }
+        self.drops.count(self.socket, now.mono, &self.worker);
+    }
+}
+
+/// Writes the answer to a message over it, and says how long it is.
+fn one(
+    Message { octets, len, peer, asked }: Message<'_>,
+    (now, bound): (Now, SocketAddr),
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    // A datagram whose sender has no internet address cannot be answered.
+    let peer = peer?;
+    let asked = SocketAddr::new(asked.unwrap_or(bound.ip()), bound.port());
+    let arrival = Arrival { peer, asked, now };
+    let fast = || fast::respond(octets, len, arrival, snapshot, worker);
+    let fast = catch_unwind(AssertUnwindSafe(fast));
+    finish(fast.map_err(drop), (octets, len), arrival, snapshot, (worker, out))
+}
+
+/// Goes on from what the fast path has come to: nothing, or a defect, after which the header is
+/// still the query's, since it is written last.
+fn finish(
+    fast: Result<Option<Fast>, ()>,
+    (octets, len): (&mut [u8; ROOM], usize),
+    Arrival { peer, asked, now }: Arrival,
+    snapshot: &Snapshot,
+    (worker, out): (&mut Worker, &mut Vec<u8>),
+) -> Option<usize> {
+    let received = Received {
+        octets: octets.get(..len)?,
+        peer,
+        asked: Some(asked),
+        now,
+        transport: Transport::Udp,
+        idle: None,
+    };
+    let response = match fast {
+        Ok(Some(Fast::Answered { len, .. })) => return Some(len),
+        Ok(Some(Fast::Dropped)) => return None,
+        Ok(None) => respond(&received, snapshot, worker, out),
+        Err(()) => apologise(&received, snapshot, worker, out),
+    };
+    match response {
+        Response::Ignored(_) => None,
+        Response::Sent { .. } => {
+            // An answer over UDP has at most `udp_max_size` octets, which are no more than these.
+            octets.get_mut(..out.len())?.copy_from_slice(out);
+            Some(out.len())
+        }
+    }
+}
+
+impl Drops {
+    /// Counts what was dropped since the last time, once a second at most.
+    fn count(&mut self, socket: &UdpSocket, now: Instant, worker: &Worker) {
+        if now.since(self.asked) < DROPS_EVERY {
+            return;
+        }
+        self.asked = now;
+        let Ok(all) = queue_drops(socket) else { return };
+        let new = all.wrapping_sub(self.counted);
+        self.counted = all;
+        worker.cells.dropped_all(Dropped::Queue, u64::from(new));
     }
 }
 
 /// Errors of receiving say nothing of the next datagram. Silence, an interruption and an answer
 /// that somebody's port refused are no errors; anything else might come in a tight loop.
-fn tolerate(error: Errno) {
-    if !matches!(error, Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) {
+fn tolerate(error: &io::Error) {
+    let harmless = [ErrorKind::WouldBlock, ErrorKind::Interrupted, ErrorKind::ConnectionRefused];
+    if !harmless.contains(&error.kind()) {
         thread::sleep(PAUSE);
     }
 }
 
-/// A datagram's length and both its ends.
-struct Asked {
-    len: usize,
-    peer: SocketAddr,
-    /// Known on wildcard sockets only; the others have but one address.
-    local: Option<Local>,
-}
-
-/// The address that was asked, as the answer's source.
-#[derive(Clone, Copy)]
-enum Local {
-    V4(libc::in_pktinfo),
-    V6(libc::in6_pktinfo),
-}
-
-impl Asked {
-    /// The address and port that were asked, of a socket bound to `bound`.
-    fn at(&self, bound: SocketAddr) -> SocketAddr {
-        let address: IpAddr = match &self.local {
-            None => bound.ip(),
-            // Kept as the octets of the packet.
-            Some(Local::V4(asked)) => Ipv4Addr::from(asked.ipi_addr.s_addr.to_ne_bytes()).into(),
-            Some(Local::V6(asked)) => Ipv6Addr::from(asked.ipi6_addr.s6_addr).into(),
-        };
-        SocketAddr::new(address, bound.port())
-    }
-}
-
-/// `None` is a datagram whose sender has no internet address.
-fn receive(
-    socket: &UdpSocket,
-    packet: &mut [u8],
-    control: &mut [u8],
-) -> nix::Result<Option<Asked>> {
-    let mut buffers = [IoSliceMut::new(packet)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut buffers,
-        Some(control),
-        MsgFlags::empty(),
-    )?;
-    let local = message.cmsgs()?.find_map(|message| source_of(&message));
-    let peer = message.address.as_ref().and_then(address_of);
-    Ok(peer.map(|peer| Asked { len: message.bytes, peer, local }))
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's messages, not an enum of ours")]
-fn source_of(message: &ControlMessageOwned) -> Option<Local> {
-    match message {
-        // The kernel names the address to answer from; which way out is for its routes to say.
-        ControlMessageOwned::Ipv4PacketInfo(asked) => {
-            Some(Local::V4(libc::in_pktinfo { ipi_ifindex: 0, ..*asked }))
-        }
-        ControlMessageOwned::Ipv6PacketInfo(asked) => {
-            let mut asked = *asked;
-            // Only link-local addresses mean nothing without their interface.
-            if !Ipv6Addr::from(asked.ipi6_addr.s6_addr).is_unicast_link_local() {
-                asked.ipi6_ifindex = 0;
-            }
-            Some(Local::V6(asked))
-        }
-        _ => None,
-    }
-}
-
-fn address_of(storage: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
-    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
-}
-
-/// Sends without waiting: when the system's queue is full, the asker asks again.
-fn send(socket: &UdpSocket, message: &[u8], to: &Asked) -> nix::Result<()> {
-    let peer = SockaddrStorage::from(to.peer);
-    let buffers = [IoSlice::new(message)];
-    let control = match &to.local {
-        Some(Local::V4(from)) => Some(ControlMessage::Ipv4PacketInfo(from)),
-        Some(Local::V6(from)) => Some(ControlMessage::Ipv6PacketInfo(from)),
-        None => None,
-    };
-    let fd = socket.as_raw_fd();
-    sendmsg(fd, &buffers, control.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&peer))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
     use super::*;
     use crate::metrics::Exposition;
@@ -315,5 +334,25 @@ mod tests {
         let text = served.end();
         assert!(text.contains("dropped_total{reason=\"short\"} 2\n"), "{text}");
         assert!(text.contains("dropped_total{reason=\"response\"} 2\n"), "{text}");
+    }
+
+    #[test]
+    fn a_defect_of_the_fast_path_costs_one_answer_and_is_counted() {
+        let (metrics, context) = (Metrics::new("0"), context());
+        let mut worker = Worker::new(metrics.worker(Transport::Udp));
+        let packet = query(9);
+        let mut octets = [0xee; ROOM];
+        octets[..packet.len()].copy_from_slice(&packet);
+        let peer = "192.0.2.1:9".parse().unwrap();
+        let arrival =
+            Arrival { peer, asked: "192.0.2.53:53".parse().unwrap(), now: Now::default() };
+        let (snapshot, mut out) = (context.current.load(), Vec::new());
+        let buffer = (&mut octets, packet.len());
+        let len = finish(Err(()), buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();
+        assert_eq!(octets[..4], [0, 9, 0x81, 2], "SERVFAIL");
+        assert_eq!(octets[12..len], packet[12..], "with its question");
+        let text = metrics.render(Exposition::Text);
+        assert!(text.contains("livezone_dns_panics_total 1\n"), "{text}");
+        assert!(text.contains("qtype=\"A\",rcode=\"SERVFAIL\"} 1\n"), "{text}");
     }
 }

@@ -90,6 +90,11 @@ impl Limits {
         Self { granted, ..self }
     }
 
+    /// What our OPT record says.
+    pub fn payload(self) -> u16 {
+        self.payload
+    }
+
     /// The most octets of a message.
     pub fn size(self) -> usize {
         self.size

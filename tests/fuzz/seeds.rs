@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::rules::cookies::{PREVIOUS, SECRET, made};
+use super::rules::how::BASE;
+
 const NAMES: [&str; 34] = [
     "service.internal",
     "web.service.internal",
@@ -136,6 +139,49 @@ fn packets(to: &Path) {
         put(format!("peer-{peer}"), peer << 2, packet(0, &web, &[]));
     }
     odd(&put, &web);
+    proved(&put, &web);
+}
+
+/// Cookies that are worth something, of every age, and packets that are limited, denied, or come
+/// from ourselves.
+fn proved(put: &dyn Fn(String, u8, Vec<u8>), web: &[(&str, u16, u16)]) {
+    let client = b"\x24\x64\xc4\xab\xcf\x10\xc9\x57";
+    let option = |data: &[u8]| [b"\x00\x0a\x00\x18", data].concat();
+    let peers = ["127.0.0.1", "2001:db8::7", "127.0.0.1", "127.9.9.9"];
+    for (n, peer) in (0u8..).zip(peers) {
+        let peer = peer.parse().unwrap();
+        for age in [0, 1700, 2000, 3500, 3700, -200, -400] {
+            for secret in [SECRET, PREVIOUS[0], PREVIOUS[1]] {
+                let made = made(secret, client, peer, BASE.checked_sub_signed(age).unwrap());
+                let query = packet(0, web, &[opt(1232, 0, &option(&made))]);
+                put(format!("cookie-{n}-{age}-{}", &secret[..4]), n << 2 | 0x60, query);
+            }
+        }
+        let fresh = option(&made(SECRET, client, peer, BASE));
+        let bare = packet(0, &[], &[opt(1232, 0, &fresh)]);
+        put(format!("cookie-alone-{n}"), n << 2 | 2, bare.clone());
+        for time in [0, 4, 16, 28, 40, 63] {
+            put(
+                format!("cookie-later-{n}-{time}"),
+                n << 2 | 0xc2,
+                [vec![time], bare.clone()].concat(),
+            );
+        }
+    }
+    for house in 0..4 {
+        for peer in 0..8 {
+            let how = house << 5 | peer << 2 | 2;
+            for (name, _, _) in
+                [web[0], ("nothing.service.internal", 1, 1), ("elsewhere.org", 1, 1)]
+            {
+                let query = packet(0, &[(name, 1, 1)], &[opt(1232, 0, OPTIONS[1].1)]);
+                put(format!("house-{house}-{peer}-{}", &name[..3]), how, query);
+            }
+        }
+    }
+    for asked in [0x00, 0x40, 0x80, 0xc0] {
+        put(format!("asked-{asked}"), 0x82, [vec![asked | 16], packet(0, web, &[])].concat());
+    }
 }
 
 fn odd(put: &dyn Fn(String, u8, Vec<u8>), web: &[(&str, u16, u16)]) {

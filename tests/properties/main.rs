@@ -4,6 +4,7 @@
 
 mod change;
 mod files;
+mod growth;
 mod scale;
 mod world;
 

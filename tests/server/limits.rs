@@ -1,6 +1,7 @@
 //! Response rate limiting as an asker and an operator see it.
 
-use std::net::UdpSocket;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpStream, UdpSocket};
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
@@ -113,4 +114,36 @@ fn a_dry_run_answers_everything_and_says_what_it_would_have_limited() {
     assert!(server.metric("livezone_dns_dropped_total", &["rate"]) < 0.5);
     let line = server.process.wait_for_log(&["answers are limited"]);
     assert!(line.contains("dry_run=true"), "{line}");
+}
+
+#[test]
+fn the_limits_of_tcp_follow_a_reload() {
+    let house = House::with("web.toml", WEB);
+    let server = house.start();
+    let octets = dns::question(NAME, RecordType::A).to_vec().unwrap();
+    let asked = || {
+        let mut stream = TcpStream::connect(server.dns).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream
+            .write_all(&[&[0, u8::try_from(octets.len()).unwrap()], &octets[..]].concat())
+            .unwrap();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes(length))]).unwrap();
+        stream
+    };
+    let (first, _second) = (asked(), asked());
+    first.set_nonblocking(true).unwrap();
+    let still = (&first).read(&mut [0]).unwrap_err();
+    assert_eq!(still.kind(), ErrorKind::WouldBlock, "twenty are let in");
+
+    server.house.configure("[dns.tcp]\nmax_per_client = 1\n");
+    server.process.signal(Signal::SIGHUP);
+    eventually("the first is closed", SOON, || {
+        let _another = asked();
+        match (&first).read(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    });
 }

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cookies;
+mod crowd;
 mod demo;
 mod dns;
 mod files;
 mod health;
 mod limits;
+mod load;
 mod measurements;
 mod operation;
 mod restart;

@@ -29,7 +29,9 @@ pub(crate) fn over_udp(soak: &Soak, seed: u64) {
         let message = message(question, &mut rng);
         let octets = message.to_vec().unwrap();
         let asked = Instant::now();
-        socket.send(&octets).unwrap();
+        if !sent(soak, &socket, &octets) {
+            continue;
+        }
         soak.tally.add("udp", 1);
         if let Some(reply) = receive(&socket, &mut buffer, message.metadata.id) {
             keeps_rules(soak, &octets, &reply, Channel::Udp(UDP_MAX_SIZE));
@@ -39,6 +41,15 @@ pub(crate) fn over_udp(soak: &Soak, seed: u64) {
             socket = connect(soak.dns);
         }
     }
+}
+
+/// Whether the kernel has taken a datagram: it refuses some while its table of connections is full.
+pub(crate) fn sent(soak: &Soak, socket: &UdpSocket, octets: &[u8]) -> bool {
+    let sent = socket.send(octets).is_ok();
+    if !sent {
+        soak.tally.add("not sent", 1);
+    }
+    sent
 }
 
 fn connect(server: SocketAddr) -> UdpSocket {

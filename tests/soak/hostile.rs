@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use crate::Soak;
-use crate::asker::Pace;
+use crate::asker::{Pace, sent};
 use crate::judge::Question;
-use crate::message::header;
+use crate::message::{Message, header};
 use crate::reply::{Channel, check};
 use crate::support::dns;
 
@@ -36,8 +36,10 @@ pub(crate) fn mangled(soak: &Soak, seed: u64) {
         pace.wait();
         let mut packet = good(soak, &mut rng);
         mangle(&mut packet, &mut rng);
+        if !sent(soak, &socket, &packet) {
+            continue;
+        }
         soak.tally.add("mangled", 1);
-        socket.send(&packet).unwrap();
         let Some(asked) = header(&packet).filter(|header| header[1] & QR == 0) else { continue };
         let reply = loop {
             match socket.recv(&mut buffer) {
@@ -58,7 +60,7 @@ pub(crate) fn mangled(soak: &Soak, seed: u64) {
 /// Holds a reply against the rules that fuzzing has.
 pub(crate) fn keeps_rules(soak: &Soak, packet: &[u8], reply: &[u8], channel: Channel) {
     let judged = std::panic::catch_unwind(|| {
-        check(packet, reply, channel);
+        check(packet, Message::read(packet).as_ref(), reply, channel);
     });
     if judged.is_err() {
         soak.tally.wrong(format!("{reply:02x?} answers {packet:02x?}"));

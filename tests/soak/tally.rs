@@ -69,7 +69,8 @@ impl Tally {
 /// What the kernel says of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gauge {
-    /// In KiB.
+    /// Memory of its own in KiB: the program's pages in the page cache come and go with what else
+    /// the machine does.
     pub(crate) rss: u64,
     pub(crate) threads: u64,
     pub(crate) descriptors: usize,
@@ -84,7 +85,7 @@ impl Gauge {
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
         Some(Self {
-            rss: field("VmRSS:")?,
+            rss: field("RssAnon:")?,
             threads: field("Threads:")?,
             descriptors: fs::read_dir(format!("/proc/{process}/fd")).ok()?.count(),
         })

@@ -23,9 +23,11 @@ use crate::support::time::{SOON, becomes, eventually};
 /// The zone of tests that need one zone.
 pub(crate) const ZONE: &str = "service.internal";
 
-/// The program, without what the user's environment says to it.
+/// The program, without what the user's environment says to it. `LIVEZONE_TEST_PROGRAM` is another
+/// build to measure.
 pub(crate) fn livezone() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livezone"));
+    let other = std::env::var_os("LIVEZONE_TEST_PROGRAM");
+    let mut command = Command::new(other.unwrap_or(env!("CARGO_BIN_EXE_livezone").into()));
     for (key, _) in std::env::vars_os() {
         if key.to_string_lossy().starts_with("LIVEZONE_") {
             command.env_remove(key);

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::http;
+use crate::server::clock;
 
 /// Loopback is a whole network: each backend has an address of its own, and all have one port.
 const ADDRESSES: [Ipv4Addr; 3] =
@@ -82,8 +83,9 @@ async fn listen_once() -> std::io::Result<(u16, Vec<TcpListener>)> {
 fn serve(runtime: &Runtime, listeners: Vec<TcpListener>, stop: &CancellationToken) {
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
+        let clock = clock::start();
         for (listener, address) in listeners.into_iter().zip(ADDRESSES) {
-            tasks.spawn(http::serve(listener, routes(address), stop.clone()));
+            tasks.spawn(http::serve(listener, routes(address), Arc::clone(&clock), stop.clone()));
         }
         while tasks.join_next().await.is_some() {}
     });

@@ -1,6 +1,6 @@
 //! Opens a TCP connection to a check's target and to nothing else.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
 use std::time::Duration;
 
@@ -27,10 +27,15 @@ pub(super) struct Route<'a> {
 /// A connection, or what its absence is evidence of. Where there are several addresses each has an
 /// equal part of the time, and the answer has one too: an address that hangs hides no good one.
 pub(super) async fn open(route: Route<'_>) -> Result<TcpStream, Outcome> {
-    let from = |target: &SocketAddr| route.sources.for_target(target.ip());
     if let [only] = route.addresses {
-        return connect(*only, from(only)).await;
+        return connect(*only, route.sources.for_target(only.ip())).await;
     }
+    // Few checks have several: the others need not make room for it.
+    Box::pin(open_one_of(route)).await
+}
+
+async fn open_one_of(route: Route<'_>) -> Result<TcpStream, Outcome> {
+    let from = |target: &SocketAddr| route.sources.for_target(target.ip());
     let parts = u32::try_from(route.addresses.len().saturating_add(1)).unwrap_or(u32::MAX);
     let part = route.limit / parts;
     let mut failed = fault::ours("there is no address to connect to");
@@ -47,19 +52,56 @@ pub(super) async fn open(route: Route<'_>) -> Result<TcpStream, Outcome> {
     Err(failed)
 }
 
+/// A connection on which so many octets of `request` are on their way. Where the far side is near,
+/// the connection is made within the call of `connect()`: what is said at once needs no wait for the
+/// poller to tell us so.
+pub(super) async fn open_and_send(
+    route: Route<'_>,
+    request: &[u8],
+) -> Result<(TcpStream, usize), Outcome> {
+    let [only] = route.addresses else { return Ok((Box::pin(open_one_of(route)).await?, 0)) };
+    let mut stream = begin(*only, route.sources.for_target(only.ip()))?;
+    let sent = match stream.write(request) {
+        Ok(sent) => sent,
+        Err(error) => match error.kind() {
+            // Not connected yet, or ended already, perhaps with an answer that waits to be read.
+            io::ErrorKind::WouldBlock
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset => 0,
+            _ => return Err(fault::of_network(&error)),
+        },
+    };
+    if sent == 0 {
+        return Ok((settle(stream).await?, 0));
+    }
+    Ok((watched(stream)?, sent))
+}
+
+async fn connect(target: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Outcome> {
+    settle(begin(target, source)?).await
+}
+
 /// We call `connect()` ourselves: only here can the kernel's own refusal be told from the network's
 /// answer, which may have the same number.
-async fn connect(target: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Outcome> {
+fn begin(target: SocketAddr, source: Option<IpAddr>) -> Result<StdStream, Outcome> {
     let socket = socket(target, source).map_err(|error| fault::of_our_call(&error))?;
     match socket.connect(&target.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
         Err(error) => return Err(fault::of_connect_call(&error)),
     }
-    // After `connect()`, not before: the poller would report a socket that never connected as hung
-    // up, and we would take that for the answer.
-    let stream =
-        TcpStream::from_std(StdStream::from(socket)).map_err(|error| fault::of_our_call(&error))?;
+    Ok(socket.into())
+}
+
+/// After `connect()`, not before: the poller would report a socket that never connected as hung up,
+/// and we would take that for the answer.
+fn watched(stream: StdStream) -> Result<TcpStream, Outcome> {
+    TcpStream::from_std(stream).map_err(|error| fault::of_our_call(&error))
+}
+
+async fn settle(stream: StdStream) -> Result<TcpStream, Outcome> {
+    let stream = watched(stream)?;
     let settled = stream.writable().await.and_then(|()| stream.take_error());
     match settled {
         Ok(None) => Ok(stream),

@@ -1,6 +1,7 @@
 //! Tells our own machine's errors from the instance's and the network's, in words for people.
 
 use std::io;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use rustls::CertificateError;
@@ -8,8 +9,8 @@ use rustls::CertificateError;
 use crate::model::health::{Finding, Outcome};
 
 /// A failure of what was asked.
-pub(super) fn theirs(reason: impl Into<String>) -> Outcome {
-    Outcome::new(Finding::Fail, reason.into())
+pub(super) fn theirs(reason: impl Into<Arc<str>>) -> Outcome {
+    Outcome::new(Finding::Fail, reason)
 }
 
 /// No evidence, because our own machine stood in the way.

@@ -3,7 +3,6 @@
 //! Nothing is kept of an instance between two runs: no client, no pool, no task. What is shared is
 //! the TLS configurations, which belong to options and not to instances.
 
-mod ask_first;
 mod connect;
 mod fault;
 mod grpc;
@@ -19,11 +18,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use crate::health::checks::connect::Route;
 use crate::model::check::{
-    Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target,
+    HttpCheck, Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target,
 };
 use crate::model::health::{Finding, Outcome};
 
@@ -42,9 +42,23 @@ impl Runner {
         Self::default()
     }
 
+    /// Whether a run does nothing but wait for the far side: it asks in the clear, at an address, in
+    /// a protocol of few octets.
+    pub fn only_waits(probe: &Probe) -> bool {
+        in_the_clear(&probe.question).is_some()
+    }
+
     /// Asks once, within the policy's timeout. Dropping the future closes the connection, or kills
     /// the script with all that it started.
     pub async fn run(&self, probe: &Probe) -> Outcome {
+        if let Some((plain, target)) = in_the_clear(&probe.question) {
+            return run_in_the_clear(plain, target, probe.sources, &probe.policy).await;
+        }
+        // What the others need is large, and those above are many: they need not make room for it.
+        Box::pin(self.run_any(probe)).await
+    }
+
+    async fn run_any(&self, probe: &Probe) -> Outcome {
         let asked = match &probe.question {
             Question::Network(protocol, target) => {
                 self.run_network((protocol, target), probe.sources, &probe.policy).await
@@ -127,6 +141,47 @@ impl Runner {
     }
 }
 
+/// What is asked of an address without TLS.
+enum Plain<'a> {
+    Http(&'a HttpCheck, &'a Target),
+    Tcp,
+}
+
+fn in_the_clear(question: &Question) -> Option<(Plain<'_>, SocketAddr)> {
+    let Question::Network(protocol, target @ Target::Address(address)) = question else {
+        return None;
+    };
+    match protocol {
+        Protocol::Http(check) if check.tls.is_none() => {
+            Some((Plain::Http(check, target), *address))
+        }
+        Protocol::Tcp(check) if check.tls.is_none() => Some((Plain::Tcp, *address)),
+        Protocol::Http(_) | Protocol::Tcp(_) | Protocol::Grpc(_) => None,
+    }
+}
+
+async fn run_in_the_clear(
+    plain: Plain<'_>,
+    address: SocketAddr,
+    sources: Sources,
+    policy: &Policy,
+) -> Outcome {
+    let limit = policy.timeout;
+    let addresses = [address];
+    let route = Route { addresses: &addresses, sources, limit };
+    let asked = async {
+        match plain {
+            Plain::Http(check, target) => {
+                http::run((check, target), &policy.immediate_status, route, None).await
+            }
+            Plain::Tcp => tcp::run(route, None).await,
+        }
+    };
+    // As `within` does, which would hold the future twice.
+    let start = Instant::now();
+    settle(timeout(limit, asked).await, start.elapsed(), limit, || timed_out(limit, limit))
+}
+
 /// The outcome that is there by the end of `limit`; else what it means that there was none.
 async fn within(
     limit: Duration,
@@ -134,11 +189,20 @@ async fn within(
     late: impl FnOnce() -> Outcome,
 ) -> Outcome {
     let start = Instant::now();
-    let outcome = match timeout(limit, asked).await {
+    settle(timeout(limit, asked).await, start.elapsed(), limit, late)
+}
+
+fn settle(
+    asked: Result<Result<Outcome, Outcome>, Elapsed>,
+    elapsed: Duration,
+    limit: Duration,
+    late: impl FnOnce() -> Outcome,
+) -> Outcome {
+    let outcome = match asked {
         Ok(Ok(outcome) | Err(outcome)) => outcome,
         Err(_) => late(),
     };
-    evidence(outcome, start.elapsed(), limit)
+    evidence(outcome, elapsed, limit)
 }
 
 /// An instance has failed that had at least half of the check's time for itself. When our resolver

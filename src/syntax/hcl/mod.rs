@@ -226,7 +226,10 @@ impl Hcl<'_> {
     }
 
     fn syntax_error(&self, error: &parser::Error) {
-        let said = Said { text: self.text, at: error.location().offset(), words: error.message() };
+        // Of a text that ends too early this is the last octet, whatever character that is in.
+        let offset = error.location().offset();
+        let at = (0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
+        let said = Said { text: self.text, at, words: error.message() };
         let Complaint { at, message, label } = said.complaint();
         let rest = self.text.get(at..).unwrap_or_default();
         let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
@@ -292,6 +295,17 @@ mod tests {
         let Value::Table(entries) = tree.value else { panic!("a document is a table") };
         let spans: Vec<_> = entries.iter().map(|(k, v)| (k.span.clone(), v.span.clone())).collect();
         assert_eq!(spans, [(3..4, 7..10), (11..12, 11..12)]);
+    }
+
+    #[test]
+    fn a_text_that_ends_too_early_ends_in_front_of_a_whole_character() {
+        for text in ["a {\n  b = 1 # é", "a {\n  b = 1 # \u{fffd}", "a {\n  b = \"\u{10ffff}"] {
+            let report = Report::new(Path::new("a.hcl").into(), text.into());
+            parse(&report, &[]);
+            let (_, diagnostics) = report.finish(Some(()));
+            let span = diagnostics[0].span.clone().unwrap();
+            assert!(text.get(span).is_some(), "{diagnostics:?}");
+        }
     }
 
     #[test]

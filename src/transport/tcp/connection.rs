@@ -163,7 +163,7 @@ impl<S: Stream> Connection<S> {
             Some(Ok(())) => {}
         }
         let now = (self.shared.context.clock)().mono;
-        self.worker.cells.observe_all(now.since(self.read.mono), self.batch.written());
+        self.worker.cells.observe_all(now.since(self.read.mono), self.batch.written().into());
         self.seat.progressed(now);
         Ok(())
     }

@@ -11,7 +11,7 @@ mod inbox;
 mod table;
 #[cfg(test)]
 mod tests;
-mod trouble;
+pub mod trouble;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Whether an error is about a connection that went before it was accepted: accept(2) hands over
 /// what its network said. All others are about this machine, and may last.
-pub(super) fn concerns_one(error: &io::Error) -> bool {
+pub fn concerns_one(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(
         errno,
@@ -38,8 +38,8 @@ pub(super) fn concerns_one(error: &io::Error) -> bool {
 }
 
 /// A time during which no connection, or hardly one, could be accepted.
-#[derive(Debug)]
-pub(super) struct Trouble {
+#[derive(Debug, Default)]
+pub struct Trouble {
     errors: u64,
     last: Instant,
     /// The log knows of it.
@@ -48,12 +48,13 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn new() -> Self {
+    /// None yet.
+    pub fn new() -> Self {
         Self { errors: 0, last: Instant::default(), told: false, throttle: Throttle::new(REMINDER) }
     }
 
     /// One more error; how many there have been, when that is to be said.
-    pub(super) fn failed(&mut self, now: Instant) -> Option<u64> {
+    pub fn failed(&mut self, now: Instant) -> Option<u64> {
         self.errors = self.errors.saturating_add(1);
         self.last = now;
         self.throttle.due(now)?;
@@ -62,7 +63,7 @@ impl Trouble {
     }
 
     /// A connection was accepted: how many errors there were, when it ends the trouble.
-    pub(super) fn accepted(&mut self, now: Instant) -> Option<u64> {
+    pub fn accepted(&mut self, now: Instant) -> Option<u64> {
         if self.errors == 0 || now.since(self.last) < QUIET {
             return None;
         }

@@ -137,14 +137,14 @@ fn serve(content: Content) {
     let path = Path::new("a").into();
     let file = FileChange { zone, path, content, diagnostics: Vec::new() };
     let changes = vec![appeared(ZONE), Change::File(file)];
-    let server = Server::of(run(changes, Duration::ZERO));
+    let server = Server::of(run(changes, Duration::ZERO, &Config::default()));
     let relative = names.iter().take(MOST_NAMES).map(|name| format!("{name}.{ZONE}"));
     for name in relative.chain([ZONE.to_owned()]) {
         for rtype in TYPES {
             let mut packet = b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00".to_vec();
             packet.extend(wire(&name));
             packet.extend([0, rtype, 0, 1]);
-            server.run(2, &packet);
+            server.ask_both(&packet);
         }
     }
 }

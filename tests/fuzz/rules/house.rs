@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use livezone::config::{Config, zone_toml};
+use livezone::config::{Config, livezone_toml, zone_toml};
 use livezone::engine::turn::{Event, Start, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::model::check::Question;
@@ -20,8 +20,25 @@ use livezone::sources::files::master::Includes;
 use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Content, FileChange};
 
-/// The smallest that `[dns] udp_max_size` may be is 512; this is the default.
-pub(super) const UDP_MAX_SIZE: u16 = 1232;
+use super::cookies::{PREVIOUS, SECRET};
+use super::how::{DENIED, EXEMPT};
+
+/// What livezone.toml says beside cookies and networks: of limits, and of sizes.
+pub(super) const HOUSES: [(Limits, u16); 4] =
+    [(Limits::None, 1232), (Limits::DryRun, 512), (Limits::Slip, 4096), (Limits::Drop, 1232)];
+
+/// What becomes of a second answer to the same client at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limits {
+    /// It is sent.
+    None,
+    /// It is sent, and counted.
+    DryRun,
+    /// It is made empty, with TC.
+    Slip,
+    /// It is not sent.
+    Drop,
+}
 
 /// Names that are registered: none of them is ever NXDOMAIN.
 pub(super) const REGISTERED: [&str; 9] =
@@ -53,8 +70,27 @@ const MORE: &str = "more.inc";
 /// More turns than this at a standstill are a loop.
 const MOST_TURNS: usize = 1000;
 
-/// Everything registered, every check run at least twice.
-pub(super) fn snapshot() -> Arc<Snapshot> {
+/// Everything registered, every check run at least twice, under each of [`HOUSES`].
+pub(super) fn snapshots() -> [Arc<Snapshot>; 4] {
+    let changes = changes();
+    HOUSES.map(|(limits, size)| {
+        let (rate, slip) = match limits {
+            Limits::None => (0, 0),
+            Limits::DryRun => (1, 0),
+            Limits::Slip => (1, 1),
+            Limits::Drop => (1, 0),
+        };
+        let dry_run = limits == Limits::DryRun;
+        let text = format!(
+            "[dns]\nudp_max_size = {size}\ndeny = [{DENIED:?}]\n[rrl]\nresponses_per_second = {rate}\nslip = {slip}\nexempt = [{EXEMPT:?}]\ndry_run = {dry_run}\n[cookies]\nsecret = {SECRET:?}\nprevious = {PREVIOUS:?}\n"
+        );
+        let (config, said) = livezone_toml::parse(Path::new("livezone.toml").into(), text.into());
+        let config = config.unwrap_or_else(|| panic!("{said:#?}"));
+        run(changes.clone(), Duration::from_secs(30), &config)
+    })
+}
+
+fn changes() -> Vec<Change> {
     let more = FILES.iter().find(|(_, file, _)| *file == MORE).unwrap().2;
     let includes = BTreeMap::from([(MORE.to_owned(), Ok(Arc::from(more)))]);
     let apexes: BTreeSet<&str> = FILES.iter().map(|(zone, ..)| *zone).collect();
@@ -67,12 +103,12 @@ pub(super) fn snapshot() -> Arc<Snapshot> {
         |change: &&Change| matches!(change, Change::File(file) if file.content == Content::Refused);
     let refused: Vec<_> = changes.iter().filter(refused).collect();
     assert_eq!(refused.len(), 1, "only broken.test is: {refused:#?}");
-    run(changes, Duration::from_secs(30))
+    changes
 }
 
 /// What follows from changes after a time.
-pub(super) fn run(changes: Vec<Change>, time: Duration) -> Arc<Snapshot> {
-    let settings = Settings::of(&Config::default());
+pub(super) fn run(changes: Vec<Change>, time: Duration, config: &Config) -> Arc<Snapshot> {
+    let settings = Settings::of(config);
     let mut world = World::new(settings.clone(), 1, 1);
     let mut snapshot = Arc::new(Snapshot::empty(settings.rules));
     let mut now = Now::default();
@@ -120,7 +156,7 @@ fn many() -> String {
     for number in 0..40 {
         writeln!(text, "key{number} = \"{}\"", "v".repeat(number * 3)).unwrap();
     }
-    for number in 0..200 {
+    for number in 0..90 {
         let address = format!("[\"10.0.4.{number}\", \"fd00::4:{number}\"]");
         writeln!(text, "[[service.instance]]\nid = \"i{number}\"\naddress = {address}").unwrap();
     }

@@ -121,6 +121,11 @@ impl<'m> Message<'m> {
         self.records.iter().filter(move |record| record.rtype == rtype)
     }
 
+    /// The record that signs it, which is the last of all (RFC 8945 section 5.1).
+    pub(crate) fn signature(&self) -> Option<&Record<'m>> {
+        self.records.last().filter(|last| last.rtype == rtype::TSIG && last.section == 2)
+    }
+
     pub(crate) fn section(&self, section: usize) -> impl Iterator<Item = &Record<'m>> {
         self.records.iter().filter(move |record| record.section == section)
     }

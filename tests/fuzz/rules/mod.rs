@@ -1,8 +1,11 @@
 //! What must hold whatever comes in: the fuzz targets look for an input that breaks it, and the
 //! replay holds every input of the corpus against it.
 
+pub(crate) mod cookies;
+pub(crate) mod edns;
 pub(crate) mod files;
 mod house;
+pub(crate) mod how;
 pub(crate) mod message;
 mod reply;
 pub(crate) mod respond;

@@ -2,6 +2,7 @@
 
 use hickory_proto::op::Message as Theirs;
 
+use super::edns;
 use super::message::{Message, Owned, Record, header, name, question, rtype};
 
 const QR: u16 = 0x8000;
@@ -12,6 +13,7 @@ const RD: u16 = 0x0100;
 const RA: u16 = 0x0080;
 const Z: u16 = 0x0040;
 const AD: u16 = 0x0020;
+const CD: u16 = 0x0010;
 
 const NOERROR: u16 = 0;
 const FORMERR: u16 = 1;
@@ -20,8 +22,10 @@ const NOTIMP: u16 = 4;
 const REFUSED: u16 = 5;
 const NOTAUTH: u16 = 9;
 const BADVERS: u16 = 16;
+const BADCOOKIE: u16 = 23;
 
 const IN: u16 = 1;
+const ANY: u16 = 255;
 
 /// How a question was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +35,18 @@ pub(crate) enum Channel {
     Tcp,
 }
 
-/// Holds a reply against its query, and gives it parsed.
-pub(crate) fn check<'r>(query: &[u8], reply: &'r [u8], channel: Channel) -> Message<'r> {
-    let message = Message::read(reply).expect("a reply is a whole message");
-    assert_eq!(message.trailing, 0, "nothing stands behind the last record");
-    assert!(reply.len() <= room(query, channel), "{} octets are too many", reply.len());
+/// Holds a reply against its query, which has been read as far as it can be, and gives it parsed.
+pub(crate) fn check<'r>(
+    query: &[u8],
+    read: Option<&Message<'_>>,
+    reply: &'r [u8],
+    channel: Channel,
+) -> Message<'r> {
+    let message = whole(query, read, reply, channel);
     let asked = header(query).expect("what is shorter than a header gets no reply");
-    flags(asked, &message);
     echo(query, asked, &message);
-    edns(query, asked, &message);
+    edns::check(asked, read, &message, channel == Channel::Tcp);
+    signature(read, &message);
     sections(&message);
     if message.question.is_some() && message.rcode() != FORMERR {
         owners(&message);
@@ -48,11 +55,24 @@ pub(crate) fn check<'r>(query: &[u8], reply: &'r [u8], channel: Channel) -> Mess
     message
 }
 
+/// What holds of a reply whatever it says.
+pub(crate) fn whole<'r>(
+    query: &[u8],
+    read: Option<&Message<'_>>,
+    reply: &'r [u8],
+    channel: Channel,
+) -> Message<'r> {
+    let message = Message::read(reply).expect("a reply is a whole message");
+    assert_eq!(message.trailing, 0, "nothing stands behind the last record");
+    assert!(reply.len() <= room(read, channel), "{} octets are too many", reply.len());
+    flags(header(query).expect("what is shorter than a header gets no reply"), &message);
+    message
+}
+
 /// The most octets that the asker takes.
-pub(crate) fn room(query: &[u8], channel: Channel) -> usize {
+pub(crate) fn room(query: Option<&Message<'_>>, channel: Channel) -> usize {
     let Channel::Udp(most) = channel else { return usize::from(u16::MAX) };
-    let message = Message::read(query);
-    let opts = message.iter().flat_map(|message| message.of(rtype::OPT));
+    let opts = query.iter().flat_map(|message| message.of(rtype::OPT));
     // RFC 6891 section 6.2.3: a payload below 512 is taken as 512.
     usize::from(opts.map(|opt| opt.class).max().unwrap_or(512).clamp(512, most.max(512)))
 }
@@ -62,7 +82,7 @@ fn flags(asked: [u16; 6], reply: &Message<'_>) {
     assert!(reply.flag(QR), "a reply says so");
     assert_eq!(reply.opcode(), (asked[1] & OPCODE) >> 11, "the opcode is the asker's");
     assert_eq!(reply.flag(RD), asked[1] & RD != 0, "RD is copied");
-    assert!(!reply.flag(RA) && !reply.flag(Z) && !reply.flag(AD), "RA, Z and AD are never set");
+    assert!(!reply.flag(RA | Z | AD | CD), "RA, Z, AD and CD are never set");
 }
 
 /// RFC 1035 section 4.1.2: the question comes back octet by octet.
@@ -73,77 +93,58 @@ fn echo(query: &[u8], asked: [u16; 6], reply: &Message<'_>) {
         (Some(echoed), Some((theirs, _))) => assert_eq!(echoed.octets, theirs.octets),
         (Some(_), None) => panic!("a question is answered that nobody asked"),
         (None, Some(_)) => assert_eq!(reply.rcode(), FORMERR, "the question is left out"),
-        (None, None) => assert_ne!(reply.rcode(), NXDOMAIN, "nothing was asked for"),
+        (None, None) if asked[2] == 0 && [NOERROR, BADCOOKIE].contains(&reply.rcode()) => {
+            assert!(reply.of(rtype::OPT).next().is_some(), "only cookies need no question");
+        }
+        (None, None) => {
+            let error = [FORMERR, NOTIMP, NOTAUTH, BADVERS].contains(&reply.rcode());
+            assert!(error, "{} without a question", reply.rcode());
+        }
     }
 }
 
-fn edns(query: &[u8], asked: [u16; 6], reply: &Message<'_>) {
-    let opts: Vec<_> = reply.of(rtype::OPT).collect();
-    assert!(opts.len() <= 1, "one OPT at most");
-    for opt in &opts {
-        assert!(opt.owner.is_root() && opt.section == 2, "OPT stands at the root, in additional");
-        assert_eq!(opt.ttl >> 16 & 0xff, 0, "the version is ours");
-        assert!(opt.class >= 512, "what is offered is what every asker takes");
-        options(opt.rdata);
+/// RFC 8945 section 5.3.2: a key that is not known is told so, last of all.
+fn signature(query: Option<&Message<'_>>, reply: &Message<'_>) {
+    let signed = query.and_then(Message::signature);
+    assert!(reply.of(rtype::TSIG).count() <= 1, "TSIG twice");
+    let unread = [FORMERR, if reply.opcode() == 0 { FORMERR } else { NOTIMP }];
+    let told = signed.is_some() && !unread.contains(&reply.rcode());
+    assert_eq!(reply.rcode() == NOTAUTH, told, "{} for who signed, or not", reply.rcode());
+    if let Some(record) = reply.of(rtype::TSIG).next() {
+        let signed = signed.expect("TSIG for whom nobody signed");
+        assert!(reply.signature().is_some(), "TSIG is the last");
+        assert_eq!(record.owner.as_wire(), signed.owner.as_wire(), "the key is the asker's");
+        assert_eq!((record.class, record.ttl), (ANY, 0), "RFC 8945 section 4.2");
+        let error = record.rdata.len().checked_sub(4).and_then(|at| record.rdata.get(at..));
+        assert_eq!(error, Some(&[0, 17, 0, 0][..]), "BADKEY, and nothing behind it");
+    } else {
+        assert!(reply.rcode() != NOTAUTH || reply.flag(TC), "TSIG is left out without TC");
     }
-    let is_query = asked[1] & OPCODE == 0;
-    let Some(read) = Message::read(query) else {
-        let expected = if is_query { FORMERR } else { NOTIMP };
-        let either = [expected, FORMERR].contains(&reply.rcode());
-        assert!(either, "{} for what cannot be read", reply.rcode());
-        return;
-    };
-    let theirs: Vec<_> = read.of(rtype::OPT).collect();
-    let rcode = reply.rcode();
-    let [theirs] = theirs[..] else {
-        assert!(opts.is_empty() || theirs.len() > 1, "OPT goes to those who send it");
-        let turned_away = [FORMERR, NOTIMP].contains(&rcode);
-        assert!(theirs.is_empty() || turned_away, "two OPT are a mistake");
-        return;
-    };
-    if rcode == FORMERR {
-        return;
-    }
-    let Some(opt) = opts.first() else {
-        assert_eq!(rcode, NOTIMP, "OPT is never lost");
-        return;
-    };
-    assert_eq!(opt.ttl & 0x8000, theirs.ttl & 0x8000, "DO is copied");
-    if is_query && theirs.ttl >> 16 & 0xff != 0 {
-        let told = rcode == BADVERS || read.of(rtype::TSIG).next().is_some() && rcode == NOTAUTH;
-        assert!(told, "{rcode} for a later version");
-    }
-}
-
-/// RFC 6891 section 6.1.2: code, length, data.
-fn options(mut rdata: &[u8]) {
-    while let Some((&[_, _, upper, lower], rest)) = rdata.split_first_chunk() {
-        let length = usize::from(u16::from_be_bytes([upper, lower]));
-        rdata = rest.get(length..).expect("an option is whole");
-    }
-    assert!(rdata.is_empty(), "octets behind the last option");
 }
 
 /// What may stand where.
 fn sections(reply: &Message<'_>) {
     let rcode = reply.rcode();
     let foreign = reply.question.as_ref().is_some_and(|question| question.class != IN);
-    for record in &reply.records {
-        if record.rtype != rtype::OPT {
-            assert_eq!(record.class, IN, "data is of class IN");
-            assert!(i32::try_from(record.ttl).is_ok(), "RFC 2181 section 8");
-            let erroneous =
-                foreign || [FORMERR, NOTIMP, REFUSED, NOTAUTH, BADVERS].contains(&rcode);
-            assert!(!erroneous, "an error, and any other class, holds no records");
-        }
+    let unasked = reply.question.is_none();
+    let errors = [FORMERR, NOTIMP, REFUSED, NOTAUTH, BADVERS, BADCOOKIE];
+    let erroneous = foreign || unasked || errors.contains(&rcode);
+    let is_data = |record: &&Record<'_>| ![rtype::OPT, rtype::TSIG].contains(&record.rtype);
+    for record in reply.records.iter().filter(is_data) {
+        assert_eq!(record.class, IN, "data is of class IN");
+        assert!(i32::try_from(record.ttl).is_ok(), "RFC 2181 section 8");
+        assert!(!erroneous, "an error, and any other class, holds no records");
     }
     let in_authority = [rtype::NS, rtype::SOA, rtype::DS];
     let holds = |section, types: &[u16]| {
         reply.section(section).all(|record: &Record<'_>| types.contains(&record.rtype))
     };
     assert!(holds(1, &in_authority), "authority holds SOA, NS and DS");
-    assert!(holds(2, &[rtype::A, rtype::AAAA, rtype::OPT]), "additional holds addresses");
-    if reply.flag(TC) {
+    assert!(
+        holds(2, &[rtype::A, rtype::AAAA, rtype::OPT, rtype::TSIG]),
+        "additional holds addresses"
+    );
+    if reply.flag(TC) || unasked {
         return;
     }
     let answered = reply.section(0).next().is_some();
@@ -193,6 +194,6 @@ fn others_can_read(reply: &[u8], ours: &Message<'_>) {
     let theirs = Theirs::from_vec(reply).expect("hickory reads every reply");
     let counts = [theirs.queries.len(), theirs.answers.len(), theirs.authorities.len()];
     assert_eq!(counts, [2, 3, 4].map(|at| usize::from(ours.header[at])));
-    let opts = usize::from(theirs.edns.is_some());
-    assert_eq!(theirs.additionals.len() + opts, usize::from(ours.header[5]));
+    let apart = usize::from(theirs.edns.is_some()) + usize::from(theirs.signature.is_some());
+    assert_eq!(theirs.additionals.len() + apart, usize::from(ours.header[5]));
 }

@@ -1,132 +1,230 @@
 //! A packet, answered over UDP and TCP from zones that hold everything.
 
-use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
-use livezone::model::time::Now;
 use livezone::snapshot::Snapshot;
+use livezone::transport::limits::{Guard, Limiter};
 use livezone::transport::respond::{Received, Response, Worker, respond};
 
-use super::house::{REGISTERED, UDP_MAX_SIZE, snapshot};
-use super::message::{Message, header};
-use super::reply::{Channel, check, room};
+use super::cookies::{Judged, judge};
+use super::edns::{COOKIE, KEEPALIVE, Wanted, split};
+use super::house::{HOUSES, Limits, REGISTERED, snapshots};
+use super::how::{How, Places, Standing};
+use super::message::{Message, header, rtype};
+use super::reply::{Channel, check, room, whole};
 
 const QR: u16 = 0x8000;
 const TC: u16 = 0x0200;
+const NOERROR: u16 = 0;
 const NXDOMAIN: u16 = 3;
+const REFUSED: u16 = 5;
+const BADCOOKIE: u16 = 23;
 
-/// Bits of the first octet of an input.
-const OVER_TCP: u8 = 1;
-const OVER_BOTH: u8 = 2;
-const PEER: u8 = 0x1c;
-
-/// Whom an answer can reach, and who is nobody.
-const PEERS: [(&str, bool); 8] = [
-    ("127.0.0.1:40000", true),
-    ("[::1]:40000", true),
-    ("[::ffff:127.0.0.1]:40000", true),
-    ("127.9.9.9:53", true),
-    ("127.0.0.1:0", false),
-    ("224.0.0.251:5353", false),
-    ("255.255.255.255:9", false),
-    ("[::]:9", false),
-];
+/// How long a connection may idle, and how RFC 7828 says it.
+const IDLE: Duration = Duration::from_secs(10);
+const IDLE_TENTHS: [u8; 2] = [0, 100];
 
 thread_local! {
-    static SERVER: Server = Server::new(snapshot());
+    static SERVER: Server = Server::new();
+    /// Registering the metrics takes longer than most answers: once for all.
+    static WORKERS: [RefCell<Worker>; 2] = workers();
+    static LIMITER: Arc<Limiter> = Arc::default();
+    static TURN: Cell<u64> = const { Cell::new(0) };
+    static PLACES: Places = Places::new();
+}
+
+fn workers() -> [RefCell<Worker>; 2] {
+    let metrics = Metrics::new("0");
+    [Transport::Udp, Transport::Tcp]
+        .map(|transport| RefCell::new(Worker::new(metrics.worker(transport))))
 }
 
 /// Answers an input: how it comes, and the packet.
 pub(crate) fn run(input: &[u8]) {
-    let Some((&how, packet)) = input.split_first() else { return };
-    SERVER.with(|server| server.run(how, packet));
+    let read = PLACES.with(|places| How::read(input, places));
+    if let Some((how, packet)) = read {
+        SERVER.with(|server| server.run(how, packet));
+    }
 }
 
-/// Answers from one snapshot; made once, since executions are counted in millions.
+/// Answers from snapshots; made once, since executions are counted in millions.
 pub(super) struct Server {
-    snapshot: Arc<Snapshot>,
-    /// For UDP and TCP.
-    workers: [RefCell<Worker>; 2],
-    peers: [(SocketAddr, bool); 8],
+    /// As many as [`HOUSES`], or one that has no limits and no cookies.
+    snapshots: Vec<Arc<Snapshot>>,
     registered: Vec<Vec<u8>>,
 }
 
+/// A packet that has been read, as far as that is possible.
+#[derive(Clone, Copy)]
+struct Asked<'p> {
+    packet: &'p [u8],
+    read: Option<&'p Message<'p>>,
+    how: How,
+    /// The turn, which tells the time.
+    turn: u64,
+}
+
 impl Server {
-    fn new(snapshot: Arc<Snapshot>) -> Self {
+    fn new() -> Self {
         let registered = REGISTERED.iter().map(|name| wire(&format!("{name}.service.internal")));
-        Self { registered: registered.collect(), ..Self::of(snapshot) }
+        Self { registered: registered.collect(), snapshots: snapshots().into() }
     }
 
     /// Without names that must exist.
     pub(super) fn of(snapshot: Arc<Snapshot>) -> Self {
-        let peers = PEERS.map(|(peer, real)| (peer.parse().unwrap(), real));
-        let metrics = Metrics::new("0");
-        let workers = [Transport::Udp, Transport::Tcp];
-        let workers = workers.map(|transport| RefCell::new(Worker::new(metrics.worker(transport))));
-        Self { snapshot, workers, peers, registered: Vec::new() }
+        Self { snapshots: vec![snapshot], registered: Vec::new() }
     }
 
-    pub(super) fn run(&self, how: u8, packet: &[u8]) {
-        let (peer, real) = self.peers[usize::from((how & PEER) >> 2)];
-        let transport = if how & OVER_TCP == 0 { Transport::Udp } else { Transport::Tcp };
-        let Some(reply) = self.ask(packet, peer, transport) else {
+    /// Asks as an ordinary client does.
+    pub(super) fn ask_both(&self, packet: &[u8]) {
+        let input = [2];
+        let how = PLACES.with(|places| How::read(&input, places).expect("an octet says it").0);
+        self.run(how, packet);
+    }
+
+    fn run(&self, how: How, packet: &[u8]) {
+        let turn = TURN.get() + 1;
+        TURN.set(turn);
+        let read = Message::read(packet);
+        let asked = Asked { packet, read: read.as_ref(), how, turn };
+        WORKERS.with(|workers| {
+            let limiter = LIMITER.with(Arc::clone);
+            workers[0].borrow_mut().guard = Some(Guard::new(limiter));
+            self.answers(asked, workers);
+        });
+    }
+
+    fn answers(&self, asked: Asked<'_>, workers: &[RefCell<Worker>; 2]) {
+        let Asked { packet, how, .. } = asked;
+        let Some(reply) = self.ask(asked, workers) else {
             let response = header(packet).is_none_or(|header| header[1] & QR != 0);
-            assert!(response || !real, "a query is left without an answer");
+            assert!(
+                response || how.standing == Standing::Nobody,
+                "a query is left without an answer"
+            );
             return;
         };
-        assert!(real, "{peer} is nobody");
+        assert_ne!(how.standing, Standing::Nobody, "{} is nobody", how.peer);
         assert!(header(packet).is_some_and(|header| header[1] & QR == 0), "a response is answered");
-        let reply = self.check(packet, &reply, transport);
-        if how & OVER_BOTH != 0 && transport == Transport::Udp {
-            let over_tcp = self.ask(packet, peer, Transport::Tcp).expect("both answer");
-            let over_tcp = self.check(packet, &over_tcp, Transport::Tcp);
-            agree(packet, &reply, &over_tcp);
+        let (first, judged) = self.check(asked, &reply);
+        if how.both {
+            let asked = Asked { how: how.over_tcp(), ..asked };
+            let over_tcp = self.ask(asked, workers).expect("both answer");
+            let (over_tcp, _) = self.check(asked, &over_tcp);
+            agree(asked, channel(how), &first, &over_tcp);
+        }
+        let limits = HOUSES[how.house].0;
+        if how.transport == Transport::Udp && limits != Limits::None && self.snapshots.len() > 1 {
+            let proved = judged.is_some_and(|judged| judged.is_valid);
+            let again = self.ask(asked, workers);
+            limited(limits, how.standing == Standing::Exempt || proved, &first, again.as_deref());
         }
     }
 
-    fn ask(&self, octets: &[u8], peer: SocketAddr, transport: Transport) -> Option<Vec<u8>> {
-        let [udp, tcp] = &self.workers;
-        let worker = if transport == Transport::Udp { udp } else { tcp };
-        let mut worker = worker.borrow_mut();
+    fn ask(&self, asked: Asked<'_>, workers: &[RefCell<Worker>; 2]) -> Option<Vec<u8>> {
+        let Asked { packet: octets, how, turn, .. } = asked;
+        let over_tcp = how.transport == Transport::Tcp;
+        let mut worker = workers[usize::from(over_tcp)].borrow_mut();
         // The same draws for every packet, so that an input can be replayed.
         worker.rng = fastrand::Rng::with_seed(1);
-        let idle = (transport == Transport::Tcp).then_some(Duration::from_secs(10));
-        let received = Received { octets, peer, asked: None, now: Now::default(), transport, idle };
+        let received = Received {
+            octets,
+            peer: how.peer,
+            asked: how.asked,
+            now: how.now(turn),
+            transport: how.transport,
+            idle: over_tcp.then_some(IDLE),
+        };
         let mut out = Vec::with_capacity(512);
-        match respond(&received, &self.snapshot, &mut worker, &mut out) {
+        let snapshot = self.snapshots.get(how.house).unwrap_or(&self.snapshots[0]);
+        match respond(&received, snapshot, &mut worker, &mut out) {
             Response::Sent { .. } => Some(out),
             Response::Ignored(_) => None,
         }
     }
 
-    fn check<'r>(&self, packet: &[u8], reply: &'r [u8], transport: Transport) -> Message<'r> {
-        let channel = match transport {
-            Transport::Udp => Channel::Udp(UDP_MAX_SIZE),
-            Transport::Tcp => Channel::Tcp,
-        };
-        let reply = check(packet, reply, channel);
-        let asked = reply.question.as_ref().map(|question| question.name);
-        if asked.is_some_and(|name| self.registered.iter().any(|known| name.as_wire() == known)) {
+    /// Gives the reply, and what the asker's cookie is worth if it gets one back.
+    fn check<'r>(&self, asked: Asked<'_>, reply: &'r [u8]) -> (Message<'r>, Option<Judged>) {
+        let Asked { packet, read, how, .. } = asked;
+        let channel = channel(how);
+        if how.standing == Standing::Denied {
+            let reply = whole(packet, read, reply, channel);
+            assert_eq!(reply.rcode(), REFUSED, "who may not ask learns nothing else");
+            assert!(reply.records.iter().all(|record| record.rtype == rtype::OPT), "only OPT");
+            let judged = cookie(how, read, &reply);
+            return (reply, judged);
+        }
+        let reply = check(packet, read, reply, channel);
+        let name = reply.question.as_ref().map(|question| question.name);
+        if name.is_some_and(|name| self.registered.iter().any(|known| name.as_wire() == known)) {
             assert_ne!(reply.rcode(), NXDOMAIN, "a registered name exists");
         }
-        reply
+        let judged = cookie(how, read, &reply);
+        if reply.question.is_none() && [NOERROR, BADCOOKIE].contains(&reply.rcode()) {
+            let judged = judged.as_ref().expect("without a question there is a cookie");
+            let bad = judged.is_shown && !judged.is_valid;
+            assert_eq!(reply.rcode() == BADCOOKIE, bad, "RFC 7873 section 5.4");
+        }
+        (reply, judged)
     }
 }
 
+fn channel(how: How) -> Channel {
+    match how.transport {
+        Transport::Udp => Channel::Udp(HOUSES[how.house].1),
+        Transport::Tcp => Channel::Tcp,
+    }
+}
+
+/// Holds the reply's options against those of the query, to the octet.
+fn cookie(how: How, query: Option<&Message<'_>>, reply: &Message<'_>) -> Option<Judged> {
+    let opt = reply.of(rtype::OPT).next()?;
+    let option = |code| split(opt.rdata).flatten().find(|option| option.0 == code);
+    if let Some((_, tenths)) = option(KEEPALIVE) {
+        assert_eq!(tenths, IDLE_TENTHS, "as long as it is");
+    }
+    let (_, given) = option(COOKIE)?;
+    let theirs = query?.of(rtype::OPT).next()?;
+    let judged = judge(Wanted::read(theirs.rdata)?.cookie?, how.peer.ip(), how.time);
+    assert_eq!(given, judged.answer, "RFC 9018");
+    Some(judged)
+}
+
 /// What fits is the same over both; TC says that something did not.
-fn agree(packet: &[u8], over_udp: &Message<'_>, over_tcp: &Message<'_>) {
+fn agree(asked: Asked<'_>, udp: Channel, over_udp: &Message<'_>, over_tcp: &Message<'_>) {
     assert!(over_tcp.header[1] & TC == 0, "64 KiB hold everything here");
     assert_eq!(over_udp.rcode(), over_tcp.rcode());
     if over_udp.header[1] & TC == 0 {
         assert_eq!(over_udp.header[3..5], over_tcp.header[3..5], "answers and authority");
     } else {
-        let room = room(packet, Channel::Udp(UDP_MAX_SIZE));
+        let room = room(asked.read, udp);
         assert!(over_tcp.octets.len() > room, "TC though {room} octets hold all");
     }
+}
+
+/// One answer a second is within the limit, and this would be the second.
+fn limited(limits: Limits, free: bool, first: &Message<'_>, second: Option<&[u8]>) {
+    if free || limits == Limits::DryRun {
+        assert_eq!(second, Some(first.octets), "who is not limited is answered alike");
+        return;
+    }
+    if limits == Limits::Drop {
+        assert_eq!(second, None, "beyond the limit");
+        return;
+    }
+    let second = Message::read(second.expect("each slips")).expect("a whole message");
+    assert!(second.flag(TC), "whoever is there asks again over TCP");
+    assert!(second.octets.len() <= first.octets.len(), "never more than asked for first");
+    let bare =
+        |record: &super::message::Record<'_>| [rtype::OPT, rtype::TSIG].contains(&record.rtype);
+    assert!(second.records.iter().all(bare), "no records");
+    assert_eq!((second.header[0], second.header[2]), (first.header[0], first.header[2]));
+    let expected = if first.rcode() == NXDOMAIN { NOERROR } else { first.rcode() };
+    assert_eq!(second.rcode(), expected, "an error is still told");
 }
 
 /// A name of plain labels.

@@ -25,7 +25,7 @@ const LABELS: [&str; 9] = ["x", "*", "sub", "www", "a", "ns", "_ssh", "host", "d
 /// A client that has no cookie of ours yet.
 const COOKIE: &[u8] = &[0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 /// A COOKIE option of 7 octets; 8 are the least.
-pub(super) const SHORT_COOKIE: &[u8] = &[0, 10, 0, 7, 1, 2, 3, 4, 5, 6, 7];
+const SHORT_COOKIE: &[u8] = &[0, 10, 0, 7, 1, 2, 3, 4, 5, 6, 7];
 /// A record of the root of type 2089 that holds nothing.
 pub(super) const EMPTY: &[u8] = &[0, 8, 41, 0, 1, 0, 0, 0, 0, 0, 0];
 /// The option that names a client's subnet.

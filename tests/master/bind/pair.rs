@@ -4,7 +4,7 @@ use std::fmt;
 
 use hickory_proto::op::ResponseCode::{self, FormErr, NXDomain, NoError, NotAuth, NotImp, Refused};
 
-use crate::bind::packets::{EMPTY, Packet, SHORT_COOKIE};
+use crate::bind::packets::{EMPTY, Packet};
 use crate::bind::said::Said;
 use crate::bind::servers::Server;
 
@@ -16,9 +16,7 @@ const AD: u16 = 0x0020;
 const CD: u16 = 0x0010;
 const EDE: u16 = 15;
 pub(super) const SUBNET: u16 = 8;
-const COOKIE: u16 = 10;
 pub(super) const EXPIRE: u16 = 9;
-pub(super) const KEEPALIVE: u16 = 11;
 
 pub(super) struct Pair<'t> {
     packet: &'t Packet,
@@ -57,6 +55,13 @@ impl<'t> Pair<'t> {
 
     fn both(&mut self) -> Option<(&mut Said, &mut Said)> {
         Some((self.ours.as_mut()?, self.theirs.as_mut()?))
+    }
+
+    pub(super) fn checking_disabled(&mut self) -> bool {
+        let Some((ours, theirs)) = self.both() else { return false };
+        let there = ours.bits & CD == 0 && theirs.bits & CD != 0;
+        theirs.bits &= !CD;
+        there
     }
 
     /// Asks BIND for what its last alias leads to while that is in another of its zones.
@@ -183,8 +188,19 @@ impl<'t> Pair<'t> {
     pub(super) fn unknown_key(&mut self) -> bool {
         let both = self.codes(NotAuth, &[Some(NotAuth)]);
         let Some((ours, theirs)) = self.both().filter(|_| both) else { return false };
-        let there = ours.additional.is_empty() && theirs.additional.len() == 1;
-        theirs.additional.retain(|record| !record.contains(" tsig "));
+        let ([own], [other]) = (&ours.additional[..], &theirs.additional[..]) else { return false };
+        // "key. 0 any tsig ALGORITHM TIME FUDGE MAC ID ERROR OTHER"
+        let fixed = |record: &str| -> Vec<String> {
+            let word = |(place, word): (usize, &str)| match place {
+                5 | 8 => String::new(),
+                _ => word.to_owned(),
+            };
+            record.split(' ').enumerate().map(word).collect()
+        };
+        let there = fixed(own) == fixed(other);
+        if there {
+            theirs.additional.clone_from(&ours.additional);
+        }
         there
     }
 
@@ -198,24 +214,8 @@ impl<'t> Pair<'t> {
         let there = self.packet.opcode() != 0 && self.codes(NotImp, &[Some(NotImp)]);
         let Some((ours, theirs)) = self.both().filter(|_| there) else { return false };
         theirs.question.clone_from(&ours.question);
-        theirs.bits |= ours.bits & (RD | CD);
+        theirs.bits |= ours.bits & RD;
         true
-    }
-
-    pub(super) fn cookies(&mut self) -> bool {
-        let without_question = self.packet.questions() == 0;
-        let Some((ours, theirs)) = self.both() else { return false };
-        let said = theirs.opt.as_ref().is_some_and(|opt| opt.options == [COOKIE]);
-        if without_question && said && theirs.rcode == u16::from(NoError) {
-            return self.forgive(true);
-        }
-        if said {
-            theirs.opt.clone_from(&ours.opt);
-            return true;
-        }
-        let format_error = theirs.rcode == u16::from(FormErr);
-        let there = format_error && self.packet.has(SHORT_COOKIE);
-        self.forgive(there)
     }
 
     pub(super) fn empty_record(&mut self) -> bool {

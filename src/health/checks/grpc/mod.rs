@@ -1,5 +1,6 @@
 //! A gRPC check: one call of `grpc.health.v1.Health/Check` on an HTTP/2 connection of its own.
 
+mod fate;
 mod inline;
 mod message;
 #[cfg(test)]
@@ -19,9 +20,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::connect::{self, Route};
+use crate::health::checks::grpc::fate::of_hyper;
 use crate::health::checks::grpc::inline::Inline;
 use crate::health::checks::grpc::message::{Status, Unread};
-use crate::health::checks::http::{AGENT, of_hyper};
+use crate::health::checks::http::AGENT;
 use crate::health::checks::{fault, tls};
 use crate::model::check::{GrpcCheck, Target};
 use crate::model::health::{Finding, Outcome};

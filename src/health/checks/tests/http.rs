@@ -203,3 +203,62 @@ async fn a_body_that_hangs_times_out_when_it_is_expected() {
     let outcome = Runner::new().run(&hasty(Protocol::Http(Arc::new(matching("ok"))), target)).await;
     assert_eq!((outcome.finding, &*outcome.reason), (Finding::Fail, "timed out after 200ms"));
 }
+
+#[tokio::test]
+async fn an_answer_may_come_in_any_pieces() {
+    let target = server(|mut stream| {
+        stream.set_nodelay(true).unwrap();
+        read_request(&mut stream);
+        let pieces = ["HTTP/1.1 2", "00 OK\r\nTransfer-", "Encoding: chunked\r\n\r", "\n5\r", "\n"];
+        for piece in pieces.into_iter().chain(["re", "ady\r\n0", "\r\n\r\n"]) {
+            let _ = stream.write_all(piece.as_bytes());
+            thread::yield_now();
+        }
+        // Not closed: the answer itself says that it is over.
+        let _ = stream.read(&mut [0]);
+    });
+    for _ in 0..20 {
+        let outcome = run_http(matching("^ready$"), target).await;
+        assert_eq!((outcome.finding, &*outcome.reason), (Finding::Pass, "HTTP 200"));
+    }
+}
+
+#[tokio::test]
+async fn who_refuses_a_long_request_need_not_read_it() {
+    let (keep, _kept) = std::sync::mpsc::sync_channel(1);
+    let target = server(move |mut stream| {
+        stream.write_all(b"HTTP/1.1 503 Full\r\n\r\n").unwrap();
+        keep.send(stream).unwrap();
+    });
+    let check = HttpCheck { method: "POST".into(), body: "x".repeat(32 << 20), ..http_check() };
+    let outcome = run_http(check, target).await;
+    assert_eq!((outcome.finding, &*outcome.reason), (Finding::FailAtOnce, "HTTP 503"));
+}
+
+#[tokio::test]
+async fn a_long_request_arrives_whole() {
+    let (target, requests) = answering(OK);
+    let check = HttpCheck { method: "POST".into(), body: "x".repeat(8 << 20), ..http_check() };
+    assert_eq!(run_http(check, target).await.finding, Finding::Pass);
+    let request = requests.recv().unwrap();
+    assert_eq!(request.split_once("\r\n\r\n").unwrap().1.len(), 8 << 20);
+}
+
+#[tokio::test]
+async fn a_line_without_end_that_is_no_http_is_not_waited_for() {
+    let (keep, _kept) = std::sync::mpsc::sync_channel(1);
+    let target = server(move |mut stream| {
+        read_request(&mut stream);
+        stream.write_all(b"220 mail.example").unwrap();
+        keep.send(stream).unwrap();
+    });
+    let outcome = run_http(http_check(), target).await;
+    assert_eq!((outcome.finding, &*outcome.reason), (Finding::Fail, "the answer is not HTTP"));
+}
+
+#[tokio::test]
+async fn a_head_that_is_cut_off_after_a_whole_line_fails() {
+    let expected = (Finding::Fail, "connection closed before the answer was complete".to_owned());
+    assert_eq!(found(http_check(), "HTTP/1.1 200 OK\r\nServer: x\r\n").await, expected);
+    assert_eq!(found(http_check(), "HTTP/1.1 100 Continue\r\n\r\n").await, expected);
+}

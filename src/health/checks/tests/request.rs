@@ -143,3 +143,14 @@ async fn many_runs_at_once_share_one_check() {
     }
     assert!(runs.join_all().await.into_iter().all(|finding| finding == Finding::Pass));
 }
+
+/// Thousands are in flight when a server starts.
+#[tokio::test]
+async fn a_run_in_the_clear_needs_little_memory() {
+    let (runner, target) = (Runner::new(), tests::closed_port());
+    for protocol in [Protocol::Http(Arc::new(http_check())), tests::tcp_check(None)] {
+        let probe = probe(protocol, target);
+        let size = size_of_val(&runner.run(&probe));
+        assert!(size <= 1536, "{size}");
+    }
+}

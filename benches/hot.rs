@@ -1,0 +1,90 @@
+//! How long the pure functions take: parse, look up, encode, build, and the fast path as a whole.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+
+#[path = "../tests/allocations/world.rs"]
+mod world;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use livezone::answer::answer;
+use livezone::metrics::Metrics;
+use livezone::metrics::dns::Transport;
+use livezone::model::dns::Question;
+use livezone::model::name::Name;
+use livezone::model::time::Now;
+use livezone::snapshot::service::build;
+use livezone::transport::batch::ROOM;
+use livezone::transport::fast::{self, Arrival};
+use livezone::transport::respond::Worker;
+use livezone::wire::reply::{Limits, encode};
+use livezone::wire::request::{Incoming, parse};
+
+use crate::world::{query, service, snapshot};
+
+const SERVICES: usize = 1000;
+/// Kinds of questions: what is asked of `svc-N.svc.test`, and the type.
+const KINDS: [(&str, &str, u8); 4] =
+    [("a", "", 1), ("srv", "", 33), ("tag", "v1.", 1), ("nxdomain", "no-", 1)];
+
+fn questions(before: &str, rtype: u8) -> Vec<Vec<u8>> {
+    // A step that is prime to their number: neighbours in memory are not asked for one by one.
+    let numbers = (0..SERVICES).map(|n| n * 379 % SERVICES);
+    numbers.map(|n| query(&format!("{before}svc-{n}.svc.test"), rtype, true)).collect()
+}
+
+fn fast_path(criterion: &mut Criterion) {
+    let snapshot = snapshot(SERVICES);
+    let metrics = Metrics::new("0");
+    let mut worker = Worker::new(metrics.worker(Transport::Udp));
+    let (peer, asked) = ("192.0.2.1:5353".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
+    let arrival = Arrival { peer, asked, now: Now::default() };
+    for (kind, before, rtype) in KINDS {
+        let questions = questions(before, rtype);
+        let mut octets = Box::new([0; ROOM]);
+        let mut next = questions.iter().cycle();
+        criterion.bench_function(&format!("fast/{kind}"), |bencher| {
+            bencher.iter(|| {
+                let question = next.next().unwrap();
+                octets[..question.len()].copy_from_slice(question);
+                fast::respond(&mut octets, question.len(), arrival, &snapshot, &mut worker).unwrap()
+            });
+        });
+    }
+}
+
+fn general_path(criterion: &mut Criterion) {
+    let snapshot = snapshot(SERVICES);
+    let mut rng = fastrand::Rng::with_seed(1);
+    for (kind, before, rtype) in KINDS {
+        let packet = query(&format!("{before}svc-7.svc.test"), rtype, true);
+        criterion
+            .bench_function(&format!("parse/{kind}"), |b| b.iter(|| parse(black_box(&packet))));
+        let Incoming::Query(query) = parse(&packet) else { panic!("a query") };
+        let (name, rtype) = (query.name.clone(), query.rtype);
+        let question = Question { name, rtype, client: [192, 0, 2, 1].into() };
+        criterion.bench_function(&format!("lookup/{kind}"), |b| {
+            b.iter(|| black_box(answer(&snapshot, &question, &mut rng)));
+        });
+        let reply = answer(&snapshot, &question, &mut rng).into_reply();
+        let limits = Limits::udp(query.edns, 1232);
+        let mut out = Vec::with_capacity(ROOM);
+        criterion.bench_function(&format!("encode/{kind}"), |b| {
+            b.iter(|| encode(&query, black_box(&reply), limits, &mut out));
+        });
+    }
+}
+
+fn build_a_service(criterion: &mut Criterion) {
+    let apex = Name::parse("svc.test").unwrap();
+    let (service, targets) = service(&apex, 7);
+    let service = Arc::new(service);
+    criterion.bench_function("build/3 instances", |b| {
+        let parts = || (Arc::clone(&service), targets.clone());
+        b.iter_batched(parts, |(s, t)| build(s, t.into(), false), BatchSize::SmallInput);
+    });
+}
+
+criterion_group!(benches, fast_path, general_path, build_a_service);
+criterion_main!(benches);

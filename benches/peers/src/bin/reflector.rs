@@ -1,0 +1,44 @@
+//! Sends every datagram back with QR set, lengthened to what an answer to its type would be: what a
+//! name server can at best do with these sockets.
+//!
+//! `reflector ADDRESS [TYPE=OCTETS]...`: so many octets are added to a question of that type number.
+
+use std::os::fd::AsFd;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+#[expect(dead_code, reason = "all messages are answered")]
+#[path = "../../../../src/transport/batch.rs"]
+mod batch;
+use batch::{Batch, Wait};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let address: std::net::SocketAddr = arguments.next().expect("an address").parse().expect("it");
+    let mut growth = [0_usize; 256];
+    for pair in arguments {
+        let (rtype, octets) = pair.split_once('=').expect("TYPE=OCTETS");
+        growth[rtype.parse::<usize>().expect("a number")] = octets.parse().expect("a number");
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))
+        .expect("a socket");
+    socket.set_reuse_port(true).expect("reuse");
+    let _ = socket.set_recv_buffer_size(1 << 20);
+    let _ = socket.set_send_buffer_size(4 << 20);
+    socket.bind(&address.into()).expect("the address");
+    let mut batch = Batch::new();
+    loop {
+        let Ok(count) = batch.receive(socket.as_fd(), Wait::ForOne) else { continue };
+        for place in 0..count {
+            let Some(message) = batch.message(place) else { break };
+            let (octets, len) = (message.octets, message.len);
+            octets[2] |= 0x80;
+            // The type stands 4 octets before the end of the question; an OPT record has 11 or, with
+            // a cookie, more behind it: its own beginning is looked for.
+            let end = (12..len).find(|&at| octets[at] == 0).map_or(12, |at| at + 2);
+            let grown = len + growth[usize::from(octets[end])];
+            batch.answer(place, grown.min(4096));
+        }
+        batch.send(socket.as_fd());
+    }
+}

@@ -1,0 +1,94 @@
+//! Outcomes that may wait for others, seen through `turn`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::turn::{Effects, Event, turn};
+use crate::engine::world::{Settings, World};
+use crate::health::scheduler::CheckId;
+use crate::model::check::{Policy, Scripts};
+use crate::model::health::{Finding, Outcome};
+use crate::model::name::Name;
+use crate::model::time::Now;
+use crate::model::zone::ZoneSettings;
+use crate::snapshot::Rules;
+use crate::sources::files::native;
+use crate::sources::{Change, Content, FileChange};
+
+const TEXT: &str = "[[service]]\nname = 'web'\ncheck = [{ http = '/' }]\nport = 80\n\
+    instance = [{ address = '10.0.0.1' }]\n";
+
+/// A world with one check, which runs for the first time.
+fn world() -> (World, CheckId) {
+    let settings = Settings {
+        policy: Policy::default(),
+        first_round: Duration::from_secs(5),
+        max_in_flight: 100,
+        source: Vec::new(),
+        scripts: Scripts::Refused,
+        rules: Rules::default(),
+    };
+    let zone = Name::parse("z.internal").unwrap();
+    let path: Arc<Path> = Path::new("web.toml").into();
+    let (document, diagnostics) = native::parse(Arc::clone(&path), TEXT.into());
+    let content = Content::Services(Arc::new(document.unwrap()));
+    let file = FileChange { zone: zone.clone(), path, content, diagnostics };
+    let loaded = vec![Change::ZoneAppeared(ZoneSettings::new(zone)), Change::File(file)];
+    let mut world = World::new(settings, 1, 0);
+    let effects = turn(&mut world, Event::Loaded(loaded), Now::default());
+    (world, effects.start[0].id)
+}
+
+fn at(seconds: u64) -> Now {
+    Now::default().after(Duration::from_secs(seconds))
+}
+
+/// The check is run at `seconds` and finds this: whether that was routine, and what came of it.
+fn find(world: &mut World, id: CheckId, seconds: u64, finding: Finding) -> (bool, Effects) {
+    turn(world, Event::Timer, at(seconds));
+    assert_eq!(world.running(), 1, "the check is due");
+    let outcome = Outcome::new(finding, format!("at {seconds}"));
+    let routine = world.is_routine(id, &outcome);
+    (routine, turn(world, Event::Outcomes(vec![(id, outcome)]), at(seconds)))
+}
+
+#[test]
+fn the_success_of_a_check_that_passes_is_routine_and_nothing_else_is() {
+    use Finding::{Fail, FailAtOnce, Nothing, Pass, Warn};
+    let (mut world, id) = world();
+    for (n, (finding, routine)) in [
+        (Pass, false),
+        (Pass, true),
+        (Warn, false),
+        (Pass, false),
+        (Nothing, false),
+        (Pass, true),
+        (Fail, false),
+        (Pass, false),
+        (FailAtOnce, false),
+        (Pass, false),
+        (Pass, false),
+        (Pass, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let seconds = u64::try_from(n).unwrap() * 20;
+        assert_eq!(find(&mut world, id, seconds, finding).0, routine, "{n}");
+    }
+    let unknown = CheckId(99);
+    assert!(!world.is_routine(unknown, &Outcome::new(Pass, "of nobody")));
+}
+
+#[test]
+fn a_routine_outcome_is_told_of_and_changes_nothing_but_the_next_start() {
+    let (mut world, id) = world();
+    find(&mut world, id, 0, Finding::Pass);
+    let (routine, effects) = find(&mut world, id, 20, Finding::Pass);
+    assert!(routine && effects.snapshot.is_none() && effects.transitions.is_empty());
+    let wake = effects.wake.unwrap();
+    assert!(wake >= at(29).mono && wake <= at(31).mono, "{wake:?}");
+    assert_eq!(world.running(), 0);
+    assert_eq!(world.report().services[0].instances[0].checks[0].output, "at 20");
+}

@@ -1,0 +1,343 @@
+//! Datagrams by the batch: one system call brings many, one sends the answers from the same buffers.
+//!
+//! No crate that is kept wraps both `recvmmsg` and `sendmmsg` with a source address a message, so
+//! this file has the program's only unsafe code. Three things make it sound:
+//!
+//! - Every pointer that the kernel is given leads into one `Memory`, which is allocated once, does
+//!   not move, and is freed when the batch is dropped. The batch is not `Send`, nor is it cloned.
+//! - Every length beside such a pointer is at most the size of the array that it leads to. The kernel
+//!   lowers lengths when it receives; they are clamped when they are read, and set anew for the next
+//!   call.
+//! - The memory is reached through `&mut self` alone, and a slice handed out keeps that borrow: while
+//!   the kernel writes there is no other reader.
+#![expect(unsafe_code, reason = "the two system calls; see above")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+
+use nix::libc;
+
+/// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
+pub const MESSAGES: usize = 32;
+/// No query is longer; what is, is cut and cannot be read. No answer over UDP is longer either.
+pub const ROOM: usize = 4096;
+
+/// A `sockaddr_in` has 16 octets, a `sockaddr_in6` 28.
+const ADDRESS: usize = 28;
+/// A header of 16 octets and an `in6_pktinfo` of 20, and what aligns them.
+const CONTROL: usize = 40;
+/// Where the data of the one control message begin.
+const CONTROL_DATA: usize = 16;
+/// With an `in_pktinfo` of 12 octets, and aligned.
+const CONTROL_V4: usize = 32;
+/// With an `in6_pktinfo`, and aligned.
+const CONTROL_V6: usize = 40;
+const COUNT: libc::c_uint = 32;
+const ADDRESS_LEN: libc::socklen_t = 28;
+
+/// One message's buffers. An odd number of cache lines, or the front of every slot, which is all
+/// that most messages touch, would compete for the same sets of the cache.
+#[repr(C, align(64))]
+struct Slot {
+    control: [u8; CONTROL],
+    address: [u8; ADDRESS],
+    octets: [u8; ROOM],
+    odd: [u8; 124],
+}
+
+/// All that the kernel reads and writes. Zeroes are a valid value of it.
+#[repr(C)]
+struct Memory {
+    received: [libc::mmsghdr; MESSAGES],
+    answers: [libc::mmsghdr; MESSAGES],
+    vectors: [libc::iovec; MESSAGES],
+    slots: [Slot; MESSAGES],
+}
+
+const _: () = assert!(COUNT as usize == MESSAGES && ADDRESS_LEN as usize == ADDRESS);
+const _: () = assert!(size_of::<Slot>() % 128 == 64);
+const _: () = assert!(size_of::<libc::cmsghdr>() == CONTROL_DATA);
+const _: () = assert!(size_of::<libc::in_pktinfo>() + CONTROL_DATA <= CONTROL_V4);
+const _: () = assert!(size_of::<libc::in6_pktinfo>() + CONTROL_DATA <= CONTROL_V6);
+const _: () = assert!(size_of::<libc::sockaddr_in6>() == ADDRESS);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Batch {
+    memory: NonNull<Memory>,
+    /// So many messages were received.
+    received: usize,
+    /// So many of them are to be answered.
+    answers: usize,
+}
+
+/// One datagram.
+#[derive(Debug)]
+pub struct Message<'b> {
+    /// The message, and the room behind it.
+    pub octets: &'b mut [u8; ROOM],
+    /// How much of it was received.
+    pub len: usize,
+    /// Who sent it; `None` when that is no internet address.
+    pub peer: Option<SocketAddr>,
+    /// The address that it came to, where the socket listens on several.
+    pub asked: Option<IpAddr>,
+}
+
+/// Whether to wait for a first message; none waits for a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as the socket's timeout says.
+    ForOne,
+    /// Not at all.
+    Never,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Batch {
+    /// Room for a batch.
+    pub fn new() -> Self {
+        let layout = Layout::new::<Memory>();
+        #[expect(clippy::cast_ptr_alignment, reason = "the layout has the alignment")]
+        // SAFETY: the layout is not empty, and all of `Memory` may be zero.
+        let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let mut batch = Self { memory, received: MESSAGES, answers: 0 };
+        batch.lay_out();
+        batch.set_out();
+        batch
+    }
+
+    /// Has every header lead to its buffers, for good.
+    fn lay_out(&mut self) {
+        let memory = self.memory.as_ptr();
+        for place in 0..MESSAGES {
+            // SAFETY: `place` is within each of the arrays. The pointers are derived from the
+            // allocation's own, so that no `&mut` made later takes their right from them.
+            unsafe {
+                let slot = (&raw mut (*memory).slots).cast::<Slot>().add(place);
+                let vector = (&raw mut (*memory).vectors).cast::<libc::iovec>().add(place);
+                let header = (&raw mut (*memory).received).cast::<libc::mmsghdr>().add(place);
+                (*vector).iov_base = (&raw mut (*slot).octets).cast();
+                (*header).msg_hdr.msg_name = (&raw mut (*slot).address).cast();
+                (*header).msg_hdr.msg_iov = vector;
+                (*header).msg_hdr.msg_iovlen = 1;
+                (*header).msg_hdr.msg_control = (&raw mut (*slot).control).cast();
+            }
+        }
+    }
+
+    /// Gives the lengths that the last call has changed back to the headers.
+    fn set_out(&mut self) {
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let memory = unsafe { self.memory.as_mut() };
+        let headers = memory.received.iter_mut().zip(&mut memory.vectors);
+        for (received, vector) in headers.take(self.received) {
+            vector.iov_len = ROOM;
+            received.msg_hdr.msg_namelen = ADDRESS_LEN;
+            received.msg_hdr.msg_controllen = CONTROL as _;
+        }
+        (self.received, self.answers) = (0, 0);
+    }
+
+    /// Receives what there is, once there is something.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
+        self.set_out();
+        let flags = match wait {
+            Wait::ForOne => libc::MSG_WAITFORONE,
+            Wait::Never => libc::MSG_DONTWAIT,
+        };
+        let memory = self.memory.as_ptr();
+        // SAFETY: `received` are `MESSAGES` headers that `set_out` has made lead into `memory`, with
+        // the lengths of what they lead to; nothing else borrows it now.
+        let count = unsafe {
+            let headers = (&raw mut (*memory).received).cast::<libc::mmsghdr>();
+            libc::recvmmsg(socket.as_raw_fd(), headers, COUNT, flags as _, ptr::null_mut())
+        };
+        self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        Ok(self.received)
+    }
+
+    /// The message received at `place`.
+    pub fn message(&mut self, place: usize) -> Option<Message<'_>> {
+        if place >= self.received {
+            return None;
+        }
+        // SAFETY: the kernel is not writing, and the borrow of `self` ends with the message's.
+        let memory = unsafe { self.memory.as_mut() };
+        let header = memory.received.get(place)?;
+        let slot = memory.slots.get_mut(place)?;
+        let len = usize::try_from(header.msg_len).map_or(ROOM, |len| len.min(ROOM));
+        let named = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
+        let control = CONTROL.min(header.msg_hdr.msg_controllen as _);
+        let asked = asked(&slot.control, control);
+        Some(Message { octets: &mut slot.octets, len, peer: peer(&slot.address, named), asked })
+    }
+
+    /// The message at `place` holds its answer, of `len` octets: it goes back where it came from.
+    pub fn answer(&mut self, place: usize, len: usize) {
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let memory = unsafe { self.memory.as_mut() };
+        if place >= self.received || len > ROOM {
+            return;
+        }
+        let parts = (memory.received.get(place), memory.answers.get_mut(self.answers));
+        let (Some(received), Some(answer)) = parts else { return };
+        let buffers = (memory.slots.get_mut(place), memory.vectors.get_mut(place));
+        let (Some(slot), Some(vector)) = buffers else { return };
+        *answer = *received;
+        let header = &mut answer.msg_hdr;
+        header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
+        header.msg_flags = 0;
+        let control = CONTROL.min(header.msg_controllen as _);
+        header.msg_controllen = source(&mut slot.control, control) as _;
+        if header.msg_controllen == 0 {
+            header.msg_control = ptr::null_mut();
+        }
+        vector.iov_len = len;
+        self.answers = self.answers.saturating_add(1);
+    }
+
+    /// Sends the answers without waiting, and says how many the system did not take: the askers
+    /// ask again.
+    pub fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
+        let (mut done, mut failed) = (0, 0_usize);
+        while let Some(left) = self.answers.checked_sub(done).filter(|&left| left > 0) {
+            let memory = self.memory.as_ptr();
+            // SAFETY: `done + left` is `answers`, at most `MESSAGES`, and `answer` has made each of
+            // these headers lead into `memory` with lengths that fit; nothing else borrows it now.
+            let count = unsafe {
+                let headers = (&raw mut (*memory).answers).cast::<libc::mmsghdr>().add(done);
+                let left = libc::c_uint::try_from(left).unwrap_or(0);
+                libc::sendmmsg(socket.as_raw_fd(), headers, left, libc::MSG_DONTWAIT as _)
+            };
+            match usize::try_from(count) {
+                Ok(sent) if sent > 0 => done = done.saturating_add(sent),
+                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+                // The error is the first message's: the others may do better.
+                _ => (done, failed) = (done.saturating_add(1), failed.saturating_add(1)),
+            }
+        }
+        self.answers = 0;
+        failed
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated in `new` with this layout, and nothing is borrowed from it.
+        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
+    }
+}
+
+/// The sender in a socket address of so many octets.
+fn peer(address: &[u8; ADDRESS], len: usize) -> Option<SocketAddr> {
+    let (&[f0, f1, p0, p1, rest @ ..], &[_, _, _, _, a, b, c, d, ..]) = (address, address);
+    let family = libc::c_int::from(u16::from_ne_bytes([f0, f1]));
+    let port = u16::from_be_bytes([p0, p1]);
+    if family == libc::AF_INET && len >= size_of::<libc::sockaddr_in>() {
+        return Some(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)));
+    }
+    // The flow information comes before the address, the scope behind it: nothing reads either, as
+    // the answer goes back by the octets that came.
+    let ip = rest.get(4..)?.first_chunk::<16>()?;
+    (family == libc::AF_INET6 && len >= ADDRESS)
+        .then(|| SocketAddr::from((Ipv6Addr::from(*ip), port)))
+}
+
+/// The one control message in so many octets, if it is of this kind: its data.
+fn data_of(
+    control: &[u8; CONTROL],
+    len: usize,
+    (level, kind): (libc::c_int, libc::c_int),
+) -> Option<&[u8]> {
+    let (header, data) = control.get(..len)?.split_at_checked(CONTROL_DATA)?;
+    let words = header.rchunks_exact(4).take(2);
+    words.eq([kind.to_ne_bytes(), level.to_ne_bytes()]).then_some(data)
+}
+
+/// The address that a message came to.
+fn asked(control: &[u8; CONTROL], len: usize) -> Option<IpAddr> {
+    if let Some(data) = data_of(control, len, (libc::IPPROTO_IP, libc::IP_PKTINFO)) {
+        // Behind the interface and the address to answer from.
+        return Some(Ipv4Addr::from(*data.get(8..)?.first_chunk::<4>()?).into());
+    }
+    let data = data_of(control, len, (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO))?;
+    Some(Ipv6Addr::from(*data.first_chunk::<16>()?).into())
+}
+
+/// Makes the control message that names the address asked into one that names the answer's source,
+/// and says how many octets of it are to be sent. Sockets of one address have none.
+fn source(control: &mut [u8; CONTROL], len: usize) -> usize {
+    if len < CONTROL_DATA {
+        return 0;
+    }
+    let (header, data) = control.split_at_mut(CONTROL_DATA);
+    let kind = |level: libc::c_int, kind: libc::c_int| {
+        let words = header.rchunks_exact(4).take(2);
+        words.eq([kind.to_ne_bytes(), level.to_ne_bytes()])
+    };
+    if len >= CONTROL_V4 && kind(libc::IPPROTO_IP, libc::IP_PKTINFO) {
+        // The kernel names the address to answer from; which way out is for its routes to say.
+        data.iter_mut().take(4).for_each(|octet| *octet = 0);
+        return CONTROL_V4;
+    }
+    if len >= CONTROL_V6 && kind(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) {
+        // Only link-local addresses mean nothing without their interface.
+        if !matches!(data, [0xfe, second, ..] if *second & 0xc0 == 0x80) {
+            data.iter_mut().skip(16).take(4).for_each(|octet| *octet = 0);
+        }
+        return CONTROL_V6;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn what_was_received_is_sent_back_where_it_came_from_and_what_cannot_be_is_skipped() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let askers: Vec<UdpSocket> =
+            (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        for asker in &askers {
+            asker.send_to(b"asked", server.local_addr().unwrap()).unwrap();
+        }
+        let mut batch = Batch::new();
+        assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
+        for (place, asker) in askers.iter().enumerate() {
+            let message = batch.message(place).unwrap();
+            assert_eq!(message.peer, Some(asker.local_addr().unwrap()));
+            assert_eq!(message.octets[..message.len], *b"asked");
+            message.octets[..4].copy_from_slice(b"said");
+            batch.answer(place, 4);
+        }
+        assert!(batch.message(3).is_none());
+        // A header whose control message the system refuses, as it would a source that is gone.
+        // SAFETY: the kernel is not writing; the control octets lie in the slot.
+        let memory = unsafe { batch.memory.as_mut() };
+        memory.slots[1].control = [0xff; CONTROL];
+        memory.answers[1].msg_hdr.msg_control = (&raw mut memory.slots[1].control).cast();
+        memory.answers[1].msg_hdr.msg_controllen = CONTROL as _;
+        assert_eq!(batch.send(server.as_fd()), 1);
+        for place in [0, 2] {
+            let mut said = [0; 9];
+            assert_eq!(askers[place].recv(&mut said).unwrap(), 4);
+            assert_eq!(said[..4], *b"said");
+        }
+        assert!(batch.receive(server.as_fd(), Wait::Never).is_err());
+        assert!(batch.message(0).is_none(), "no message is seen twice");
+    }
+}

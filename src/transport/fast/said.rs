@@ -1,0 +1,199 @@
+//! What is said to a plain question: which records, of what was found.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::metrics::limited::Class;
+use crate::model::dns::{Rcode, Rtype};
+use crate::registry::statics::contest::is_of_services;
+use crate::snapshot::choice::Choice;
+use crate::snapshot::lines::Lines;
+use crate::snapshot::service::{Selection, ServiceView};
+use crate::snapshot::zone::Zone;
+use crate::transport::fast::find::{Node, Place};
+use crate::transport::fast::question::Question;
+
+/// The records of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said<'s> {
+    /// A few addresses of a service, in rotation, and their TTL.
+    Few(&'s [Ipv4Addr], u32),
+    /// Addresses of a service, in rotation.
+    A(Drawn<'s, Ipv4Addr>),
+    /// Likewise.
+    Aaaa(Drawn<'s, Ipv6Addr>),
+    /// Instances of a service with their addresses, in rotation.
+    Srv(Drawn<'s, usize>, &'s Lines),
+    /// The addresses of one instance that are of the type asked for.
+    Of {
+        /// All its addresses.
+        addresses: &'s [IpAddr],
+        /// Of each answer.
+        ttl: u32,
+    },
+    /// One instance's SRV record.
+    Instance {
+        /// Its place.
+        place: usize,
+        /// Those of its service.
+        lines: &'s Lines,
+        /// Of each record.
+        ttl: u32,
+    },
+    /// The zone's SOA.
+    Negative {
+        /// NOERROR where the name exists.
+        rcode: Rcode,
+        /// The zone.
+        zone: &'s Zone,
+        /// How many labels stand left of its apex.
+        left: usize,
+    },
+}
+
+/// Things of which some are drawn.
+#[derive(Debug)]
+pub(super) struct Drawn<'s, T> {
+    /// What there is; the weights are equal.
+    pub(super) choice: &'s Choice<T>,
+    /// At most so many; 0 is no limit.
+    pub(super) limit: usize,
+    /// Of each record.
+    pub(super) ttl: u32,
+}
+
+impl<T> Clone for Drawn<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Drawn<'_, T> {}
+
+impl Said<'_> {
+    /// The share that it is taken from.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Negative { .. } => Class::Negative,
+            Self::Few(..)
+            | Self::A(_)
+            | Self::Aaaa(_)
+            | Self::Srv(..)
+            | Self::Of { .. }
+            | Self::Instance { .. } => Class::Answer,
+        }
+    }
+
+    /// The outcome.
+    pub(super) fn rcode(&self) -> Rcode {
+        match self {
+            Self::Negative { rcode, .. } => *rcode,
+            Self::Few(..)
+            | Self::A(_)
+            | Self::Aaaa(_)
+            | Self::Srv(..)
+            | Self::Of { .. }
+            | Self::Instance { .. } => Rcode::NoError,
+        }
+    }
+}
+
+/// `None` for what is not plain.
+pub(super) fn said<'s>(place: &Place<'s>, question: &Question) -> Option<Said<'s>> {
+    let (zone, left) = (place.zone, place.left);
+    let rtype = question.rtype;
+    let negative = |rcode| Said::Negative { rcode, zone, left };
+    let view = match place.node {
+        Node::Missing => return Some(negative(Rcode::NxDomain)),
+        Node::Service { view, selection }
+            if rtype == Rtype::A && std::ptr::eq(selection, &raw const *view.all) =>
+        {
+            if let Some((addresses, ttl)) = view.front.addresses() {
+                return Some(Said::Few(addresses, ttl));
+            }
+            view
+        }
+        Node::Service { view, .. } | Node::Instance { view, .. } => view,
+    };
+    // An alias answers for every type.
+    if view.waiting || view.has_hosts {
+        return None;
+    }
+    if !is_of_services(rtype) {
+        // A master file may add it.
+        let added = zone.facts.statics.get(question.suffix(0)?).is_some();
+        return (!added).then(|| negative(Rcode::NoError));
+    }
+    match place.node {
+        Node::Missing => None,
+        Node::Service { selection, .. } => of_service(view, selection, question, negative),
+        Node::Instance { place, .. } => of_instance(view, place, rtype, negative),
+    }
+}
+
+fn of_service<'s>(
+    view: &'s ServiceView,
+    selection: &'s Selection,
+    question: &Question,
+    negative: impl Fn(Rcode) -> Said<'s>,
+) -> Option<Said<'s>> {
+    let (limit, ttl) = (view.service.max_answers, selection.ttl);
+    let registered = selection.registered;
+    let has_edns = question.edns.is_some();
+    if selection.stale && has_edns {
+        return None;
+    }
+    let (said, registered) = match question.rtype {
+        Rtype::A => {
+            let choice = &selection.a;
+            (of_choice(choice, Said::A(Drawn { choice, limit, ttl })), registered.a)
+        }
+        Rtype::AAAA => {
+            let choice = &selection.aaaa;
+            (of_choice(choice, Said::Aaaa(Drawn { choice, limit, ttl })), registered.aaaa)
+        }
+        Rtype::SRV => {
+            let choice = &selection.srv;
+            (
+                of_choice(choice, Said::Srv(Drawn { choice, limit, ttl }, &view.lines)),
+                registered.srv,
+            )
+        }
+        _ => return None,
+    };
+    match said {
+        Ok(said) => said,
+        // Health is the reason, and the asker has an ear for it.
+        Err(Empty) if registered && has_edns => None,
+        Err(Empty) => Some(negative(Rcode::NoError)),
+    }
+}
+
+/// There is nothing to choose from.
+struct Empty;
+
+/// `Ok(None)` where weights differ: their draw is not for here.
+fn of_choice<'s, T>(choice: &Choice<T>, said: Said<'s>) -> Result<Option<Said<'s>>, Empty> {
+    if choice.items.is_empty() { Err(Empty) } else { Ok(choice.is_equal().then_some(said)) }
+}
+
+fn of_instance<'s>(
+    view: &'s ServiceView,
+    place: usize,
+    rtype: Rtype,
+    negative: impl Fn(Rcode) -> Said<'s>,
+) -> Option<Said<'s>> {
+    let line = view.lines.get(place)?;
+    let ttl = view.ttl_of(place);
+    let any_of = |is_it: fn(&IpAddr) -> bool| line.addresses.iter().any(is_it);
+    let found = match rtype {
+        Rtype::A => any_of(IpAddr::is_ipv4),
+        Rtype::AAAA => any_of(IpAddr::is_ipv6),
+        Rtype::SRV if !line.target.is_empty() => {
+            return Some(Said::Instance { place, lines: &view.lines, ttl });
+        }
+        Rtype::SRV => false,
+        _ => return None,
+    };
+    let addresses = line.addresses;
+    Some(if found { Said::Of { addresses, ttl } } else { negative(Rcode::NoError) })
+}
