@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
-use crate::snapshot::service::{Selection, ServiceView};
+use crate::snapshot::selection::Selection;
+use crate::snapshot::service::ServiceView;
 use crate::snapshot::statics::{self, Cut, Rrset};
 use crate::snapshot::zone::Zone;
 

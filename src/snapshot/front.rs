@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use crate::model::service::Service;
-use crate::snapshot::service::Selection;
+use crate::snapshot::selection::Selection;
 
 const LABEL: usize = 23;
 const ADDRESSES: usize = 8;

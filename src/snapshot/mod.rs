@@ -6,6 +6,7 @@ pub mod choice;
 mod follow_tests;
 pub mod front;
 pub mod lines;
+pub mod selection;
 pub mod service;
 pub mod shards;
 pub mod statics;

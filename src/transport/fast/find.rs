@@ -2,7 +2,8 @@
 //! too: a service, a tag of one, one instance, or nothing at all.
 
 use crate::snapshot::Snapshot;
-use crate::snapshot::service::{Selection, ServiceView};
+use crate::snapshot::selection::Selection;
+use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::question::Question;
 
