@@ -45,6 +45,18 @@ nix::setsockopt_impl!(
     sockopt::SetStruct<'_, libc::c_int>
 );
 
+/// The same of IPv6 (`IPV6_MTU_DISCOVER`).
+#[derive(Clone, Copy)]
+struct MtuDiscoveryV6;
+
+nix::setsockopt_impl!(
+    MtuDiscoveryV6,
+    libc::IPPROTO_IPV6,
+    libc::IPV6_MTU_DISCOVER,
+    libc::c_int,
+    sockopt::SetStruct<'_, libc::c_int>
+);
+
 /// What the kernel holds for a socket and what it dropped (`SO_MEMINFO`).
 #[derive(Clone, Copy, Debug)]
 struct Memory;
@@ -175,13 +187,16 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let _ = socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER);
     let _ = socket.set_send_buffer_size(UDP_SEND_BUFFER);
     let wildcard = address.ip().is_unspecified();
+    // A forged ICMP message must not make us send fragments that can be forged as well.
     match address.ip() {
         IpAddr::V4(_) => {
-            // A forged ICMP message must not make us send fragments that can be forged as well.
             setsockopt(&socket, MtuDiscovery, &libc::IP_PMTUDISC_OMIT)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &wildcard)?;
         }
-        IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &wildcard)?,
+        IpAddr::V6(_) => {
+            setsockopt(&socket, MtuDiscoveryV6, &libc::IPV6_PMTUDISC_OMIT)?;
+            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
+        }
     }
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -216,6 +231,29 @@ mod tests {
                 assert_eq!(socket.local_addr().unwrap(), endpoint.address);
             }
         }
+    }
+
+    nix::getsockopt_impl!(
+        MtuDiscovery,
+        libc::IPPROTO_IP,
+        libc::IP_MTU_DISCOVER,
+        libc::c_int,
+        sockopt::GetStruct<libc::c_int>
+    );
+    nix::getsockopt_impl!(
+        MtuDiscoveryV6,
+        libc::IPPROTO_IPV6,
+        libc::IPV6_MTU_DISCOVER,
+        libc::c_int,
+        sockopt::GetStruct<libc::c_int>
+    );
+
+    #[test]
+    fn no_message_about_the_path_makes_fragments() {
+        let bound = bind(&addresses(&["127.0.0.1:0", "[::1]:0"]), 1).unwrap();
+        let [v4, v6] = &bound.endpoints[..] else { panic!("both are bound") };
+        assert_eq!(getsockopt(&v4.udp[0], MtuDiscovery), Ok(libc::IP_PMTUDISC_OMIT));
+        assert_eq!(getsockopt(&v6.udp[0], MtuDiscoveryV6), Ok(libc::IPV6_PMTUDISC_OMIT));
     }
 
     #[test]
