@@ -4,13 +4,28 @@
 //! `reflector ADDRESS [TYPE=OCTETS]...`: so many octets are added to a question of that type number.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
+use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 #[expect(dead_code, reason = "all messages are answered")]
 #[path = "../../../../src/transport/batch.rs"]
 mod batch;
 use batch::{Batch, Wait};
+
+/// `IP_MTU_DISCOVER`, which livezone sets as well.
+#[derive(Clone, Copy)]
+struct MtuDiscovery;
+
+nix::setsockopt_impl!(
+    MtuDiscovery,
+    libc::IPPROTO_IP,
+    libc::IP_MTU_DISCOVER,
+    libc::c_int,
+    sockopt::SetStruct<'_, libc::c_int>
+);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -25,6 +40,8 @@ fn main() {
     socket.set_reuse_port(true).expect("reuse");
     let _ = socket.set_recv_buffer_size(1 << 20);
     let _ = socket.set_send_buffer_size(4 << 20);
+    setsockopt(&socket, MtuDiscovery, &libc::IP_PMTUDISC_OMIT).expect("an option");
+    socket.set_read_timeout(Some(Duration::from_millis(250))).expect("a timeout");
     socket.bind(&address.into()).expect("the address");
     let mut batch = Batch::new();
     loop {

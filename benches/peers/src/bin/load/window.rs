@@ -1,0 +1,209 @@
+//! Sockets that keep many questions outstanding at one server.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+use crate::questions::{Form, Question};
+
+/// Questions a call.
+const BATCH: usize = 64;
+/// Different ports, as a server that shares its port among workers tells askers apart by them.
+const SOCKETS: usize = 16;
+/// Outstanding questions of a socket; lost ones are forgotten after a while without an answer.
+const WINDOW: usize = 128;
+const LOST: Duration = Duration::from_millis(20);
+/// How long a first cookie is waited for.
+const COOKIE: Duration = Duration::from_millis(200);
+
+/// What has come back.
+#[derive(Clone)]
+pub struct Seen {
+    pub sent: u64,
+    pub answers: u64,
+    pub lost: u64,
+    /// NOERROR with data, and NXDOMAIN.
+    pub found: u64,
+    pub absent: u64,
+    /// By type number below 256: answers and their octets.
+    pub lengths: Vec<(u64, u64)>,
+}
+
+impl Seen {
+    pub fn nothing() -> Self {
+        Self { sent: 0, answers: 0, lost: 0, found: 0, absent: 0, lengths: vec![(0, 0); 256] }
+    }
+}
+
+/// All sockets that ask one server.
+pub struct Askers {
+    all: Vec<Asker>,
+    pub seen: Seen,
+    headers: MultiHeaders<SockaddrStorage>,
+    /// The front of an answer says all that is counted.
+    fronts: Vec<[u8; 12]>,
+}
+
+struct Asker {
+    socket: UdpSocket,
+    /// What stands behind every question of this socket.
+    cookie: Vec<u8>,
+    outstanding: usize,
+    heard: Instant,
+}
+
+impl Askers {
+    /// Opens the sockets; each learns its cookie where the form has one.
+    pub fn new(address: SocketAddr, form: Form, questions: &[Question]) -> Self {
+        let all = (0..SOCKETS).map(|n| Asker::new(address, (form, n), questions)).collect();
+        let headers = MultiHeaders::preallocate(BATCH, None);
+        Self { all, seen: Seen::nothing(), headers, fronts: vec![[0; 12]; BATCH] }
+    }
+
+    /// Asks from `next` on for so long, and waits for the last answers.
+    pub fn ask(&mut self, questions: &[Question], next: &mut usize, lasts: Duration) {
+        let began = Instant::now();
+        for asker in &mut self.all {
+            asker.heard = began;
+        }
+        loop {
+            let now = Instant::now();
+            let is_over = now.duration_since(began) >= lasts;
+            let mut outstanding = 0;
+            for place in 0..self.all.len() {
+                self.hear(place, now);
+                if !is_over {
+                    self.send(place, questions, next);
+                }
+                outstanding += self.all[place].outstanding;
+            }
+            if is_over && outstanding == 0 {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, place: usize, questions: &[Question], next: &mut usize) {
+        let asker = &mut self.all[place];
+        let free = (WINDOW - asker.outstanding).min(BATCH).min(questions.len());
+        if free < BATCH / 2 {
+            return;
+        }
+        if *next + free > questions.len() {
+            *next = 0;
+        }
+        let chosen = &questions[*next..*next + free];
+        // The id carries the type, so that the answers' lengths can be told apart.
+        let ids: Vec<[u8; 2]> =
+            chosen.iter().zip(0_u8..).map(|(q, n)| [q.rtype.to_be_bytes()[1], n]).collect();
+        let parts: Vec<[IoSlice<'_>; 3]> = chosen
+            .iter()
+            .zip(&ids)
+            .map(|(q, id)| [id, &q.rest[..], &asker.cookie].map(IoSlice::new))
+            .collect();
+        let nobody = [None; BATCH];
+        let fd = asker.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let sent = sendmmsg(fd, &mut self.headers, &parts, &nobody[..free], [], flags)
+            .map_or(0, |results| results.count());
+        *next += sent;
+        asker.outstanding += sent;
+        self.seen.sent += sent as u64;
+    }
+
+    fn hear(&mut self, place: usize, now: Instant) {
+        loop {
+            let count = self.receive(place);
+            let asker = &mut self.all[place];
+            if count > 0 {
+                asker.heard = now;
+                asker.outstanding = asker.outstanding.saturating_sub(count);
+            } else if asker.outstanding > 0 && now.duration_since(asker.heard) > LOST {
+                self.seen.lost += asker.outstanding as u64;
+                asker.outstanding = 0;
+                asker.heard = now;
+            }
+            if count < BATCH {
+                return;
+            }
+        }
+    }
+}
+
+impl Askers {
+    /// Octets that answers have more than questions, by type.
+    pub fn growth(&self, questions: &[Question]) -> Vec<(usize, i64)> {
+        let cookie = self.all.first().map_or(0, |asker| asker.cookie.len());
+        let answered = self.seen.lengths.iter().enumerate().filter(|(_, l)| l.0 > 0);
+        answered
+            .map(|(rtype, &(count, octets))| {
+                let of_type = questions.iter().filter(|q| usize::from(q.rtype) == rtype);
+                let asked: Vec<usize> = of_type.map(|q| 2 + q.rest.len() + cookie).collect();
+                let asked = asked.iter().sum::<usize>() as f64 / asked.len().max(1) as f64;
+                (rtype, (octets as f64 / count as f64 - asked).round() as i64)
+            })
+            .collect()
+    }
+
+    /// Reads at most a batch.
+    fn receive(&mut self, place: usize) -> usize {
+        let mut lengths = [0_usize; BATCH];
+        let count = {
+            let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+                self.fronts.iter_mut().map(|front| [IoSliceMut::new(front)]).collect();
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+            let fd = self.all[place].socket.as_raw_fd();
+            recvmmsg(fd, &mut self.headers, slices.iter_mut(), flags, None).map_or(0, |results| {
+                results.zip(&mut lengths).map(|(got, len)| *len = got.bytes).count()
+            })
+        };
+        let seen = &mut self.seen;
+        for (front, len) in self.fronts.iter().zip(lengths).take(count) {
+            seen.answers += 1;
+            let rcode = front[3] & 0x0f;
+            seen.found += u64::from(rcode == 0 && front[6..8] != [0, 0]);
+            seen.absent += u64::from(rcode == 3);
+            let of_type = &mut seen.lengths[usize::from(front[0])];
+            *of_type = (of_type.0 + 1, of_type.1 + len as u64);
+        }
+        count
+    }
+}
+
+impl Asker {
+    fn new(address: SocketAddr, (form, n): (Form, usize), questions: &[Question]) -> Self {
+        let any: SocketAddr =
+            if address.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+        let socket = UdpSocket::bind(any).expect("a socket");
+        socket.connect(address).expect("the address");
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20);
+        let client = [1, 2, 3, 4, 5, 6, 7, n as u8];
+        let cookie = match form {
+            Form::Plain | Form::Edns => Vec::new(),
+            Form::ClientCookie => client.to_vec(),
+            Form::Cookie => [&client[..], &learn(&socket, client, questions)].concat(),
+        };
+        Self { socket, cookie, outstanding: 0, heard: Instant::now() }
+    }
+}
+
+/// The server's part of a cookie, of which the answer to a first question tells. Where there is
+/// none, a made-up one keeps the questions as long as everybody's.
+fn learn(socket: &UdpSocket, client: [u8; 8], questions: &[Question]) -> [u8; 16] {
+    let mut packet = vec![7, 7];
+    packet.extend(&questions[0].rest);
+    // The lengths of the data and of the option: this question has the client's part alone.
+    let len = packet.len();
+    (packet[len - 5], packet[len - 1]) = (12, 8);
+    packet.extend(client);
+    socket.set_read_timeout(Some(COOKIE)).expect("a timeout");
+    let mut answer = [0; 4096];
+    let len = socket.send(&packet).and_then(|_| socket.recv(&mut answer)).unwrap_or(0);
+    let mine = [&[0, 10, 0, 24], &client[..]].concat();
+    let at = answer[..len].windows(28).find(|window| window.starts_with(&mine));
+    let server = at.and_then(|window| window[12..].try_into().ok());
+    server.unwrap_or([1, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9])
+}
