@@ -1,5 +1,5 @@
 # The table of `run table`, from its slices: FORM slice ROUND SERVER ANSWERS NANOSECONDS WALL SENT
-# LOST FOUND ABSENT, and FORM total SERVER ANSWERS NANOSECONDS USER SYSTEM.
+# LOST FOUND ABSENT, FORM total SERVER ANSWERS NANOSECONDS USER SYSTEM, FORM learnt SERVER SOCKETS.
 BEGIN { FS = "\t" }
 $2 == "slice" && $5 > 0 && $6 > 0 {
   rate[$1, $3, $4] = $5 * 1e9 / $6
@@ -9,6 +9,7 @@ $2 == "slice" && $5 > 0 && $6 > 0 {
   answers[$1, $4] += $5; sound[$1, $4] += $10 + $11
 }
 $2 == "total" && $4 > 0 && $6 + $7 > 0 { user[$1, $3] = $5 / 1000 * $6 / ($6 + $7) / $4 }
+$2 == "learnt" && !$4 && $3 !~ /^reflector/ { no_cookies = no_cookies " " $3 }
 
 function ratios(form, server, other,   round, row) {
   row = form FS server FS other
@@ -21,7 +22,7 @@ function ratios(form, server, other,   round, row) {
 
 END {
   printf "%-13s %-10s %9s %8s %5s %6s  %-20s %s\n",
-    "form", "server", "q/cpu-s", "user us", "busy", "sound", "of reflector", "of gdnsd"
+    "form", "server", "q/cpu-s", "user us", "busy", "sound", "of reflector", "of " beside
   forms_count = split(forms, form_names, " "); servers_count = split(servers, server_names, " ")
   for (f = 1; f <= forms_count; f++) for (s = 1; s <= servers_count; s++) {
     form = form_names[f]; server = server_names[s]; key = form FS server
@@ -29,6 +30,7 @@ END {
     printf "%-13s %-10s %9d %8.3f %5.2f %6s  %-20s %s\n", form, server, part(key FS "rate", 50),
       user[form, server], part(key FS "busy", 50),
       server ~ /^reflector/ ? "-" : sprintf("%.3f", sound[form, server] / answers[form, server]),
-      ratios(form, server, "reflector"), ratios(form, server, "gdnsd")
+      ratios(form, server, "reflector"), ratios(form, server, beside)
   }
+  if (no_cookies) print "given no cookie, and asked with one that is made up:" no_cookies
 }

@@ -17,6 +17,9 @@ const LOST: Duration = Duration::from_millis(200);
 /// Nothing is counted until caches and windows are warm.
 const LEAD_IN: Duration = Duration::from_millis(200);
 
+/// First cookies are all that is asked with here.
+const CLIENT: [u8; 8] = [1; 8];
+
 enum Socket {
     Udp(UdpSocket),
     /// With what has been read of the stream and not been taken.
@@ -39,7 +42,9 @@ struct Seen {
 }
 
 pub fn run(path: &str, target: &Target, words: &Words) {
-    let questions = read(path, Form::named(words.text("form", "plain")));
+    let form = Form::named(words.text("form", "plain"));
+    let mut questions = read(path, form);
+    questions.iter_mut().for_each(|question| question.rest.extend(form.end(CLIENT, &[])));
     let count = words.number("connections", 10.0) as usize;
     let each = (words.number("outstanding", 10.0) as usize / count).max(1);
     let mut all: Vec<Connection> =

@@ -1,4 +1,4 @@
-//! Questions as they go over the wire, but for the id and for a socket's own cookie.
+//! Questions as they go over the wire, but for the id and for an end with a socket's own cookie.
 
 /// What is asked with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,19 +22,24 @@ impl Form {
         }
     }
 
-    /// Octets of the cookie, which every socket puts behind its questions.
-    fn cookie(self) -> Option<u8> {
-        match self {
-            Self::Plain | Self::Edns => None,
-            Self::ClientCookie => Some(8),
-            Self::Cookie => Some(24),
-        }
+    /// The end of a question: the length of the OPT record's data, and a cookie in it.
+    pub fn end(self, client: [u8; 8], server: &[u8]) -> Vec<u8> {
+        let cookie = match self {
+            Self::Plain => return Vec::new(),
+            Self::Edns => return vec![0, 0],
+            Self::ClientCookie => client.to_vec(),
+            Self::Cookie => [&client[..], server].concat(),
+        };
+        let octets = u8::try_from(cookie.len()).expect("at most 40");
+        let mut end = vec![0, octets + 4, 0, 10, 0, octets];
+        end.extend(cookie);
+        end
     }
 }
 
 pub struct Question {
     pub rtype: u16,
-    /// From behind the id to the end, or to where the cookie follows.
+    /// From behind the id to where the end follows, which each socket has its own of.
     pub rest: Vec<u8>,
 }
 
@@ -52,10 +57,6 @@ impl Question {
         if form != Form::Plain {
             // The OPT record: its root, type, 1232 octets, no extended flags.
             rest.extend([0, 0, 41, 4, 208, 0, 0, 0, 0]);
-            match form.cookie() {
-                None => rest.extend([0, 0]),
-                Some(octets) => rest.extend([0, octets + 4, 0, 10, 0, octets]),
-            }
         }
         Self { rtype, rest }
     }

@@ -8,6 +8,7 @@
 //!   server's CPU time, and the slice's own;
 //! - `total SERVER ANSWERS NANOSECONDS USER SYSTEM` at the end, the last two in clock ticks: what
 //!   part of the time was the program's own;
+//! - `learnt SERVER SOCKETS`: how many were given a cookie, where cookies are asked with;
 //! - `grows SERVER TYPE=OCTETS …`: how much longer answers are than questions.
 
 use std::time::{Duration, Instant};
@@ -59,6 +60,9 @@ pub fn run(path: &str, targets: Vec<Target>, words: &Words) {
         let (user, system) = (ticks.user - server.ticks.user, ticks.system - server.ticks.system);
         let name = &server.target.name;
         println!("total\t{name}\t{}\t{}\t{user}\t{system}", server.answers, server.nanoseconds);
+        if form == Form::Cookie {
+            println!("learnt\t{name}\t{}", server.askers.learnt);
+        }
         let growth = server.askers.growth(&questions);
         let growth: Vec<_> = growth.iter().map(|(rtype, more)| format!("{rtype}={more}")).collect();
         println!("grows\t{name}\t{}", growth.join(" "));

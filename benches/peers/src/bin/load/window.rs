@@ -18,6 +18,8 @@ const WINDOW: usize = 128;
 const LOST: Duration = Duration::from_millis(20);
 /// How long a first cookie is waited for.
 const COOKIE: Duration = Duration::from_millis(200);
+/// The server's part of a cookie where it gives none: as long as RFC 9018 has it.
+const MADE_UP: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9];
 
 /// What has come back.
 #[derive(Clone)]
@@ -41,6 +43,8 @@ impl Seen {
 /// All sockets that ask one server.
 pub struct Askers {
     all: Vec<Asker>,
+    /// Sockets that the server has given a cookie.
+    pub learnt: usize,
     pub seen: Seen,
     headers: MultiHeaders<SockaddrStorage>,
     /// The front of an answer says all that is counted.
@@ -49,8 +53,8 @@ pub struct Askers {
 
 struct Asker {
     socket: UdpSocket,
-    /// What stands behind every question of this socket.
-    cookie: Vec<u8>,
+    /// The end of every question of this socket.
+    end: Vec<u8>,
     outstanding: usize,
     heard: Instant,
 }
@@ -58,9 +62,11 @@ struct Asker {
 impl Askers {
     /// Opens the sockets; each learns its cookie where the form has one.
     pub fn new(address: SocketAddr, form: Form, questions: &[Question]) -> Self {
-        let all = (0..SOCKETS).map(|n| Asker::new(address, (form, n), questions)).collect();
+        let all: Vec<_> = (0..SOCKETS).map(|n| Asker::new(address, (form, n), questions)).collect();
+        let is_learnt = |asker: &&Asker| form == Form::Cookie && !asker.end.ends_with(&MADE_UP);
+        let learnt = all.iter().filter(is_learnt).count();
         let headers = MultiHeaders::preallocate(BATCH, None);
-        Self { all, seen: Seen::nothing(), headers, fronts: vec![[0; 12]; BATCH] }
+        Self { all, learnt, seen: Seen::nothing(), headers, fronts: vec![[0; 12]; BATCH] }
     }
 
     /// Asks from `next` on for so long, and waits for the last answers.
@@ -102,7 +108,7 @@ impl Askers {
         let parts: Vec<[IoSlice<'_>; 3]> = chosen
             .iter()
             .zip(&ids)
-            .map(|(q, id)| [id, &q.rest[..], &asker.cookie].map(IoSlice::new))
+            .map(|(q, id)| [id, &q.rest[..], &asker.end].map(IoSlice::new))
             .collect();
         let nobody = [None; BATCH];
         let fd = asker.socket.as_raw_fd();
@@ -136,12 +142,12 @@ impl Askers {
 impl Askers {
     /// Octets that answers have more than questions, by type.
     pub fn growth(&self, questions: &[Question]) -> Vec<(usize, i64)> {
-        let cookie = self.all.first().map_or(0, |asker| asker.cookie.len());
+        let end = self.all.first().map_or(0, |asker| asker.end.len());
         let answered = self.seen.lengths.iter().enumerate().filter(|(_, l)| l.0 > 0);
         answered
             .map(|(rtype, &(count, octets))| {
                 let of_type = questions.iter().filter(|q| usize::from(q.rtype) == rtype);
-                let asked: Vec<usize> = of_type.map(|q| 2 + q.rest.len() + cookie).collect();
+                let asked: Vec<usize> = of_type.map(|q| 2 + q.rest.len() + end).collect();
                 let asked = asked.iter().sum::<usize>() as f64 / asked.len().max(1) as f64;
                 (rtype, (octets as f64 / count as f64 - asked).round() as i64)
             })
@@ -181,29 +187,24 @@ impl Asker {
         socket.connect(address).expect("the address");
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20);
         let client = [1, 2, 3, 4, 5, 6, 7, n as u8];
-        let cookie = match form {
-            Form::Plain | Form::Edns => Vec::new(),
-            Form::ClientCookie => client.to_vec(),
-            Form::Cookie => [&client[..], &learn(&socket, client, questions)].concat(),
-        };
-        Self { socket, cookie, outstanding: 0, heard: Instant::now() }
+        let server = if form == Form::Cookie { learn(&socket, client, questions) } else { None };
+        let end = form.end(client, server.as_deref().unwrap_or(&MADE_UP));
+        Self { socket, end, outstanding: 0, heard: Instant::now() }
     }
 }
 
-/// The server's part of a cookie, of which the answer to a first question tells. Where there is
-/// none, a made-up one keeps the questions as long as everybody's.
-fn learn(socket: &UdpSocket, client: [u8; 8], questions: &[Question]) -> [u8; 16] {
-    let mut packet = vec![7, 7];
-    packet.extend(&questions[0].rest);
-    // The lengths of the data and of the option: this question has the client's part alone.
-    let len = packet.len();
-    (packet[len - 5], packet[len - 1]) = (12, 8);
-    packet.extend(client);
+/// The server's part of a cookie, of which the answer to a first question tells, if there is one.
+fn learn(socket: &UdpSocket, client: [u8; 8], questions: &[Question]) -> Option<Vec<u8>> {
+    let end = Form::ClientCookie.end(client, &[]);
+    let packet = [&[7, 7], &questions[0].rest[..], &end].concat();
     socket.set_read_timeout(Some(COOKIE)).expect("a timeout");
     let mut answer = [0; 4096];
-    let len = socket.send(&packet).and_then(|_| socket.recv(&mut answer)).unwrap_or(0);
-    let mine = [&[0, 10, 0, 24], &client[..]].concat();
-    let at = answer[..len].windows(28).find(|window| window.starts_with(&mine));
-    let server = at.and_then(|window| window[12..].try_into().ok());
-    server.unwrap_or([1, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9])
+    let len = socket.send(&packet).and_then(|_| socket.recv(&mut answer)).ok()?;
+    let answer = &answer[..len];
+    // RFC 7873 section 4.2: the server's part has 8 to 32 octets.
+    let option = answer.windows(13).position(
+        |window| matches!(window, [0, 10, 0, 16..=40, cookie @ ..] if cookie.starts_with(&client)),
+    )?;
+    let octets = usize::from(answer[option + 3]);
+    Some(answer.get(option + 12..option + 4 + octets)?.to_vec())
 }
