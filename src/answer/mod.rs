@@ -124,7 +124,7 @@ fn step<'s>(
         return Step::Last(answer);
     }
     let step = match node {
-        Node::Missing if snapshot.above_zones.contains(name) => {
+        Node::Missing if snapshot.zones.is_above(name.as_wire()) => {
             Step::Last(Answer::NoData { zone, reason: None })
         }
         Node::Missing => Step::Last(Answer::NxDomain { zone }),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::engine::turn::Turn;
 use crate::engine::world::{ServiceState, World, ZoneFile};
 use crate::model::name::Name;
-use crate::snapshot::above;
 use crate::snapshot::service::{ServiceView, build};
 use crate::snapshot::zone::Zone;
 
@@ -46,18 +45,17 @@ impl World {
         if changed.is_empty() {
             return;
         }
-        let table = Arc::make_mut(&mut self.snapshot.zones);
-        for apex in changed {
-            let Some(state) = self.zones.get(apex) else {
-                table.remove(apex);
-                continue;
-            };
-            let new = || Arc::new(Zone::new(&state.settings, self.last_serial));
-            let zone = Arc::make_mut(table.entry(apex.clone()).or_insert_with(new));
+        let served = Arc::clone(&self.snapshot.zones);
+        let next = |apex: &Name| {
+            let state = self.zones.get(apex)?;
+            let served = served.get(apex.as_wire()).map(|zone| Zone::clone(zone));
+            let mut zone = served.unwrap_or_else(|| Zone::new(&state.settings, self.last_serial));
             zone.reconfigure(state.soa(self.last_serial), Arc::clone(&state.facts));
             zone.usable = state.file != ZoneFile::NeverParsed;
-        }
-        self.snapshot.above_zones = Arc::new(above(self.zones.keys()));
+            Some(zone)
+        };
+        let changed = changed.iter().map(|apex| (apex.clone(), next(apex)));
+        Arc::make_mut(&mut self.snapshot.zones).change(changed);
     }
 }
 

@@ -142,7 +142,7 @@ impl World {
 
     fn report_service(&self, state: &ServiceState) -> Option<ServiceReport> {
         let service = &state.service;
-        let zone = self.snapshot.zones.get(&service.key.zone)?;
+        let zone = self.snapshot.zones.get(service.key.zone.as_wire())?;
         let view = zone.services.get(service.key.name.as_str())?;
         let serves = view.serving();
         let instances = service.instances.iter().zip(&state.instances).enumerate();

@@ -1,65 +1,201 @@
-//! The commonest answer of a service in one cache line: its name and its IPv4 addresses.
+//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, and which
+//! instances its SRV records are.
 //!
 //! With thousands of services most of what a question needs is in no near cache. What counts then
-//! is how many lines it touches; for most services this one is all that is read of them.
+//! is how many lines it touches; of most names this one is all that is read.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-use crate::model::service::Service;
+use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::Selection;
+use crate::snapshot::service::ServiceView;
 
-const LABEL: usize = 23;
-const ADDRESSES: usize = 8;
+/// Octets of a name that a key has room for.
+pub const KEY: usize = WORDS * WORD;
+const WORDS: usize = 3;
+const WORD: usize = 8;
+const ADDRESSES: usize = 6;
+
+/// The labels left of an apex: their wire form, folded, with zeroes behind. As words, for they are
+/// compared and hashed for each question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Key([u64; WORDS]);
+
+impl Key {
+    /// The first `len` of these octets; `None` where they are none or too many.
+    pub fn of(octets: &[u8; KEY], len: usize) -> Option<Self> {
+        if len == 0 || len > KEY {
+            return None;
+        }
+        let mut words = [0; WORDS];
+        let mut left = len;
+        let (chunks, _) = octets.as_chunks::<WORD>();
+        for (word, chunk) in words.iter_mut().zip(chunks) {
+            let unused = WORD.saturating_sub(left);
+            let bits = u32::try_from(unused.saturating_mul(8)).unwrap_or(u32::MAX);
+            *word = u64::from_le_bytes(*chunk) & u64::MAX.checked_shr(bits).unwrap_or(0);
+            left = left.saturating_sub(WORD);
+        }
+        Some(Self(words))
+    }
+
+    /// Of labels, folded; `None` where they are too long.
+    pub fn of_labels<'l>(labels: impl IntoIterator<Item = &'l str>) -> Option<Self> {
+        let mut octets = [0; KEY];
+        let mut len = 0;
+        for label in labels {
+            let end = len + 1 + label.len();
+            let (first, rest) = octets.get_mut(len..end)?.split_first_mut()?;
+            *first = u8::try_from(label.len()).ok()?;
+            rest.copy_from_slice(label.as_bytes());
+            len = end;
+        }
+        Self::of(&octets, len)
+    }
+
+    /// Whether this is nobody's.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// See the module. It is laid out so that it fills its line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Front {
-    addresses: [Ipv4Addr; ADDRESSES],
+    pub(super) key: Key,
     ttl: u32,
-    /// 0 where the answer takes more than what stands here.
+    /// How many addresses there are; 0 where A takes more than what stands here.
     count: u8,
-    /// 0 where the name is longer.
-    label_len: u8,
-    label: [u8; LABEL],
+    /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
+    places: u8,
+    lines: Option<Arc<Lines>>,
+    addresses: [Ipv4AddrOctets; ADDRESSES],
 }
+
+/// As octets, which have a default and need no turning.
+type Ipv4AddrOctets = [u8; 4];
 
 const _: () = assert!(size_of::<Front>() == 64);
 
 impl Front {
-    /// Of a service that answers `all`.
-    pub(super) fn new(service: &Service, all: &Selection, waiting: bool) -> Self {
-        let mut front = Self {
-            addresses: [Ipv4Addr::UNSPECIFIED; ADDRESSES],
-            ttl: all.ttl,
-            count: 0,
-            label_len: 0,
-            label: [0; LABEL],
-        };
-        let name = service.key.name.as_str().as_bytes();
-        if let Some(label) = front.label.get_mut(..name.len()) {
-            label.copy_from_slice(name);
-            front.label_len = u8::try_from(name.len()).unwrap_or(0);
-        }
-        let items = &all.a.items;
-        let whole = all.a.wanted(service.max_answers) == items.len();
-        let plain = !waiting && !all.stale && all.cname.items.is_empty() && all.a.is_equal();
-        if let Some(addresses) = front.addresses.get_mut(..items.len()).filter(|_| whole && plain) {
-            addresses.copy_from_slice(items);
-            front.count = u8::try_from(items.len()).unwrap_or(0);
-        }
-        front
+    #[cfg(test)]
+    pub(super) fn of_ttl(key: Key, ttl: u32) -> Self {
+        Self { key, ttl, ..Self::default() }
     }
 
-    /// Whether the service is called so; `None` when it is not known here.
-    pub fn is_called(&self, label: &str) -> Option<bool> {
-        let own = self.label.get(..usize::from(self.label_len))?;
-        (self.label_len > 0).then(|| own == label.as_bytes())
+    /// What is answered at a name of `view` that has this key and these records; `None` where
+    /// nothing of it is plain.
+    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Option<Self> {
+        if view.waiting || selection.stale || !selection.cname.items.is_empty() {
+            return None;
+        }
+        let limit = view.service.max_answers;
+        let mut front = Self { key, ttl: selection.ttl, ..Self::default() };
+        let (a, srv) = (&selection.a, &selection.srv);
+        if a.is_equal() && a.wanted(limit) == a.items.len() {
+            front.put_addresses(&a.items);
+        }
+        if srv.is_equal() && srv.wanted(limit) == srv.items.len() && !view.has_hosts {
+            let bit = |&place: &usize| 1_u8.checked_shl(u32::try_from(place).ok()?);
+            let places = srv.items.iter().map(bit).try_fold(0, |all, bit| Some(all | bit?));
+            front.places = places.unwrap_or(0);
+            front.lines = (front.places != 0).then(|| Arc::clone(&view.lines));
+        }
+        (front.count != 0 || front.places != 0).then_some(front)
     }
 
-    /// All addresses, to be rotated, and their TTL; `None` where that is not all of the answer.
-    pub fn addresses(&self) -> Option<(&[Ipv4Addr], u32)> {
+    fn put_addresses(&mut self, items: &[Ipv4Addr]) {
+        let Some(room) = self.addresses.get_mut(..items.len()) else { return };
+        room.iter_mut().zip(items).for_each(|(octets, address)| *octets = address.octets());
+        self.count = u8::try_from(items.len()).unwrap_or(0);
+    }
+
+    /// In seconds.
+    pub fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// All addresses, to be rotated; `None` where that is not all of the answer.
+    pub fn addresses(&self) -> Option<&[[u8; 4]]> {
         let addresses = self.addresses.get(..usize::from(self.count))?;
-        (self.count > 0).then_some((addresses, self.ttl))
+        (self.count > 0).then_some(addresses)
+    }
+
+    /// The places of all instances that have SRV records, to be rotated, and their lines; `None`
+    /// where that is not all of the answer.
+    pub fn instances(&self) -> Option<(Bits, &Lines)> {
+        Some((Bits(self.places), self.lines.as_deref()?))
+    }
+}
+
+/// Places below 8, one at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits(u8);
+
+impl Bits {
+    /// From a random one on, round to the one before it: as `rotated` has it with the same places.
+    pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
+        let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
+        let first = if count > 1 { rng.usize(..count) } else { 0 };
+        let from = (0..first).fold(self.0, |bits, _| without_lowest(bits));
+        Ring { from, before: self.0 ^ from }
+    }
+}
+
+/// Places in the order of an answer.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    from: u8,
+    before: u8,
+}
+
+impl Iterator for Ring {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let bits = if self.from == 0 { &mut self.before } else { &mut self.from };
+        let place = bits.trailing_zeros();
+        *bits = without_lowest(*bits);
+        usize::try_from(place).ok().filter(|&place| place < 8)
+    }
+}
+
+fn without_lowest(bits: u8) -> u8 {
+    bits & bits.wrapping_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::snapshot::choice::rotated;
+
+    #[test]
+    fn a_key_is_the_folded_wire_form_and_nothing_of_what_stands_behind() {
+        let mut octets = [0xff; KEY];
+        octets[..8].copy_from_slice(b"\x02v1\x04webx");
+        assert_eq!(Key::of(&octets, 8), Key::of_labels(["v1", "webx"]));
+        assert_ne!(Key::of(&octets, 8), Key::of_labels(["v1", "web"]));
+        assert_eq!(Key::of(&octets, 0), None);
+        assert_eq!(Key::of(&octets, KEY + 1), None);
+        let longest = "a".repeat(KEY - 1);
+        octets = *b"\x17aaaaaaaaaaaaaaaaaaaaaaa";
+        assert_eq!(Key::of(&octets, KEY), Key::of_labels([longest.as_str()]));
+        assert_eq!(Key::of_labels(["a".repeat(KEY).as_str()]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_rotated_as_a_list_of_them_is(bits in 1_u8.., seed: u64) {
+            let list: Vec<usize> = (0..8).filter(|place| bits >> place & 1 == 1).collect();
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let expected: Vec<usize> = rotated(&list, &mut rng).copied().collect();
+            let mut again = fastrand::Rng::with_seed(seed);
+            prop_assert_eq!(Bits(bits).rotated(&mut again).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(rng.u64(..), again.u64(..));
+        }
     }
 }

@@ -77,6 +77,27 @@ impl Lines {
         Self { places: places.into(), names: names.into(), addresses: addresses.into() }
     }
 
+    /// Reads where the lines stand, and gives anything of it: see `Probe::touch`.
+    pub fn touch(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Reads where they begin, likewise.
+    pub fn touch_all(&self) -> u8 {
+        let name = self.names.first().copied().unwrap_or(0);
+        let place = self.places.first().map_or(0, |place| place.name_len);
+        let address = self.addresses.first().is_some_and(IpAddr::is_ipv4);
+        name ^ place ^ u8::from(address)
+    }
+
+    /// The lines of the instances at these places that have an SRV record.
+    pub fn all(
+        &self,
+        places: impl Iterator<Item = usize> + Clone,
+    ) -> impl Iterator<Item = Line<'_>> + Clone {
+        places.filter_map(|place| self.get(place).filter(|line| !line.target.is_empty()))
+    }
+
     /// The line of the instance at this place.
     pub fn get(&self, place: usize) -> Option<Line<'_>> {
         let place = self.places.get(place)?;

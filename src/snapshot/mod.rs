@@ -5,6 +5,7 @@ pub mod choice;
 #[cfg(test)]
 mod follow_tests;
 pub mod front;
+pub mod fronts;
 pub mod lines;
 pub mod selection;
 pub mod service;
@@ -12,17 +13,16 @@ pub mod shards;
 pub mod statics;
 mod weighed;
 pub mod zone;
+pub mod zones;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
 
 use crate::config::cookies::Cookies;
 use crate::config::rrl::Rrl;
 use crate::config::{Access, Tcp};
 use crate::model::name::Name;
 use crate::snapshot::zone::Zone;
+use crate::snapshot::zones::Zones;
 
 /// Everything that answers are made from.
 #[derive(Clone, Debug)]
@@ -30,16 +30,9 @@ pub struct Snapshot {
     /// Counts published snapshots.
     pub generation: u64,
     /// By apex.
-    pub zones: Arc<HashMap<Name, Arc<Zone>, FixedState>>,
-    /// Names above apexes: they exist in the zone above, whatever that says of them (RFC 8020).
-    pub above_zones: Arc<HashSet<Name, FixedState>>,
+    pub zones: Arc<Zones>,
     /// What `[dns]` says of answering.
     pub rules: Arc<Rules>,
-}
-
-/// Every name above one of `apexes`.
-pub fn above<'a>(apexes: impl Iterator<Item = &'a Name>) -> HashSet<Name, FixedState> {
-    apexes.flat_map(|apex| std::iter::successors(apex.parent(), Name::parent)).collect()
 }
 
 /// What the configuration says of answering.
@@ -60,12 +53,7 @@ pub struct Rules {
 impl Snapshot {
     /// No zones.
     pub fn empty(rules: Rules) -> Self {
-        Self {
-            generation: 0,
-            zones: Arc::default(),
-            above_zones: Arc::default(),
-            rules: Arc::new(rules),
-        }
+        Self { generation: 0, zones: Arc::default(), rules: Arc::new(rules) }
     }
 
     /// The zone with the longest apex at or above `name`.

@@ -9,7 +9,6 @@ use foldhash::fast::FixedState;
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::model::time::Instant;
-use crate::snapshot::front::Front;
 use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::{Selection, pairs, select, select_tagged};
 
@@ -76,8 +75,6 @@ pub struct Target {
 /// A service as it is answered.
 #[derive(Clone, Debug)]
 pub struct ServiceView {
-    /// The commonest answer.
-    pub front: Front,
     /// What is registered.
     pub service: Arc<Service>,
     /// In the order of the instances and their endpoints.
@@ -112,7 +109,6 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
     let all = Arc::new(select(&service, pairs(&service, &targets).collect()));
     let tags = select_tagged(&service, (&targets, &all), &carried);
     ServiceView {
-        front: Front::new(&service, &all, waiting),
         has_hosts: targets.iter().any(is_host),
         lines: Arc::new(Lines::build(&service, &targets, |id| tags.contains_key(id))),
         tags,
@@ -140,7 +136,6 @@ impl ServiceView {
         let mut moved = moved.filter_map(of).peekable();
         let mut next = Self { targets: Arc::clone(targets), waiting, ..self.clone() };
         if moved.peek().is_none() {
-            next.front = Front::new(&next.service, &next.all, waiting);
             return next;
         }
         let carried = moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
@@ -148,7 +143,6 @@ impl ServiceView {
         next.all = Arc::new(select(service, pairs(service, targets).collect()));
         next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
         next.lines = Arc::new(Lines::build(service, targets, |id| next.tags.contains_key(id)));
-        next.front = Front::new(service, &next.all, waiting);
         next
     }
 

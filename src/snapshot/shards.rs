@@ -47,24 +47,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.find(key, |_| None)
-    }
-
-    /// Likewise, where a value may know whether it is that of `key`: then its key is not looked at.
-    pub fn find<Q: Hash + Eq + ?Sized>(
-        &self,
-        key: &Q,
-        is_its: impl Fn(&V) -> Option<bool>,
-    ) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
         let hash = hash(key);
         let (branch, leaf) = place(hash);
         let leaf = self.branches.get(branch)?.get(leaf)?;
-        let is_it = |(its, own, value): &&(u64, K, V)| {
-            *its == hash && is_its(value).unwrap_or_else(|| own.borrow() == key)
-        };
+        let is_it = |(its, own, _): &&(u64, K, V)| *its == hash && own.borrow() == key;
         leaf.iter().find(is_it).map(|(_, _, value)| value)
     }
 

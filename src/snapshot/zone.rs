@@ -8,6 +8,9 @@ use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
 use crate::registry::statics::{Statics, merge};
+use crate::snapshot::front::{Front, Key};
+use crate::snapshot::fronts::Fronts;
+use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::shards::Shards;
 use crate::snapshot::statics::StaticNames;
@@ -18,6 +21,9 @@ const REFRESH: u32 = 3600;
 const RETRY: u32 = 600;
 /// RFC 1912 section 2.2 asks for weeks; a copy of live health is worth less than a day.
 const EXPIRE: u32 = 86_400;
+/// Tags of a service that have their own fronts.
+const MOST_TAGS: usize = 64;
+
 /// One zone.
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -29,6 +35,8 @@ pub struct Zone {
     pub facts: Arc<Facts>,
     /// By name.
     pub services: Shards<Label, Arc<ServiceView>>,
+    /// The commonest answers of services and of their tags.
+    pub fronts: Fronts,
     /// Registered addresses, in any state, with the count of targets that have them.
     addresses: Shards<IpAddr, u32>,
     /// Carried tags, with the count of services that carry them.
@@ -70,6 +78,7 @@ impl Zone {
             soa: soa(settings, &statics, serial),
             facts: Arc::new(Facts::new(settings, &statics)),
             services: Shards::default(),
+            fronts: Fronts::default(),
             addresses: Shards::default(),
             tags: Shards::default(),
         }
@@ -94,9 +103,18 @@ impl Zone {
             Some(view) => self.services.insert(name.clone(), view),
             None => self.services.remove(name.as_str()),
         };
-        if let (Some(old), Some(new)) = (&old, &new)
-            && Arc::ptr_eq(&old.service, &new.service)
-        {
+        let is_same =
+            |old: &ServiceView, new: &ServiceView| Arc::ptr_eq(&old.service, &new.service);
+        let is_same = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| is_same(old, new));
+        for (key, _) in old.iter().filter(|_| !is_same).flat_map(|old| plain_names(old)) {
+            self.fronts.set(key, None);
+        }
+        if let Some(view) = &new {
+            for (key, selection) in plain_names(view) {
+                self.fronts.set(key, Front::new(key, view, selection));
+            }
+        }
+        if is_same {
             return;
         }
         if let Some(new) = &new {
@@ -111,7 +129,7 @@ impl Zone {
 
     /// The service of this name (folded).
     pub fn service(&self, name: &str) -> Option<&Arc<ServiceView>> {
-        self.services.find(name, |view| view.front.is_called(name))
+        self.services.get(name)
     }
 
     /// Whether any target of the zone has `address`.
@@ -123,6 +141,22 @@ impl Zone {
     pub fn has_tag(&self, tag: &str) -> bool {
         self.tags.get(tag).is_some()
     }
+}
+
+/// A service's name and those of its tags that have a front, and what is answered there. With too
+/// many tags a change would be dear, and only the service's own has one.
+fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
+    let service = view.service.key.name.as_str();
+    let tags = view
+        .tags
+        .iter()
+        .filter(|(tag, _)| view.tags.len() <= MOST_TAGS && !tag.as_str().contains('.'));
+    let tags =
+        tags.map(move |(tag, selection)| (Key::of_labels([tag.as_str(), service]), selection));
+    let names = [(Key::of_labels([service]), &view.all)].into_iter().chain(tags);
+    // Addresses stand below that name.
+    let names = names.filter(move |_| service != "addr");
+    names.filter_map(|(key, selection)| Some((key?, &**selection)))
 }
 
 fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {

@@ -49,7 +49,7 @@ pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
     let view = build(Arc::new(service), targets, false);
     zone.replace(&name, Some(Arc::new(view)));
     let rules = Rules { udp_max_size: 1232, tcp, ..Rules::default() };
-    let zones = Arc::new([(apex, Arc::new(zone))].into_iter().collect());
+    let zones = Arc::new([zone].into_iter().collect());
     Snapshot { zones, ..Snapshot::empty(rules) }
 }
 

@@ -1,5 +1,6 @@
 //! Datagrams: plain threads, one for each socket, a batch of messages at a time.
 
+use std::hint::black_box;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -13,9 +14,9 @@ use crate::metrics::Metrics;
 use crate::metrics::dns::{Dropped, Transport};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
-use crate::transport::batch::{Batch, Message, ROOM, Wait};
+use crate::transport::batch::{Batch, MESSAGES, Message, ROOM, Wait};
 use crate::transport::bind::queue_drops;
-use crate::transport::fast::{self, Arrival, Fast};
+use crate::transport::fast::{self, Arrival, Asked, Fast, Reader};
 use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
 
 /// How long a silent worker takes to see that it is to stop.
@@ -107,12 +108,21 @@ impl<'s> Serving<'s> {
     /// each is said to have taken as long as the batch.
     fn answer(&mut self, count: usize) {
         let now = (self.context.clock)();
-        let snapshot = self.context.current.load();
+        let guard = self.context.current.load();
+        let snapshot: &Snapshot = &guard;
+        let mut plain = [const { None }; MESSAGES];
+        let these = plain.get_mut(..count).unwrap_or_default();
+        let batch = &self.batch;
+        let reading = move || read(batch, snapshot, these);
+        if catch_unwind(AssertUnwindSafe(reading)).is_err() {
+            self.worker.cells.panicked();
+        }
         let mut answers: u64 = 0;
-        for place in 0..count {
+        for (place, plain) in (0..count).zip(&plain) {
             let Some(message) = self.batch.message(place) else { break };
             let when = (now, self.bound);
-            if let Some(len) = one(message, when, &snapshot, &mut self.worker, &mut self.out) {
+            let with = (&mut self.worker, &mut self.out);
+            if let Some(len) = one(message, plain.as_ref(), when, snapshot, with) {
                 self.batch.answer(place, len);
                 answers = answers.saturating_add(1);
             }
@@ -131,19 +141,32 @@ impl<'s> Serving<'s> {
     }
 }
 
+/// Reads the plain questions of a batch and has fetched what their answers are made of.
+fn read<'s>(batch: &Batch, snapshot: &'s Snapshot, plain: &mut [Option<Asked<'s>>]) {
+    let mut reader = Reader::new(snapshot);
+    for (place, asked) in plain.iter_mut().enumerate() {
+        let Some((octets, len)) = batch.octets(place) else { break };
+        *asked = reader.read(octets, len);
+    }
+    plain.iter_mut().flatten().for_each(Asked::probe);
+    black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
+    black_box(plain.iter_mut().flatten().fold(0, |sum, asked| sum ^ asked.find()));
+    black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch_further()));
+}
+
 /// Writes the answer to a message over it, and says how long it is.
 fn one(
     Message { octets, len, peer, asked }: Message<'_>,
+    plain: Option<&Asked<'_>>,
     (now, bound): (Now, SocketAddr),
     snapshot: &Snapshot,
-    worker: &mut Worker,
-    out: &mut Vec<u8>,
+    (worker, out): (&mut Worker, &mut Vec<u8>),
 ) -> Option<usize> {
     // A datagram whose sender has no internet address cannot be answered.
     let peer = peer?;
     let asked = SocketAddr::new(asked.unwrap_or(bound.ip()), bound.port());
     let arrival = Arrival { peer, asked, now };
-    let fast = || fast::respond(octets, len, arrival, snapshot, worker);
+    let fast = || fast::answer((octets, len), plain?, arrival, snapshot, worker);
     let fast = catch_unwind(AssertUnwindSafe(fast));
     finish(fast.map_err(drop), (octets, len), arrival, snapshot, (worker, out))
 }
@@ -210,8 +233,9 @@ mod tests {
 
     use super::*;
     use crate::metrics::Exposition;
+    use crate::model::dns::Rtype;
     use crate::transport::bind::{Bound, bind};
-    use crate::transport::fixtures::{context, query};
+    use crate::transport::fixtures::{context, query, query_for};
 
     /// Longer than any test takes that passes.
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -278,6 +302,49 @@ mod tests {
             assert!(text.contains("{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 50\n"));
             assert!(text.contains("response_seconds_count{transport=\"udp\"} 50\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_comes_together_is_answered_each_as_it_would_be_alone() {
+        let mut unknown = query(3);
+        unknown[13] = b'b';
+        let mut shouted = query(4);
+        shouted[13..17].make_ascii_uppercase();
+        let mut edns = query(5);
+        edns[11] = 1;
+        edns.extend(b"\0\0\x29\x04\xd0\0\0\0\0\0\0");
+        let malformed = b"\0\x06\0\0\0\x01\0\0\0\0\0\0\xc0".to_vec();
+        let types = [Rtype::SRV, Rtype::TXT, Rtype::AAAA].into_iter();
+        let others = types.zip(10..).map(|(rtype, id)| query_for(id, rtype));
+        let mut asked = vec![query(1), unknown, b"short".to_vec(), shouted, edns, malformed];
+        asked.extend(others);
+        let bound = bind(&["127.0.0.1:0".parse().unwrap()], 1).unwrap();
+        let (socket, address) = (&bound.endpoints[0].udp[0], bound.endpoints[0].address);
+        let (context, metrics) = (context(), Metrics::new("0"));
+        let worker = Worker::new(metrics.worker(Transport::Udp));
+        let mut serving = Serving::new((socket, address), &context, worker);
+        let client = client("127.0.0.1:0");
+        client.connect(address).unwrap();
+        let mut answers = |packets: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            packets.iter().for_each(|packet| drop(client.send(packet).unwrap()));
+            let count = serving.batch.receive(socket.as_fd(), Wait::ForOne).unwrap();
+            assert_eq!(count, packets.len());
+            serving.answer(count);
+            let answered = packets.iter().filter(|packet| packet.len() > 5);
+            answered
+                .map(|_| {
+                    let mut octets = [0; 2000];
+                    let len = client.recv(&mut octets).unwrap();
+                    octets[..len].to_vec()
+                })
+                .collect()
+        };
+        let alone: Vec<_> =
+            asked.iter().flat_map(|packet| answers(std::slice::from_ref(packet))).collect();
+        assert_eq!(answers(&asked), alone);
+        assert_eq!(alone.len(), asked.len() - 1);
+        let text = metrics.render(Exposition::Text);
+        assert!(text.contains("livezone_dns_path_total{path=\"fast\"} 12\n"), "{text}");
     }
 
     #[test]

@@ -61,12 +61,12 @@ impl Scale {
     }
 
     fn view(&self, service: usize) -> Arc<ServiceView> {
-        let zone = &self.snapshot.zones[&apex()];
+        let zone = self.snapshot.zones.get(apex().as_wire()).unwrap();
         Arc::clone(zone.services.get(&Label::parse(&format!("s{service}")).unwrap()).unwrap())
     }
 
     fn serial(&self) -> u32 {
-        self.snapshot.zones[&apex()].soa.serial
+        self.snapshot.zones.get(apex().as_wire()).unwrap().soa.serial
     }
 }
 

@@ -168,5 +168,5 @@ fn relative(name: &Name) -> String {
 /// The SOA serial of the zone that names are relative to.
 pub(crate) fn serial(snapshot: &Snapshot) -> Option<u32> {
     let apex = livezone::model::name::Name::parse(ORIGIN).unwrap();
-    snapshot.zones.get(&apex).map(|zone| zone.soa.serial)
+    snapshot.zones.get(apex.as_wire()).map(|zone| zone.soa.serial)
 }

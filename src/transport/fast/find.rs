@@ -28,39 +28,53 @@ pub(super) enum Node<'s> {
     Missing,
 }
 
-/// A zone, and what stands at the question's name in it.
-#[derive(Debug)]
-pub(super) struct Place<'s> {
+/// The zone of a question's name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Within<'s> {
     /// The zone.
     pub(super) zone: &'s Zone,
     /// How many labels stand left of its apex.
     pub(super) left: usize,
-    /// What stands there.
-    pub(super) node: Node<'s>,
 }
 
-/// `None` for all that is not plain.
-pub(super) fn find<'s>(snapshot: &'s Snapshot, question: &Question) -> Option<Place<'s>> {
-    let suffixes = 0..=question.labels;
-    let (left, zone) = suffixes.into_iter().find_map(|place| {
+/// `None` where there is none, or none that is plain.
+pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Question) -> Option<Within<'s>> {
+    let first = question.labels.saturating_sub(snapshot.zones.deepest());
+    let (left, zone) = (first..=question.labels).find_map(|place| {
         let zone = snapshot.zones.get(question.suffix(place)?)?;
         Some((place, zone))
     })?;
+    (zone.usable && !zone.facts.statics.has_redirects).then_some(Within { zone, left })
+}
+
+/// `zone`, where it is the question's: no other has a longer apex, and it is plain.
+pub(super) fn is_within<'s>(
+    snapshot: &Snapshot,
+    question: &Question,
+    zone: &'s Zone,
+) -> Option<Within<'s>> {
+    let left = question.labels.checked_sub(snapshot.zones.deepest())?;
+    let is_its = question.suffix(left)? == zone.facts.apex.as_wire();
+    is_its.then_some(Within { zone, left })
+}
+
+/// `None` for all that is not plain.
+pub(super) fn find<'s>(
+    snapshot: &'s Snapshot,
+    Within { zone, left }: Within<'s>,
+    question: &Question,
+) -> Option<Node<'s>> {
     let statics = &zone.facts.statics;
-    if !zone.usable || statics.has_redirects {
-        return None;
-    }
-    let node = match registered(zone, question, left)? {
+    match registered(zone, question, left)? {
         Node::Missing => {
             let name = question.suffix(0)?;
             let elsewhere = statics.has_wildcards
                 || statics.get(name).is_some()
-                || snapshot.above_zones.contains(name);
-            (!elsewhere).then_some(Node::Missing)?
+                || snapshot.zones.is_above(name);
+            (!elsewhere).then_some(Node::Missing)
         }
-        node @ (Node::Service { .. } | Node::Instance { .. }) => node,
-    };
-    Some(Place { zone, left, node })
+        node @ (Node::Service { .. } | Node::Instance { .. }) => Some(node),
+    }
 }
 
 /// What services make of the labels left of the apex, of which there are `left`.

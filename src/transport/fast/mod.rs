@@ -8,7 +8,7 @@
 //! | services, their tags (also as RFC 2782 has it), instances, names that are missing | apexes, `addr` names, static names, several tags and dotted ones, empty non-terminals |
 //! | A, AAAA and SRV in rotation; NODATA for other types | weights that differ, aliases, texts, ANY, what master files add |
 //! | zones that are served | zones with delegations or DNAMEs; missing names where there are wildcards |
-//! | answers that fit | what must be cut |
+//! | answers of services, cut where they do not fit | others that must be cut |
 //!
 //! What it says is what `respond` says, record by record and in the same order for the same random
 //! numbers: `tests` holds the two against each other.
@@ -30,10 +30,14 @@ use crate::metrics::limited::Action;
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
+use crate::snapshot::front::Front;
+use crate::snapshot::fronts::{Probe, Wanted};
+use crate::snapshot::lines::Lines;
+use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
-use crate::transport::fast::find::find;
-use crate::transport::fast::question::Question;
-use crate::transport::fast::said::said;
+use crate::transport::fast::find::{Within, find, is_within, zone_of};
+use crate::transport::fast::question::{Head, Question};
+use crate::transport::fast::said::{Said, of_front, said};
 use crate::transport::fast::write::{Writer, slip};
 use crate::transport::respond::Worker;
 use crate::transport::source::can_ask;
@@ -67,8 +71,73 @@ pub enum Fast {
     Dropped,
 }
 
-/// Writes the answer over the message of `len` octets and counts it; `None` leaves all as it was,
-/// for `respond`.
+/// A plain question, and where its answer is to be looked for. Those that came together go from
+/// step to step together: what a step needs from far is on its way for all of them at once.
+#[derive(Debug)]
+pub struct Asked<'s> {
+    head: Head,
+    within: Within<'s>,
+    wanted: Option<Wanted>,
+    probe: Option<Probe<'s>>,
+    front: Option<&'s Front>,
+}
+
+/// Reads plain questions, one after the other.
+#[derive(Debug)]
+pub struct Reader<'s> {
+    snapshot: &'s Snapshot,
+    question: Question,
+    /// The zone of the last question, which is most often the next one's too.
+    last: Option<&'s Zone>,
+}
+
+impl<'s> Reader<'s> {
+    /// Of what `snapshot` answers.
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Self { snapshot, question: Question::new(), last: None }
+    }
+
+    /// Reads the message of `len` octets; `None` where it is not plain.
+    pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+        let question = &mut self.question;
+        question.read(octets, len)?;
+        let again = self.last.and_then(|zone| is_within(self.snapshot, question, zone));
+        let within = again.or_else(|| zone_of(self.snapshot, question))?;
+        self.last = Some(within.zone);
+        let wanted = question.key(within.left).map(Wanted::new);
+        Some(Asked { head: question.head, within, wanted, probe: None, front: None })
+    }
+}
+
+impl<'s> Asked<'s> {
+    /// Finds where the front of the name would be.
+    pub fn probe(&mut self) {
+        self.probe = self.wanted.as_ref().and_then(|w| self.within.zone.fronts.probe(w));
+    }
+
+    /// Has the front fetched. What it gives means nothing.
+    pub fn fetch(&self) -> u32 {
+        self.probe.as_ref().map_or(0, Probe::touch)
+    }
+
+    /// Finds the front, and has fetched what it leads to. What it gives means nothing.
+    pub fn find(&mut self) -> usize {
+        self.front = self.probe.zip(self.wanted.as_ref()).and_then(|(probe, w)| probe.find(w));
+        self.lines().map_or(0, Lines::touch)
+    }
+
+    /// Has fetched what stands there. What it gives means nothing.
+    pub fn fetch_further(&self) -> u8 {
+        self.lines().map_or(0, Lines::touch_all)
+    }
+
+    fn lines(&self) -> Option<&'s Lines> {
+        let front = self.front.filter(|_| self.head.rtype == Rtype::SRV)?;
+        Some(front.instances()?.1)
+    }
+}
+
+/// Answers one message alone: see `answer`.
 pub fn respond(
     octets: &mut [u8; ROOM],
     len: usize,
@@ -76,20 +145,50 @@ pub fn respond(
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let Arrival { peer, asked, now } = arrival;
+    let mut asked = Reader::new(snapshot).read(octets, len)?;
+    asked.probe();
+    asked.find();
+    answer((octets, len), &asked, arrival, snapshot, worker)
+}
+
+/// What is said to what is in no front; the message of `len` octets is read again.
+#[inline(never)]
+fn said_else<'s>(
+    octets: &[u8; ROOM],
+    len: usize,
+    within: Within<'s>,
+    snapshot: &'s Snapshot,
+) -> Option<Said<'s>> {
+    let mut question = Question::new();
+    question.read(octets, len)?;
+    let node = find(snapshot, within, &question)?;
+    said(&node, within, &question)
+}
+
+/// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
+/// for the general path.
+pub fn answer(
+    (octets, len): (&mut [u8; ROOM], usize),
+    this: &Asked<'_>,
+    Arrival { peer, asked, now }: Arrival,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+) -> Option<Fast> {
     let rules = &snapshot.rules;
     if !can_ask(peer, Some(asked)) || !rules.access.permits(peer.ip()) {
         return None;
     }
-    let question = Question::read(octets, len)?;
-    let place = find(snapshot, &question)?;
-    let said = said(&place, &question)?;
-    let cookie = question.edns.and_then(|edns| edns.options.cookie);
+    let head = this.head;
+    let said = match this.front.and_then(|front| of_front(front, head.rtype)) {
+        Some(said) => said,
+        None => said_else(octets, len, this.within, snapshot)?,
+    };
+    let cookie = head.edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, peer.ip(), now));
     let granted = cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
     let granted = Granted { cookie: granted, keepalive: None };
-    let limits = Limits::udp(question.edns, rules.udp_max_size).granting(granted);
-    let mut len = Writer::new(octets, &question, limits).write(&said, granted, &mut worker.rng)?;
+    let limits = Limits::udp(head.edns, rules.udp_max_size).granting(granted);
+    let mut len = Writer::new(octets, head, limits).write(&said, granted, &mut worker.rng)?;
     let mut rcode = said.rcode();
     // A valid cookie proves the sender as a connection does.
     if !verdict.is_some_and(|verdict| verdict.is_valid) {
@@ -100,12 +199,12 @@ pub fn respond(
                 return Some(Fast::Dropped);
             }
             Some(Action::Slipped) => {
-                len = slip(octets, &question, limits, granted)?;
+                len = slip(octets, head, limits, granted)?;
                 rcode = Rcode::NoError;
             }
         }
     }
-    worker.cells.answered(question.rtype, rcode);
+    worker.cells.answered(head.rtype, rcode);
     worker.cells.took(Path::Fast);
-    Some(Fast::Answered { len, qtype: question.rtype, rcode })
+    Some(Fast::Answered { len, qtype: head.rtype, rcode })
 }

@@ -4,6 +4,7 @@
 
 use crate::model::dns::Rtype;
 use crate::model::name::MAX_LABEL;
+use crate::snapshot::front::Key;
 use crate::transport::batch::ROOM;
 use crate::wire::options::Options;
 use crate::wire::request::{Edns, HEADER};
@@ -16,7 +17,18 @@ const STRIDE: usize = 32;
 /// An OPT record without options: root, type, size, code and flags, length.
 const OPT: usize = 11;
 
-/// A plain question.
+/// What an answer repeats of a question, beside its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    /// Where the question ends in the packet.
+    pub(super) end: usize,
+    /// A type of data.
+    pub(super) rtype: Rtype,
+    /// `Some` puts an OPT record into the answer.
+    pub(super) edns: Option<Edns>,
+}
+
+/// A plain question, and the room for the next.
 #[derive(Debug)]
 pub(super) struct Question {
     /// The name in wire form, folded, and what happens to stand behind it.
@@ -26,18 +38,26 @@ pub(super) struct Question {
     /// How many labels there are but the root's.
     pub(super) labels: usize,
     /// The name's length in wire form.
-    pub(super) name_len: usize,
-    /// Where the question ends in the packet.
-    pub(super) end: usize,
-    /// A type of data.
-    pub(super) rtype: Rtype,
-    /// `Some` puts an OPT record into the answer.
-    pub(super) edns: Option<Edns>,
+    name_len: usize,
+    /// The rest of it.
+    pub(super) head: Head,
 }
 
 impl Question {
-    /// The question of the message in the first `len` octets.
-    pub(super) fn read(octets: &[u8; ROOM], len: usize) -> Option<Self> {
+    /// Room for one.
+    pub(super) const fn new() -> Self {
+        Self {
+            folded: [0; LONGEST],
+            starts: [0; MOST_LABELS],
+            labels: 0,
+            name_len: 0,
+            head: Head { end: 0, rtype: Rtype(0), edns: None },
+        }
+    }
+
+    /// The question of the message in the first `len` octets is put in the place of this one.
+    /// `None` leaves nothing of use here.
+    pub(super) fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<()> {
         // QR, opcode, AA and TC are 0, and so is what a query has no use for; RD, AD and CD may be
         // set. One question, no answers, no authority, at most one record more.
         let &[_, _, flags0, flags1, 0, 1, 0, 0, 0, 0, 0, more] = octets.first_chunk::<HEADER>()?
@@ -48,14 +68,49 @@ impl Question {
             return None;
         }
         let body = octets.get(HEADER..len)?;
-        let (starts, labels, name_len) = walk(body)?;
+        self.walk(body)?;
+        let name_len = self.name_len;
         let &[type0, type1, 0, 1] = body.get(name_len..)?.first_chunk::<4>()? else { return None };
         let rtype = Rtype(u16::from_be_bytes([type0, type1]));
         let rest = body.get(name_len.checked_add(4)?..)?;
-        let edns = if more == 0 { rest.is_empty().then_some(None)? } else { Some(read_opt(rest)?) };
+        let edns = match more {
+            0 => rest.is_empty().then_some(None)?,
+            _ => Some(read_opt(rest)?),
+        };
         let end = HEADER.checked_add(name_len)?.checked_add(4)?;
-        let folded = fold(octets.get(HEADER..)?.first_chunk::<LONGEST>()?, name_len);
-        is_data(rtype).then_some(Self { folded, starts, labels, name_len, end, rtype, edns })
+        self.head = Head { end, rtype, edns };
+        self.fold(octets.get(HEADER..)?.first_chunk()?);
+        is_data(rtype).then_some(())
+    }
+
+    /// Finds where the labels of the name at the front of `body` begin, how many there are, and
+    /// its length.
+    fn walk(&mut self, body: &[u8]) -> Option<()> {
+        let (mut at, mut labels) = (0_usize, 0_usize);
+        for start in &mut self.starts {
+            let len = usize::from(*body.get(at)?);
+            *start = u8::try_from(at).ok()?;
+            at = at.checked_add(len)?.checked_add(1)?;
+            if len == 0 {
+                (self.labels, self.name_len) = (labels, at);
+                return (at <= LONGEST).then_some(());
+            }
+            if len > MAX_LABEL {
+                return None;
+            }
+            labels = labels.checked_add(1)?;
+        }
+        None
+    }
+
+    /// Makes the name lower case. Length octets are below 64 and so never in 'A'..='Z': the whole
+    /// form is folded at once, in strides that the compiler makes vectors of.
+    fn fold(&mut self, from: &[u8; LONGEST]) {
+        let strides = self.folded.chunks_exact_mut(STRIDE).zip(from.chunks_exact(STRIDE));
+        for (to, from) in strides.take(self.name_len.div_ceil(STRIDE)) {
+            to.copy_from_slice(from);
+            to.make_ascii_lowercase();
+        }
     }
 
     /// The name from its label at this place on, folded; the root alone behind the last.
@@ -64,42 +119,21 @@ impl Question {
         self.folded.get(start..self.name_len)
     }
 
+    /// Where the label at this place stands in the packet.
+    pub(super) fn offset(&self, place: usize) -> Option<usize> {
+        HEADER.checked_add(usize::from(*self.starts.get(place)?))
+    }
+
+    /// The key of all that stands left of the label at this place.
+    pub(super) fn key(&self, place: usize) -> Option<Key> {
+        Key::of(self.folded.first_chunk()?, usize::from(*self.starts.get(place)?))
+    }
+
     /// The label at this place, folded; `None` also where it is no text.
     pub(super) fn label(&self, place: usize) -> Option<&str> {
         let (&len, rest) = self.suffix(place)?.split_first()?;
         std::str::from_utf8(rest.get(..usize::from(len))?).ok()
     }
-}
-
-/// Where the labels of the name at the front of `body` begin, how many there are, and its length.
-fn walk(body: &[u8]) -> Option<([u8; MOST_LABELS], usize, usize)> {
-    let mut starts = [0; MOST_LABELS];
-    let (mut at, mut labels) = (0_usize, 0_usize);
-    for start in &mut starts {
-        let len = usize::from(*body.get(at)?);
-        *start = u8::try_from(at).ok()?;
-        at = at.checked_add(len)?.checked_add(1)?;
-        if len == 0 {
-            return (at <= LONGEST).then_some((starts, labels, at));
-        }
-        if len > MAX_LABEL {
-            return None;
-        }
-        labels = labels.checked_add(1)?;
-    }
-    None
-}
-
-/// Lower case. Length octets are below 64 and so never in 'A'..='Z': the whole form is folded at
-/// once, in strides that the compiler makes vectors of.
-fn fold(from: &[u8; LONGEST], len: usize) -> [u8; LONGEST] {
-    let mut folded = [0; LONGEST];
-    let strides = folded.chunks_exact_mut(STRIDE).zip(from.chunks_exact(STRIDE));
-    for (to, from) in strides.take(len.div_ceil(STRIDE)) {
-        to.copy_from_slice(from);
-        to.make_ascii_lowercase();
-    }
-    folded
 }
 
 /// An OPT record of version 0 that is all of `rest`, without options or with those read here.

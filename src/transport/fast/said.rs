@@ -6,18 +6,21 @@ use crate::metrics::limited::Class;
 use crate::model::dns::{Rcode, Rtype};
 use crate::registry::statics::contest::is_of_services;
 use crate::snapshot::choice::Choice;
+use crate::snapshot::front::{Bits, Front};
 use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
-use crate::transport::fast::find::{Node, Place};
+use crate::transport::fast::find::{Node, Within};
 use crate::transport::fast::question::Question;
 
 /// The records of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Said<'s> {
-    /// A few addresses of a service, in rotation, and their TTL.
-    Few(&'s [Ipv4Addr], u32),
+    /// The addresses of a front, in rotation, and their TTL.
+    Few(&'s [[u8; 4]], u32),
+    /// The instances of a front, in rotation.
+    FewSrv(Bits, &'s Lines, u32),
     /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
@@ -46,8 +49,8 @@ pub(super) enum Said<'s> {
         rcode: Rcode,
         /// The zone.
         zone: &'s Zone,
-        /// How many labels stand left of its apex.
-        left: usize,
+        /// Where its apex stands in the packet.
+        apex: usize,
     },
 }
 
@@ -76,6 +79,7 @@ impl Said<'_> {
         match self {
             Self::Negative { .. } => Class::Negative,
             Self::Few(..)
+            | Self::FewSrv(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
@@ -89,6 +93,7 @@ impl Said<'_> {
         match self {
             Self::Negative { rcode, .. } => *rcode,
             Self::Few(..)
+            | Self::FewSrv(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
@@ -98,21 +103,29 @@ impl Said<'_> {
     }
 }
 
-/// `None` for what is not plain.
-pub(super) fn said<'s>(place: &Place<'s>, question: &Question) -> Option<Said<'s>> {
-    let (zone, left) = (place.zone, place.left);
-    let rtype = question.rtype;
-    let negative = |rcode| Said::Negative { rcode, zone, left };
-    let view = match place.node {
-        Node::Missing => return Some(negative(Rcode::NxDomain)),
-        Node::Service { view, selection }
-            if rtype == Rtype::A && std::ptr::eq(selection, &raw const *view.all) =>
-        {
-            if let Some((addresses, ttl)) = view.front.addresses() {
-                return Some(Said::Few(addresses, ttl));
-            }
-            view
+/// What stands in the front of a name; `None` for what does not.
+pub(super) fn of_front(front: &Front, rtype: Rtype) -> Option<Said<'_>> {
+    match rtype {
+        Rtype::A => Some(Said::Few(front.addresses()?, front.ttl())),
+        Rtype::SRV => {
+            let (places, lines) = front.instances()?;
+            Some(Said::FewSrv(places, lines, front.ttl()))
         }
+        _ => None,
+    }
+}
+
+/// `None` for what is not plain.
+pub(super) fn said<'s>(
+    node: &Node<'s>,
+    Within { zone, left }: Within<'s>,
+    question: &Question,
+) -> Option<Said<'s>> {
+    let rtype = question.head.rtype;
+    let apex = question.offset(left)?;
+    let negative = |rcode| Said::Negative { rcode, zone, apex };
+    let view = match *node {
+        Node::Missing => return Some(negative(Rcode::NxDomain)),
         Node::Service { view, .. } | Node::Instance { view, .. } => view,
     };
     // An alias answers for every type.
@@ -124,7 +137,7 @@ pub(super) fn said<'s>(place: &Place<'s>, question: &Question) -> Option<Said<'s
         let added = zone.facts.statics.get(question.suffix(0)?).is_some();
         return (!added).then(|| negative(Rcode::NoError));
     }
-    match place.node {
+    match *node {
         Node::Missing => None,
         Node::Service { selection, .. } => of_service(view, selection, question, negative),
         Node::Instance { place, .. } => of_instance(view, place, rtype, negative),
@@ -139,11 +152,11 @@ fn of_service<'s>(
 ) -> Option<Said<'s>> {
     let (limit, ttl) = (view.service.max_answers, selection.ttl);
     let registered = selection.registered;
-    let has_edns = question.edns.is_some();
+    let has_edns = question.head.edns.is_some();
     if selection.stale && has_edns {
         return None;
     }
-    let (said, registered) = match question.rtype {
+    let (said, registered) = match question.head.rtype {
         Rtype::A => {
             let choice = &selection.a;
             (of_choice(choice, Said::A(Drawn { choice, limit, ttl })), registered.a)

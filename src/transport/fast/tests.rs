@@ -223,6 +223,8 @@ fn plain_questions_are_taken() {
         ("hidden.svc.test", 33),
         ("web.in.deep.svc.test", 1),
         ("web.wild.test", 1),
+        ("many.svc.test", 1),
+        ("many.svc.test", 33),
     ] {
         let cookie = b"\x00\x0a\x00\x08abcdefgh".to_vec();
         for opt in [None, Some((1232, false, Vec::new())), Some((1232, false, cookie))] {

@@ -13,7 +13,7 @@ use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::registry::statics;
 use crate::snapshot::service::{Fitness, Standing, Target, build};
 use crate::snapshot::zone::{Facts, Zone, soa};
-use crate::snapshot::{Rules, Snapshot, above};
+use crate::snapshot::{Rules, Snapshot};
 use crate::sources::files::master;
 
 const WELL: Fitness = Fitness::WELL;
@@ -240,11 +240,6 @@ pub(super) fn world(largest: u16) -> Snapshot {
     unread.usable = false;
     let zones = [svc, deep, wild, cut, unread];
     let rules = Rules { udp_max_size: largest, ..Rules::default() };
-    Snapshot {
-        above_zones: Arc::new(above(zones.iter().map(|zone| &zone.facts.apex))),
-        zones: Arc::new(
-            zones.into_iter().map(|zone| (zone.facts.apex.clone(), Arc::new(zone))).collect(),
-        ),
-        ..Snapshot::empty(rules)
-    }
+    let zones = Arc::new(zones.into_iter().collect());
+    Snapshot { zones, ..Snapshot::empty(rules) }
 }

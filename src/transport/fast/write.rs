@@ -1,17 +1,17 @@
 //! Writes an answer behind the question that it answers, in the buffer that both share.
 //!
-//! Nothing is written before it is known that all of it fits: the OPT record of the query stands
-//! where the answer comes, and the general path would want to read it.
+//! Nothing is written before it is known that this can be the answer: the OPT record of the query
+//! stands where the answer comes, and the general path would want to read it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
-use crate::snapshot::choice::{Choice, rotated};
-use crate::snapshot::lines::{Line, Lines};
+use crate::snapshot::choice::rotated;
+use crate::snapshot::lines::Line;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
-use crate::transport::fast::question::Question;
+use crate::transport::fast::question::Head;
 use crate::transport::fast::said::{Drawn, Said};
 use crate::wire::options::Granted;
 use crate::wire::reply::Limits;
@@ -29,6 +29,7 @@ const NUMBERS: usize = 20;
 const ASKED: u16 = 0xc00c;
 const QR_AA: u8 = 0x84;
 const QR_TC: u8 = 0x82;
+const TC: u8 = 0x02;
 const RD: u8 = 0x01;
 
 /// How many records were written into which section.
@@ -37,28 +38,31 @@ struct Counts {
     answers: u16,
     authority: u16,
     additional: u16,
+    /// Answers were left out: the asker is to ask over TCP.
+    cut: bool,
 }
 
 /// The buffer with its question.
-pub(super) struct Writer<'b, 'q> {
+pub(super) struct Writer<'b> {
     octets: &'b mut [u8; ROOM],
-    question: &'q Question,
+    head: Head,
     limits: Limits,
 }
 
-impl<'b, 'q> Writer<'b, 'q> {
-    pub(super) fn new(octets: &'b mut [u8; ROOM], question: &'q Question, limits: Limits) -> Self {
-        Self { octets, question, limits }
+impl<'b> Writer<'b> {
+    pub(super) fn new(octets: &'b mut [u8; ROOM], head: Head, limits: Limits) -> Self {
+        Self { octets, head, limits }
     }
 
-    /// The length of the message; `None`, with nothing written, when not all of it fits.
+    /// The length of the message; `None`, with nothing written, when it is one that the general path
+    /// has to cut.
     pub(super) fn write(
         self,
         said: &Said<'_>,
         granted: Granted,
         rng: &mut fastrand::Rng,
     ) -> Option<usize> {
-        let Question { end, edns, .. } = *self.question;
+        let Head { end, edns, rtype } = self.head;
         let opt = if edns.is_some() { OPT.checked_add(granted.size())? } else { 0 };
         let limit = self.limits.size().min(ROOM);
         let room = limit.checked_sub(opt)?.checked_sub(end)?;
@@ -68,16 +72,19 @@ impl<'b, 'q> Writer<'b, 'q> {
             Said::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
             Said::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
             Said::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
+            Said::FewSrv(places, lines, ttl) => {
+                let lines = lines.all(places.rotated(rng));
+                body.put_instances(end, lines, *ttl)?
+            }
             Said::Srv(Drawn { choice, limit, ttl }, lines) => {
-                body.put_instances(end, choice.rotate(rng, *limit).copied(), lines, *ttl)?
+                let lines = lines.all(choice.rotate(rng, *limit).copied());
+                body.put_instances(end, lines, *ttl)?
             }
             Said::Instance { place, lines, ttl } => {
-                body.put_instances(end, std::iter::once(*place), lines, *ttl)?
+                body.put_instances(end, lines.all(std::iter::once(*place)), *ttl)?
             }
-            Said::Of { addresses, ttl } => {
-                body.put_addresses(self.question.rtype, addresses, *ttl)?
-            }
-            Said::Negative { zone, left, .. } => body.put_soa(zone, self.question, *left)?,
+            Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses, *ttl)?,
+            Said::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
         };
         if let Some(edns) = edns {
             body.put_opt(edns, self.limits, granted)?;
@@ -85,7 +92,8 @@ impl<'b, 'q> Writer<'b, 'q> {
         }
         let left = body.rest.len();
         let header = self.octets.first_chunk_mut::<HEADER>()?;
-        put_header(header, QR_AA | (flags0 & RD), said.rcode(), counts);
+        let cut = if counts.cut { TC } else { 0 };
+        put_header(header, QR_AA | cut | (flags0 & RD), said.rcode(), counts);
         limit.checked_sub(left)
     }
 }
@@ -104,14 +112,14 @@ fn put_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: Counts
 /// Makes of an answer one that is empty and says to ask over TCP, which a forged sender never does.
 pub(super) fn slip(
     octets: &mut [u8; ROOM],
-    question: &Question,
+    head: Head,
     limits: Limits,
     granted: Granted,
 ) -> Option<usize> {
     let flags = QR_TC | (octets.get(2)? & RD);
-    let mut body = Body { rest: octets.get_mut(question.end..)?, room: 0 };
+    let mut body = Body { rest: octets.get_mut(head.end..)?, room: 0 };
     let mut counts = Counts::default();
-    if let Some(edns) = question.edns {
+    if let Some(edns) = head.edns {
         body.put_opt(edns, limits, granted)?;
         counts.additional = 1;
     }
@@ -136,40 +144,31 @@ impl Body<'_> {
         octets: fn(&T) -> [u8; N],
     ) -> Option<Counts> {
         let Drawn { choice, limit, ttl } = *drawn;
-        let answers = self.fits(choice, limit, N)?;
+        let wanted = choice.wanted(limit);
+        let fitting = self.room.checked_div(FRONT.checked_add(N)?)?.min(wanted);
         let front = front(ASKED, rtype, ttl, N)?;
-        for item in choice.rotate(rng, limit) {
+        for item in choice.rotate(rng, limit).take(fitting) {
             self.put(front)?;
             self.put(octets(item))?;
         }
-        Some(Counts { answers, ..Counts::default() })
+        let answers = u16::try_from(fitting).ok()?;
+        Some(Counts { answers, cut: fitting < wanted, ..Counts::default() })
     }
 
-    /// As `put_drawn` with the addresses of a whole choice.
+    /// As `put_drawn` with all of these addresses.
     fn put_few(
         &mut self,
-        addresses: &[Ipv4Addr],
+        addresses: &[[u8; 4]],
         ttl: u32,
         rng: &mut fastrand::Rng,
     ) -> Option<Counts> {
-        let needed = FRONT.checked_add(4)?.checked_mul(addresses.len())?;
-        if needed > self.room {
-            return None;
+        let fitting = self.room.checked_div(FRONT.checked_add(4)?)?.min(addresses.len());
+        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front(ASKED, Rtype::A, ttl, 4)?;
+        for &[a, b, c, d] in rotated(addresses, rng).take(fitting) {
+            self.put([f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d])?;
         }
-        let front = front(ASKED, Rtype::A, ttl, 4)?;
-        for address in rotated(addresses, rng) {
-            self.put(front)?;
-            self.put(address.octets())?;
-        }
-        let answers = u16::try_from(addresses.len()).ok()?;
-        Some(Counts { answers, ..Counts::default() })
-    }
-
-    /// How many are drawn, if so many records of this length fit.
-    fn fits<T>(&self, choice: &Choice<T>, limit: usize, len: usize) -> Option<u16> {
-        let wanted = choice.wanted(limit);
-        let needed = len.checked_add(FRONT)?.checked_mul(wanted)?;
-        if needed > self.room { None } else { u16::try_from(wanted).ok() }
+        let answers = u16::try_from(fitting).ok()?;
+        Some(Counts { answers, cut: fitting < addresses.len(), ..Counts::default() })
     }
 
     /// The addresses of the question's type.
@@ -188,22 +187,23 @@ impl Body<'_> {
     }
 
     /// SRV records, which begin at `at` in the message, and behind them the addresses of their
-    /// targets, whose owners point to where each target stands (RFC 2782: uncompressed).
-    fn put_instances(
+    /// targets, whose owners point to where each target stands (RFC 2782: uncompressed). Records
+    /// are left out from the first that does not fit, and addresses from the first target and type
+    /// not all of which fit: a part would be taken for all.
+    fn put_instances<'l>(
         &mut self,
         mut at: usize,
-        places: impl Iterator<Item = usize> + Clone,
-        lines: &Lines,
+        lines: impl Iterator<Item = Line<'l>> + Clone,
         ttl: u32,
     ) -> Option<Counts> {
-        let lines = places.filter_map(|place| lines.get(place).filter(|l| !l.target.is_empty()));
-        let needed = lines.clone().try_fold(0_usize, |sum, line| sum.checked_add(line_len(&line)?));
-        if needed? > self.room {
-            return None;
-        }
         let mut counts = Counts::default();
         for line in lines.clone() {
-            self.put(front(ASKED, Rtype::SRV, ttl, line.target.len().checked_add(WORDS)?)?)?;
+            let data = line.target.len().checked_add(WORDS)?;
+            let Some(room) = self.room.checked_sub(FRONT.checked_add(data)?) else {
+                return Some(Counts { cut: true, ..counts });
+            };
+            self.room = room;
+            self.put(front(ASKED, Rtype::SRV, ttl, data)?)?;
             self.put(line.words)?;
             self.put_slice(line.target)?;
             counts.answers = counts.answers.checked_add(1)?;
@@ -211,9 +211,14 @@ impl Body<'_> {
         for line in lines {
             at = at.checked_add(FRONT)?.checked_add(WORDS)?;
             let owner = 0xc000 | u16::try_from(at).ok()?;
-            for address in line.addresses {
-                self.put_address(owner, address, ttl)?;
-                counts.additional = counts.additional.checked_add(1)?;
+            for set in line.addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4()) {
+                let len = set.iter().try_fold(0_usize, |sum, a| sum.checked_add(len_of(a)))?;
+                let Some(room) = self.room.checked_sub(len) else { return Some(counts) };
+                self.room = room;
+                for address in set {
+                    self.put_address(owner, address, ttl)?;
+                    counts.additional = counts.additional.checked_add(1)?;
+                }
             }
             at = at.checked_add(line.target.len())?;
         }
@@ -234,11 +239,9 @@ impl Body<'_> {
     }
 
     /// RFC 2308 section 3: the zone's SOA in the authority section.
-    fn put_soa(&mut self, zone: &Zone, question: &Question, left: usize) -> Option<Counts> {
+    fn put_soa(&mut self, zone: &Zone, apex: usize) -> Option<Counts> {
         let soa = &zone.soa;
-        let apex_len = question.suffix(left)?.len();
-        let start = HEADER.checked_add(question.name_len.checked_sub(apex_len)?)?;
-        let apex = 0xc000 | u16::try_from(start).ok()?;
+        let apex = 0xc000 | u16::try_from(apex).ok()?;
         let (mname, rname) = (spelled(&soa.mname, zone), spelled(&soa.rname, zone));
         let len = mname.len().checked_add(rname.len())?.checked_add(NUMBERS)?;
         if len.checked_add(FRONT)? > self.room {
@@ -300,13 +303,6 @@ fn front(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> 
 /// Of an address record.
 fn len_of(address: &IpAddr) -> usize {
     FRONT.saturating_add(if address.is_ipv4() { 4 } else { 16 })
-}
-
-/// Of an SRV record and the addresses of its target.
-fn line_len(line: &Line<'_>) -> Option<usize> {
-    let mut addresses = line.addresses.iter().map(len_of);
-    let addresses = addresses.try_fold(0_usize, usize::checked_add)?;
-    addresses.checked_add(line.target.len())?.checked_add(FRONT)?.checked_add(WORDS)
 }
 
 /// A name of a SOA.
