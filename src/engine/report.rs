@@ -113,7 +113,7 @@ impl World {
 
     /// How many files are in error now.
     pub fn files_in_error(&self) -> usize {
-        self.errors_by_file().len()
+        self.errors.files()
     }
 
     fn errors_by_file(&self) -> BTreeMap<&Path, Vec<&Diagnostic>> {

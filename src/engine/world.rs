@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::{AliasState, Index};
 use crate::engine::checks::CheckState;
+use crate::engine::errors::Errors;
 use crate::engine::evidence::{Evidence, stand};
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
@@ -98,6 +99,8 @@ pub struct World {
     pub(super) last_serial: u32,
     pub(super) first_round_ends: Option<Instant>,
     conditions: BTreeMap<Condition, usize>,
+    /// Of all complaints that stand, wherever they are kept.
+    pub(super) errors: Errors,
 }
 
 /// A zone and its settings.
@@ -194,6 +197,7 @@ impl World {
             last_serial: first_serial,
             first_round_ends: None,
             conditions: BTreeMap::new(),
+            errors: Errors::default(),
         }
     }
 
