@@ -232,14 +232,15 @@ impl World {
         for definition in definitions {
             let name = definition.name.value.clone();
             let key = ServiceKey { zone: zone.clone(), name: name.clone() };
-            // Most services stand in one file.
+            // Most services stand in one file, and there once.
             let one = || Vec::with_capacity(1);
             let paths = self.contributors.entry(key.clone()).or_insert_with(one);
             if let Err(place) = paths.binary_search(path) {
                 paths.insert(place, Arc::clone(path));
             }
             affected.insert(key);
-            file.services.entry(name).or_default().push(definition);
+            let definitions = file.services.entry(name);
+            definitions.or_insert_with(|| Vec::with_capacity(1)).push(definition);
         }
         file.document = document;
     }
