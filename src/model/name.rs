@@ -203,7 +203,7 @@ impl Name {
             rest = tail.get(len..).ok_or(NameError::Wire)?;
         }
         // Length octets are below 64 and so never in 'A'..='Z': the whole form can be folded at once.
-        Ok(Self(octets.to_ascii_lowercase().into()))
+        Ok(Self(octets.iter().map(u8::to_ascii_lowercase).collect()))
     }
 
     /// The folded wire form.

@@ -299,6 +299,9 @@ pub struct Instance {
     pub checks: Arc<[Check]>,
 }
 
+/// There are very many of them: what grows here grows by megabytes.
+const _: () = assert!(size_of::<Instance>() <= 104);
+
 impl Instance {
     /// Whether it carries `tag` (folded).
     pub fn has_tag(&self, tag: &str) -> bool {
