@@ -49,7 +49,8 @@ fn file(name: &str, port: Option<u16>, follows: &[&str]) -> Change {
         initial: None,
     });
     for service in &mut document.services {
-        Arc::make_mut(service).instances[0].checks.extend(aliases.clone());
+        let instance = &mut Arc::make_mut(service).instances[0];
+        instance.checks = instance.checks.iter().cloned().chain(aliases.clone()).collect();
     }
     let content = Content::Services(Arc::new(document));
     Change::File(FileChange { zone: apex(), path, content, diagnostics: Vec::new() })

@@ -132,9 +132,9 @@ fn remove(table: &mut ById, id: &Arc<str>, service: &Label) {
 impl Index {
     fn add(&mut self, state: &ServiceState) {
         let service = &state.service;
-        for (place, instance) in state.instances.iter().enumerate() {
+        for place in 0..state.instances.len() {
             let here = (service.key.name.clone(), place);
-            for alias in &instance.aliases {
+            for alias in state.aliases_of(place) {
                 self.followers.entry(Arc::clone(&alias.of)).or_default().push(here.clone());
             }
             if let Some(id) = folded(service, place) {
@@ -145,8 +145,8 @@ impl Index {
 
     fn remove(&mut self, state: &ServiceState) {
         let name = &state.service.key.name;
-        for (place, instance) in state.instances.iter().enumerate() {
-            for alias in &instance.aliases {
+        for place in 0..state.instances.len() {
+            for alias in state.aliases_of(place) {
                 remove(&mut self.followers, &alias.of, name);
             }
             if let Some(id) = folded(&state.service, place) {
@@ -161,7 +161,7 @@ impl World {
     /// yet.
     pub(super) fn link(&mut self, state: &ServiceState, turn: &mut Turn) {
         let zone = &state.service.key.zone;
-        let has_aliases = state.instances.iter().any(|instance| !instance.aliases.is_empty());
+        let has_aliases = !state.aliases.is_empty();
         if has_aliases && !self.aliases.contains_key(zone) {
             let mut index = Index::default();
             let in_zone = self.services.values().filter(|other| other.service.key.zone == *zone);
@@ -196,9 +196,9 @@ impl World {
         let key = &state.service.key;
         let Some(index) = self.aliases.get(&key.zone) else { return };
         let mut ids = Vec::new();
-        for (place, instance) in state.instances.iter().enumerate() {
+        for place in 0..state.instances.len() {
             ids.extend(folded(&state.service, place));
-            if !instance.aliases.is_empty() {
+            if state.aliases.contains_key(&place) {
                 turn.stirred.insert((key.clone(), place));
             }
         }
@@ -230,9 +230,9 @@ impl World {
         while let Some((key, place)) = turn.stirred.pop_first() {
             let said = self.listen(&key, place);
             let Some(state) = self.services.get_mut(&key) else { continue };
-            let Some(instance) = state.instances.get_mut(place) else { continue };
+            let Some(aliases) = state.aliases.get_mut(&place) else { continue };
             let mut changed = false;
-            for (alias, said) in instance.aliases.iter_mut().zip(said) {
+            for (alias, said) in aliases.iter_mut().zip(said) {
                 changed |= alias.said != said;
                 alias.hear(said);
             }
@@ -245,15 +245,15 @@ impl World {
 
     /// What each alias of an instance says now.
     fn listen(&self, key: &ServiceKey, place: usize) -> Vec<Said> {
-        let instance = self.services.get(key).and_then(|state| state.instances.get(place));
-        let (Some(instance), Some(index)) = (instance, self.aliases.get(&key.zone)) else {
+        let (Some(state), Some(index)) = (self.services.get(key), self.aliases.get(&key.zone))
+        else {
             return Vec::new();
         };
         let said = |alias: &AliasState| {
             let path = vec![(&key.name, place)];
             Walk { world: self, zone: &key.zone, index, path, looked_at: 0 }.said(&alias.of)
         };
-        instance.aliases.iter().map(said).collect()
+        state.aliases_of(place).iter().map(said).collect()
     }
 }
 
@@ -299,10 +299,9 @@ impl<'w> Walk<'w> {
         }
         let key = ServiceKey { zone: self.zone.clone(), name: service.clone() };
         let Some(state) = self.world.services.get(&key) else { return Said::NOTHING_YET };
-        let Some(instance) = state.instances.get(place) else { return Said::NOTHING_YET };
         self.path.push((service, place));
-        let said: Vec<Option<Said>> = instance
-            .aliases
+        let said: Vec<Option<Said>> = state
+            .aliases_of(place)
             .iter()
             .map(|alias| {
                 let said = self.said(&alias.of);

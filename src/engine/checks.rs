@@ -176,7 +176,7 @@ impl World {
     pub(super) fn is_heard(&self, state: &ServiceState) -> bool {
         let awaited = state.runs.iter().filter(|runs| runs.awaited);
         let mut checks = awaited.flat_map(|runs| &runs.checks);
-        let mut aliases = state.instances.iter().flat_map(|instance| &instance.aliases);
+        let mut aliases = state.aliases.values().flatten();
         checks.all(|id| self.checks.get(id).is_none_or(CheckState::has_spoken))
             && aliases.all(AliasState::has_spoken)
     }

@@ -47,7 +47,9 @@ impl World {
                     zones_moved = true;
                     turn.zones.insert(apex.clone());
                     affected.extend(self.services_of(&apex));
-                    self.zones.remove(&apex);
+                    if let Some(zone) = self.zones.remove(&apex) {
+                        self.errors.remove(&zone.statics.conflicts);
+                    }
                     let gone: Vec<_> = self
                         .files
                         .iter()
@@ -68,7 +70,7 @@ impl World {
                 Change::Troubles(troubles) => {
                     let news = troubles.iter().filter(|t| !self.troubles.contains(t));
                     turn.effects.complaints.extend(news.cloned());
-                    self.troubles = troubles;
+                    self.errors.replace(&mut self.troubles, troubles);
                 }
             }
         }
@@ -154,7 +156,7 @@ impl World {
             document: None,
             services: HashMap::new(),
         });
-        file.diagnostics = diagnostics;
+        self.errors.replace(&mut file.diagnostics, diagnostics);
         match content {
             Content::Zone(settings) => self.set_zone(&zone, Some(settings), affected, turn),
             Content::Services(document) => {
@@ -170,7 +172,10 @@ impl World {
                     self.set_zone(&zone, None, affected, turn);
                 }
                 self.set_document((&zone, &path), None, affected, turn);
-                if self.files.remove(&path).is_some_and(|file| file.master.is_some()) {
+                let Some(gone) = self.files.remove(&path) else { return };
+                self.errors.remove(&gone.diagnostics);
+                self.errors.remove(&gone.refused);
+                if gone.master.is_some() {
                     turn.zones.insert(zone);
                 }
             }
@@ -223,18 +228,19 @@ impl World {
         let (definitions, refused) = permitted.unwrap_or_default();
         let news = refused.iter().filter(|error| !file.refused.contains(error));
         turn.effects.complaints.extend(news.cloned());
-        file.refused = refused;
+        self.errors.replace(&mut file.refused, refused);
         for definition in definitions {
             let name = definition.name.value.clone();
             let key = ServiceKey { zone: zone.clone(), name: name.clone() };
-            // Most services stand in one file.
+            // Most services stand in one file, and there once.
             let one = || Vec::with_capacity(1);
             let paths = self.contributors.entry(key.clone()).or_insert_with(one);
             if let Err(place) = paths.binary_search(path) {
                 paths.insert(place, Arc::clone(path));
             }
             affected.insert(key);
-            file.services.entry(name).or_default().push(definition);
+            let definitions = file.services.entry(name);
+            definitions.or_insert_with(|| Vec::with_capacity(1)).push(definition);
         }
         file.document = document;
     }
@@ -274,13 +280,15 @@ impl World {
         if let Some(state) = old
             && *state.service == merged.service
         {
-            state.conflicts = merged.conflicts;
+            self.errors.replace(&mut state.conflicts, merged.conflicts);
             return;
         }
         let old = self.services.remove(key);
         if let Some(old) = &old {
+            self.errors.remove(&old.conflicts);
             self.unlink(old, turn);
         }
+        self.errors.add(&merged.conflicts);
         let state = self.succeed(Arc::new(merged.service), old, turn);
         self.link(&state, turn);
         self.services.insert(key.clone(), ServiceState { conflicts: merged.conflicts, ..state });
@@ -291,6 +299,7 @@ impl World {
 
     fn remove_service(&mut self, key: &ServiceKey, turn: &mut Turn) {
         let Some(state) = self.services.remove(key) else { return };
+        self.errors.remove(&state.conflicts);
         self.unlink(&state, turn);
         self.drop_index(&key.zone);
         self.waiting.remove(key);

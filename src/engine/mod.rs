@@ -6,6 +6,7 @@
 
 pub mod aliases;
 mod checks;
+mod errors;
 pub mod evidence;
 pub mod files;
 pub mod publish;

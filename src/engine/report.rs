@@ -113,7 +113,7 @@ impl World {
 
     /// How many files are in error now.
     pub fn files_in_error(&self) -> usize {
-        self.errors_by_file().len()
+        self.errors.files()
     }
 
     fn errors_by_file(&self) -> BTreeMap<&Path, Vec<&Diagnostic>> {
@@ -173,7 +173,7 @@ impl World {
         let ids = state.runs_of(place).flatten().flat_map(|runs| &runs.checks);
         let checks = ids.filter_map(|id| self.checks.get(id));
         let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
-        let aliases = state.instances.get(place).into_iter().flat_map(|known| &known.aliases);
+        let aliases = state.aliases_of(place).iter();
         let aliases = aliases.map(|alias| (&alias.check, alias.said.condition, &alias.said.reason));
         checks
             .chain(aliases)

@@ -33,6 +33,8 @@ impl World {
         let news = statics.conflicts.iter().filter(|conflict| !known.contains(conflict));
         turn.effects.complaints.extend(news.cloned());
         zone.facts = Arc::new(Facts::new(&zone.settings, &statics));
+        self.errors.add(&statics.conflicts);
+        self.errors.remove(&zone.statics.conflicts);
         let old = std::mem::replace(&mut zone.statics, statics);
         let met = |key: &&ServiceKey| {
             let name = key.name.as_str();

@@ -1,10 +1,10 @@
 //! A service's new state takes the place of the old: of its targets and their checks, all that ask
 //! the same as before go on as they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::engine::aliases;
+use crate::engine::aliases::{self, AliasState};
 use crate::engine::checks::{CheckState, Voice};
 use crate::engine::turn::Turn;
 use crate::engine::world::{InstanceState, Runs, ServiceState, World};
@@ -26,18 +26,22 @@ impl World {
         let mut old = old.map(Predecessor::new).unwrap_or_default();
         let key = Arc::new(service.key.clone());
         let many = service.instances.len();
-        let mut instances = Vec::with_capacity(many);
+        let (mut instances, mut following) = (Vec::with_capacity(many), BTreeMap::new());
         let (mut targets, mut runs) = (Vec::with_capacity(many), Vec::with_capacity(many));
         for (place, instance) in service.instances.iter().enumerate() {
-            let mut known = old.instances.remove(&instance.id).unwrap_or_else(|| {
+            let known = old.instances.remove(&instance.id).unwrap_or_else(|| {
                 let condition = newcomer(instance).condition;
                 self.recount(None, Some(condition));
-                InstanceState { condition, since: turn.now.wall, aliases: Box::default() }
+                InstanceState { condition, since: turn.now.wall }
             });
             let known_as = |endpoint| (instance.id.clone(), endpoint);
             let served = |endpoint| is_served(old.targets.get(&known_as(endpoint)));
             let voice = voice_of_new(instance.location.endpoints().any(served));
-            known.aliases = aliases::succeed(&instance.checks, &known.aliases, voice);
+            let followed = old.aliases.remove(&instance.id).unwrap_or_default();
+            let followed = aliases::succeed(&instance.checks, &followed, voice);
+            if !followed.is_empty() {
+                following.insert(place, followed);
+            }
             instances.push(known);
             for endpoint in instance.location.endpoints() {
                 let before = old.targets.remove(&known_as(endpoint.clone()));
@@ -65,6 +69,7 @@ impl World {
             service,
             conflicts: Vec::new(),
             instances: instances.into(),
+            aliases: following,
             targets: targets.into(),
             runs: runs.into(),
         }
@@ -153,6 +158,7 @@ fn newcomer(instance: &Instance) -> Standing {
 #[derive(Default)]
 struct Predecessor {
     instances: HashMap<InstanceId, InstanceState>,
+    aliases: HashMap<InstanceId, Box<[AliasState]>>,
     targets: HashMap<(InstanceId, Endpoint), (Standing, Runs)>,
 }
 
@@ -166,6 +172,8 @@ impl Predecessor {
             Some((known_as, (target.standing.clone(), runs)))
         });
         let targets = targets.collect();
-        Self { instances: ids.into_iter().zip(state.instances).collect(), targets }
+        let of = |(place, aliases): (usize, _)| Some((ids.get(place)?.clone(), aliases));
+        let aliases = state.aliases.into_iter().filter_map(of).collect();
+        Self { aliases, instances: ids.into_iter().zip(state.instances).collect(), targets }
     }
 }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::{AliasState, Index};
 use crate::engine::checks::CheckState;
+use crate::engine::errors::Errors;
 use crate::engine::evidence::{Evidence, stand};
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
@@ -98,6 +99,8 @@ pub struct World {
     pub(super) last_serial: u32,
     pub(super) first_round_ends: Option<Instant>,
     conditions: BTreeMap<Condition, usize>,
+    /// Of all complaints that stand, wherever they are kept.
+    pub(super) errors: Errors,
 }
 
 /// A zone and its settings.
@@ -148,6 +151,8 @@ pub(super) struct ServiceState {
     pub(super) conflicts: Vec<Diagnostic>,
     /// One an instance, in the same order.
     pub(super) instances: Box<[InstanceState]>,
+    /// The aliases of the instances that have any, by their place, in the order of their checks.
+    pub(super) aliases: BTreeMap<usize, Box<[AliasState]>>,
     /// One an address or host of each instance, in the order of the instances: what is published
     /// as well, until it changes.
     pub(super) targets: Arc<[Target]>,
@@ -155,13 +160,11 @@ pub(super) struct ServiceState {
     pub(super) runs: Box<[Runs]>,
 }
 
-/// What status shows of an instance, and whom it follows.
-#[derive(Clone, Debug)]
+/// What status shows of an instance.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct InstanceState {
     pub(super) condition: Condition,
     pub(super) since: SystemTime,
-    /// In the order of the instance's checks.
-    pub(super) aliases: Box<[AliasState]>,
 }
 
 /// What is run against a target.
@@ -194,6 +197,7 @@ impl World {
             last_serial: first_serial,
             first_round_ends: None,
             conditions: BTreeMap::new(),
+            errors: Errors::default(),
         }
     }
 
@@ -279,7 +283,7 @@ impl World {
         let Some(state) = self.services.get(key) else { return };
         let Some(target) = state.targets.get(place) else { return };
         let instance = target.instance;
-        let aliases = state.instances.get(instance).map_or(&[][..], |known| &known.aliases);
+        let aliases = state.aliases_of(instance);
         let says =
             self.evidence(state.runs.get(place)).chain(aliases.iter().map(AliasState::evidence));
         let standing = stand(&says.collect(), target.standing.fitness, turn.now);
@@ -348,6 +352,11 @@ impl ServiceState {
     /// What is run against each target of the instance at `place`.
     pub(super) fn runs_of(&self, place: usize) -> impl Iterator<Item = Option<&Runs>> {
         self.places_of(place).map(|target| self.runs.get(target))
+    }
+
+    /// The aliases of the instance at `place`.
+    pub(super) fn aliases_of(&self, place: usize) -> &[AliasState] {
+        self.aliases.get(&place).map_or(&[], |aliases| aliases)
     }
 
     fn places_of(&self, instance: usize) -> Range<usize> {

@@ -29,6 +29,7 @@ impl Document {
     pub fn new(path: Arc<Path>, text: Arc<str>, mut services: Vec<ServiceDefinition>) -> Self {
         let mut lists = TagLists::default();
         for instance in services.iter_mut().flat_map(|service| &mut service.instances) {
+            sort(&mut instance.tags);
             instance.tags = lists.share(&instance.tags);
         }
         let mut services: Vec<_> = services.into_iter().map(Arc::new).collect();
@@ -36,6 +37,16 @@ impl Document {
         services.shrink_to_fit();
         Self { path, text, services }
     }
+}
+
+/// In the order of the catalogue, so that a list can be taken from here as it is.
+fn sort(tags: &mut Arc<[Tag]>) {
+    if tags.is_sorted() {
+        return;
+    }
+    let mut sorted = tags.to_vec();
+    sorted.sort_unstable();
+    *tags = sorted.into();
 }
 
 /// Lists of tags, those that are equal once.
@@ -66,6 +77,29 @@ impl<T> Placed<T> {
     /// `value`, said at `span`.
     pub fn new(value: T, span: Range<usize>) -> Self {
         Self { value, span }
+    }
+}
+
+/// Octets of a text in half the room of a range, for what there are very many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// The same as a range.
+    pub fn octets(self) -> Range<usize> {
+        let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
+        place(self.start)..place(self.end)
+    }
+}
+
+/// What stands beyond 4 GB is pointed at from there: nobody writes such a file.
+impl From<Range<usize>> for Span {
+    fn from(octets: Range<usize>) -> Self {
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: place(octets.start), end: place(octets.end) }
     }
 }
 
@@ -101,14 +135,15 @@ pub struct ServiceDefinition {
 /// An instance as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceDefinition {
-    /// Given or derived (`<service>-<address with dashes>[-<port>]`), placed at the key or at the
-    /// instance.
-    pub id: Placed<InstanceId>,
+    /// Given or derived (`<service>-<address with dashes>[-<port>]`).
+    pub id: InstanceId,
+    /// Where the id stands; of one that is derived, the instance.
+    pub id_span: Span,
     /// Its addresses, or the host of an external instance.
     pub location: Location,
     /// Its own, else the service's.
     pub port: Option<u16>,
-    /// Added to the service's.
+    /// Added to the service's; sorted.
     pub tags: Arc<[Tag]>,
     /// Left out: 1 and 1.
     pub weights: Weights,
@@ -117,8 +152,11 @@ pub struct InstanceDefinition {
     /// Its own TXT, where it has any.
     pub meta: Option<Arc<BTreeMap<String, String>>>,
     /// Its own checks.
-    pub checks: Vec<CheckDefinition>,
+    pub checks: Box<[CheckDefinition]>,
 }
+
+/// There are very many of them: what grows here grows by megabytes.
+const _: () = assert!(size_of::<InstanceDefinition>() <= 112);
 
 /// A check as written.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 /// RFC 1035 section 2.3.4: a label is at most this many octets.
 pub const MAX_LABEL: usize = 63;
 /// RFC 1035 section 2.3.4: a name is at most this many octets in wire form, root included.
@@ -30,9 +32,10 @@ pub enum LabelError {
 }
 
 /// One label as people register it: letters, digits, `-` and `_`, lower case,
-/// beginning and ending with a letter or digit. Its copies share one text.
+/// beginning and ending with a letter or digit. A short one stands in place; the copies of a long one
+/// share its text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(Arc<str>);
+pub struct Label(SmolStr);
 
 impl Label {
     /// Checks and folds `text`.
@@ -51,7 +54,7 @@ impl Label {
         if !edge(text.chars().next()) || !edge(text.chars().next_back()) {
             return Err(LabelError::Edge);
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        Ok(Self(text.chars().map(|c| c.to_ascii_lowercase()).collect()))
     }
 
     /// The folded text.
@@ -109,14 +112,14 @@ pub enum HostError {
 }
 
 /// A domain name in wire form (RFC 1035 section 3.1), folded to lower case (RFC 4343),
-/// with its root label.
+/// with its root label. Its copies share the octets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Box<[u8]>);
+pub struct Name(Arc<[u8]>);
 
 impl Name {
     /// The root: no label but the empty one.
     pub fn root() -> Self {
-        Self(Box::new([0]))
+        Self(Arc::new([0]))
     }
 
     /// A host-like name in presentation form; the trailing dot may be left out. A first
@@ -200,7 +203,7 @@ impl Name {
             rest = tail.get(len..).ok_or(NameError::Wire)?;
         }
         // Length octets are below 64 and so never in 'A'..='Z': the whole form can be folded at once.
-        Ok(Self(octets.to_ascii_lowercase().into()))
+        Ok(Self(octets.iter().map(u8::to_ascii_lowercase).collect()))
     }
 
     /// The folded wire form.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,8 +105,8 @@ impl fmt::Debug for Tag {
 pub enum InstanceId {
     /// Stands in front of the service's name.
     Name(Label),
-    /// No question ever matches it.
-    Text(Arc<str>),
+    /// No question ever matches it. Boxed: it is rare, and every id would take more room.
+    Text(Box<Arc<str>>),
 }
 
 impl InstanceId {
@@ -118,7 +117,7 @@ impl InstanceId {
 
     /// Any text, for registrations that are not made for DNS alone.
     pub fn keep(text: &str) -> Self {
-        Self::parse(text).unwrap_or_else(|_| Self::Text(text.into()))
+        Self::parse(text).unwrap_or_else(|_| Self::Text(Box::new(text.into())))
     }
 
     /// The text; folded when it is a name.
@@ -298,9 +297,10 @@ pub struct Instance {
     pub meta: Option<Arc<BTreeMap<String, String>>>,
     /// The service's and its own.
     pub checks: Arc<[Check]>,
-    /// Who registered it.
-    pub source: Arc<Path>,
 }
+
+/// There are very many of them: what grows here grows by megabytes.
+const _: () = assert!(size_of::<Instance>() <= 104);
 
 impl Instance {
     /// Whether it carries `tag` (folded).

@@ -162,17 +162,17 @@ fn instances(
     let mut instances = Vec::new();
     for Contribution { document, definition } in contributions {
         for instance in &definition.instances {
-            if let Some(owner) = owners.get(&instance.id.value) {
+            if let Some(owner) = owners.get(&instance.id) {
                 if conflicts.len() >= MOST {
                     continue;
                 }
                 conflicts.push(complaint(
                     Severity::Error,
                     document,
-                    instance.id.span.clone(),
+                    instance.id_span.octets(),
                     format!(
                         "instance \"{}\" of service \"{}\" is registered twice",
-                        instance.id.value, key.name
+                        instance.id, key.name
                     ),
                     format!(
                         "the one in {} is served: give this one another id",
@@ -181,15 +181,15 @@ fn instances(
                 ));
                 continue;
             }
-            let resolved = resolve(instance, document, shared, &mut tags);
+            let resolved = resolve(instance, shared, &mut tags);
             if let Some(host) = host_of_ours(key, &resolved, shared.is_ours) {
                 conflicts.push(complaint(
                     Severity::Error,
                     document,
-                    instance.id.span.clone(),
+                    instance.id_span.octets(),
                     format!(
                         "instance \"{}\" is checked at {}, a name of a zone served here",
-                        instance.id.value,
+                        instance.id,
                         host.to_host()
                     ),
                     "a check never asks this server: write the addresses, or take the checks out"
@@ -197,7 +197,7 @@ fn instances(
                 ));
                 continue;
             }
-            owners.insert(&instance.id.value, document);
+            owners.insert(&instance.id, document);
             instances.push(resolved);
         }
     }
@@ -221,14 +221,15 @@ mod tests {
 
     fn instance(id: &str, at: usize) -> InstanceDefinition {
         InstanceDefinition {
-            id: Placed::new(InstanceId::parse(id).unwrap(), at..at + 1),
+            id: InstanceId::parse(id).unwrap(),
+            id_span: (at..at + 1).into(),
             location: Location::at(vec!["10.0.0.1".parse().unwrap(); 2]),
             port: None,
             tags: Arc::default(),
             weights: Weights::default(),
             priority: 0,
             meta: None,
-            checks: Vec::new(),
+            checks: Box::default(),
         }
     }
 
@@ -306,7 +307,7 @@ mod tests {
         let merged = merged(&[from_file("a.toml", |d| {
             d.checks = vec![check(Some(1))];
             d.instances =
-                [InstanceDefinition { checks: vec![check(Some(2))], ..instance("web-1", 1) }]
+                [InstanceDefinition { checks: [check(Some(2))].into(), ..instance("web-1", 1) }]
                     .into();
         })]);
         let [only] = &merged.service.instances[0].checks[..] else { panic!("one check") };

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use crate::model::check::{Check, Policy};
-use crate::model::definition::{
-    CheckDefinition, Document, InstanceDefinition, PolicyDefinition, TagLists,
-};
+use crate::model::definition::{CheckDefinition, InstanceDefinition, PolicyDefinition, TagLists};
 use crate::model::name::Name;
 use crate::model::service::{Instance, Tag};
 
@@ -22,12 +20,11 @@ pub(super) struct Shared<'a> {
 /// An instance with all that it inherits. `lists` are the tags of the instances before.
 pub(super) fn resolve(
     instance: &InstanceDefinition,
-    document: &Document,
     shared: &Shared<'_>,
     lists: &mut TagLists,
 ) -> Instance {
     Instance {
-        id: instance.id.value.clone(),
+        id: instance.id.clone(),
         location: instance.location.each_once(),
         port: instance.port.or(shared.port),
         tags: resolve_tags(&instance.tags, shared.tags, lists),
@@ -35,7 +32,6 @@ pub(super) fn resolve(
         priority: instance.priority,
         meta: instance.meta.clone(),
         checks: resolve_own_checks(&instance.checks, shared),
-        source: Arc::clone(&document.path),
     }
 }
 

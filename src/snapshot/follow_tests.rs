@@ -1,6 +1,5 @@
 //! A view that follows another is the one that would be built, and shares what has not changed.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -24,7 +23,6 @@ fn service(carried: &[u8]) -> Arc<Service> {
         priority: 0,
         meta: None,
         checks: Arc::default(),
-        source: Arc::from(Path::new("web.toml")),
     };
     let zone = Name::parse("service.internal").unwrap();
     Arc::new(Service {

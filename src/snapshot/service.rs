@@ -208,7 +208,6 @@ pub(super) fn is_eligible(service: &Service, target: &Target) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use proptest::prelude::*;
 
@@ -239,7 +238,6 @@ mod tests {
             priority: 0,
             meta: None,
             checks: Arc::default(),
-            source: Arc::from(Path::new("web.toml")),
         }
     }
 

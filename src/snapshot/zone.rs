@@ -1,6 +1,6 @@
 //! A zone as it is answered: its apex, its services, and the names that follow from them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::model::dns::Soa;
@@ -37,8 +37,10 @@ pub struct Zone {
     pub services: Shards<Label, Arc<ServiceView>>,
     /// The commonest answers of services and of their tags.
     pub fronts: Fronts,
-    /// Registered addresses, in any state, with the count of targets that have them.
-    addresses: Shards<IpAddr, u32>,
+    /// Registered addresses, in any state, with the count of targets that have them. Each family
+    /// alone: an entry of the shorter one is half as long.
+    v4: Shards<Ipv4Addr, u32>,
+    v6: Shards<Ipv6Addr, u32>,
     /// Carried tags, with the count of services that carry them.
     tags: Shards<Tag, u32>,
 }
@@ -79,7 +81,8 @@ impl Zone {
             facts: Arc::new(Facts::new(settings, &statics)),
             services: Shards::default(),
             fronts: Fronts::default(),
-            addresses: Shards::default(),
+            v4: Shards::default(),
+            v6: Shards::default(),
             tags: Shards::default(),
         }
     }
@@ -118,11 +121,11 @@ impl Zone {
             return;
         }
         if let Some(new) = &new {
-            addresses(new).for_each(|address| count(&mut self.addresses, address));
+            addresses(new).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
         if let Some(old) = &old {
-            addresses(old).for_each(|address| discount(&mut self.addresses, &address));
+            addresses(old).for_each(|address| self.discount_address(address));
             old.tags.keys().for_each(|tag| discount(&mut self.tags, tag));
         }
     }
@@ -134,7 +137,24 @@ impl Zone {
 
     /// Whether any target of the zone has `address`.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.addresses.get(&address).is_some()
+        match address {
+            IpAddr::V4(address) => self.v4.get(&address).is_some(),
+            IpAddr::V6(address) => self.v6.get(&address).is_some(),
+        }
+    }
+
+    fn count_address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => count(&mut self.v4, address),
+            IpAddr::V6(address) => count(&mut self.v6, address),
+        }
+    }
+
+    fn discount_address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => discount(&mut self.v4, &address),
+            IpAddr::V6(address) => discount(&mut self.v6, &address),
+        }
     }
 
     /// Whether any service of the zone carries `tag` (folded).

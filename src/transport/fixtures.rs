@@ -1,6 +1,5 @@
 //! What the tests of the listeners share.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,7 +62,6 @@ fn service(key: ServiceKey) -> Service {
         priority: 0,
         meta: None,
         checks: Arc::default(),
-        source: Arc::from(Path::new("app1.toml")),
     };
     Service {
         key,

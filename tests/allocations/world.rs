@@ -1,6 +1,5 @@
 //! A zone of plain services, for what is counted and what is timed.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use livezone::model::health::Condition;
@@ -23,7 +22,6 @@ fn instance(number: usize, service: usize) -> Instance {
         priority: 0,
         meta: None,
         checks: Arc::from([]),
-        source: Arc::from(Path::new("web.toml")),
     }
 }
 

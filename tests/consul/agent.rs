@@ -126,7 +126,7 @@ fn ours() -> BTreeMap<String, Registered> {
                 meta: instance.meta.as_deref().cloned().unwrap_or_default(),
                 weights: (instance.weights.passing.into(), instance.weights.warning.into()),
             };
-            found.insert(instance.id.value.to_string(), registered);
+            found.insert(instance.id.to_string(), registered);
         }
     }
     found

@@ -79,8 +79,8 @@ fn ending(file: &Path) -> &str {
 
 fn show(out: &mut String, service: &ServiceDefinition, instance: &InstanceDefinition) {
     let name = &service.name.value;
-    let kept = if instance.id.value.name().is_none() { " (no name)" } else { "" };
-    writeln!(out, "{name}: instance {}{kept}", instance.id.value).unwrap();
+    let kept = if instance.id.name().is_none() { " (no name)" } else { "" };
+    writeln!(out, "{name}: instance {}{kept}", instance.id).unwrap();
     let port = instance.port.map_or("none".to_owned(), |port| port.to_string());
     let endpoints: Vec<_> = instance.location.endpoints().map(|e| e.to_string()).collect();
     writeln!(out, "  address [{}] port {port}", endpoints.join(", ")).unwrap();

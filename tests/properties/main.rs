@@ -2,7 +2,6 @@
 //! and of the answers made from what it publishes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod change;
 mod files;
 mod growth;
 mod scale;

@@ -71,7 +71,11 @@ impl Scale {
 }
 
 fn read(text: &str) -> Change {
-    let path: Arc<Path> = Path::new("zones/service.internal/big.toml").into();
+    read_from("big.toml", text)
+}
+
+fn read_from(file: &str, text: &str) -> Change {
+    let path: Arc<Path> = Path::new("zones/service.internal").join(file).into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.expect("it is well written")));
     Change::File(FileChange { zone: apex(), path, content, diagnostics })
@@ -121,6 +125,29 @@ fn one_changed_instance_of(services: usize) {
 #[test]
 fn one_changed_instance_publishes_its_service_alone() {
     one_changed_instance_of(2_000);
+}
+
+#[test]
+fn a_file_read_again_touches_its_own_services_alone() {
+    const FILES: usize = 20;
+    const EACH: usize = 50;
+    let text = |file: usize, port: u16| -> String {
+        let service = |n| {
+            let instance = format!("[[service.instance]]\naddress = \"10.0.{file}.{n}\"\n");
+            format!("[[service]]\nname = \"s{}\"\nport = {port}\n{instance}", file * EACH + n)
+        };
+        (0..EACH).map(service).collect()
+    };
+    let mut scale = Scale::new();
+    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let files = (0..FILES).map(|file| read_from(&format!("f{file}.toml"), &text(file, 80)));
+    scale.feed(Event::Loaded(std::iter::once(appeared).chain(files).collect()));
+    let views: Vec<_> = (0..FILES * EACH).map(|service| scale.view(service)).collect();
+    scale.feed(Event::Changed(vec![read_from("f7.toml", &text(7, 81))]));
+    for (service, view) in views.iter().enumerate() {
+        let is_same = Arc::ptr_eq(view, &scale.view(service));
+        assert_eq!(is_same, service / EACH != 7, "service {service}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use livezone::answer::answer;
 use livezone::config::{Config, zone_toml};
+use livezone::diagnostic::Diagnostic;
 use livezone::engine::turn::{Event, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
@@ -86,7 +87,9 @@ impl Driver {
     }
 
     pub(crate) fn break_file(&mut self, at: usize) -> Held {
-        self.feed(Event::Changed(vec![file_change(at, Content::Refused)]))
+        let Change::File(mut refused) = file_change(at, Content::Refused) else { return Ok(()) };
+        refused.diagnostics = vec![Diagnostic::of_file(&refused.path, "is broken")];
+        self.feed(Event::Changed(vec![Change::File(refused)]))
     }
 
     pub(crate) fn remove(&mut self, at: usize) -> Held {
@@ -162,6 +165,9 @@ impl Driver {
         let report = self.world.report();
         let counted: usize = Condition::ALL.iter().map(|&c| self.world.count(c)).sum();
         prop_assert_eq!(counted, report.services.iter().map(|s| s.instances.len()).sum::<usize>());
+        let errors = report.sources.iter().flat_map(|source| &source.errors);
+        let in_error: BTreeSet<_> = errors.filter_map(|error| error.split(':').next()).collect();
+        prop_assert_eq!(self.world.files_in_error(), in_error.len());
         let checks = report.services.iter().flat_map(|s| &s.instances).map(|i| i.checks.len());
         prop_assert_eq!(self.world.check_count(), checks.sum::<usize>());
         for name in SERVICES {

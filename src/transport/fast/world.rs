@@ -107,7 +107,6 @@ fn instance(id: &str, place: &str, tags: &[&str]) -> Instance {
         priority: 0,
         meta: None,
         checks: Arc::from([]),
-        source: Arc::from(Path::new("web.toml")),
     }
 }
 

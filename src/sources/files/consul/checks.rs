@@ -87,7 +87,7 @@ fn id(
         return (given.value.into(), given.span);
     }
     let number = number.map(|number| format!(":{number}")).unwrap_or_default();
-    (format!("service:{}{number}", instance.id.value).into(), table.span.clone())
+    (format!("service:{}{number}", instance.id).into(), table.span.clone())
 }
 
 fn check(
@@ -167,7 +167,7 @@ fn ask(
             let message = format!("livezone does not run checks of {kind:?}");
             let label = format!(
                 "service {:?} is not taken with it: write an http, a tcp or a grpc check",
-                instance.id.value.as_str()
+                instance.id.as_str()
             );
             let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
             file.report.refusal(place, message, label);
@@ -208,7 +208,7 @@ fn fits(
     (asked, instance): (&Asked, &InstanceDefinition),
 ) -> Result<(), Refused> {
     let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
-    let id = &instance.id.value;
+    let id = &instance.id;
     if let Some(literal) =
         asked.literal.filter(|literal| !instance.location.addresses().contains(literal))
     {

@@ -44,16 +44,17 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let name = label(file, name);
     let id = id(file, &said)?;
     let instance = InstanceDefinition {
-        id,
+        id: id.value,
+        id_span: id.span.into(),
         location: location.unwrap_or(Location::at(Vec::new())),
         port,
         tags: tags.into(),
         weights: weights_of(file, &said),
         priority: 0,
         meta: (!meta.is_empty()).then(|| meta.into()),
-        checks: Vec::new(),
+        checks: Box::default(),
     };
-    let checks = checks::read(file, (&own, alone), &instance).ok();
+    let checks = checks::read(file, (&own, alone), &instance).ok().map(Vec::into_boxed_slice);
     instance.location.endpoints().next()?;
     let instances = Box::new([InstanceDefinition { checks: checks?, ..instance }]);
     let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));

@@ -66,7 +66,7 @@ impl Written {
         if report.is_broken() {
             return true;
         }
-        let (id, addresses) = (&instance.id.value, instance.location.addresses());
+        let (id, addresses) = (&instance.id, instance.location.addresses());
         if let Some(literal) = self.literal.filter(|literal| !addresses.contains(literal)) {
             let connect = match &*self.definition.kind {
                 Kind::Http(_) => "write \"localhost\" for the instance, or add connect = \"url\"",

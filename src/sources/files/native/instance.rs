@@ -44,8 +44,10 @@ pub(super) fn read(
     };
     let port_is_written = reader.has("port") || reader.misspelt("port");
     reader.finish();
+    let Placed { value: id, span: id_span } = id?;
     let instance = InstanceDefinition {
-        id: id?,
+        id,
+        id_span: id_span.into(),
         location: location?,
         port: own_port,
         tags,

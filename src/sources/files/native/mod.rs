@@ -40,14 +40,14 @@ pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnost
 
 /// An id is one instance of a service, in however many blocks the service is written.
 fn each_id_once(report: &Report, services: &[ServiceDefinition]) {
-    let mut seen: HashMap<(&Label, &InstanceId), &Range<usize>> = HashMap::new();
+    let mut seen: HashMap<(&Label, &InstanceId), Range<usize>> = HashMap::new();
     for service in services {
         for instance in &service.instances {
-            let (name, id) = (&service.name.value, &instance.id.value);
-            let Some(first) = seen.insert((name, id), &instance.id.span) else { continue };
+            let (name, id) = (&service.name.value, &instance.id);
+            let Some(first) = seen.insert((name, id), instance.id_span.octets()) else { continue };
             let line = report.line_number(first.start);
             report.error(
-                instance.id.span.clone(),
+                instance.id_span.octets(),
                 format!("service \"{name}\" has an instance \"{id}\" already"),
                 format!("the first is in line {line}; give this one another id"),
             );

@@ -21,7 +21,7 @@ fn good(text: &str) -> Vec<Arc<ServiceDefinition>> {
 fn checks(text: &str) -> Vec<CheckDefinition> {
     let head =
         "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.1.50\"\nport = 8080\n";
-    good(&format!("{head}{text}"))[0].instances[0].checks.clone()
+    good(&format!("{head}{text}"))[0].instances[0].checks.to_vec()
 }
 
 fn http(check: &CheckDefinition) -> &HttpCheck {
@@ -87,7 +87,7 @@ meta = { zone = "az-a" }
     assert_eq!(service.checks[0].policy.interval, Some(Duration::from_secs(5)));
     assert_eq!(service.checks[0].policy.fast_interval, None);
     let instance = &service.instances[0];
-    assert_eq!(instance.id.value.as_str(), "web-1");
+    assert_eq!(instance.id.as_str(), "web-1");
     assert_eq!(
         instance.location.addresses(),
         ["10.0.1.50", "2001:db8::50"].map(|a| a.parse::<IpAddr>().unwrap())
@@ -110,8 +110,7 @@ name = "db"
 instance = [{ address = "10.0.1.50" }]
 "#,
     );
-    let ids: Vec<_> =
-        services.iter().flat_map(|s| &s.instances).map(|i| i.id.value.as_str()).collect();
+    let ids: Vec<_> = services.iter().flat_map(|s| &s.instances).map(|i| i.id.as_str()).collect();
     assert_eq!(ids, ["web-10-0-1-50-80", "web-2001-db8--1-81", "db-10-0-1-50"]);
 }
 
@@ -130,7 +129,7 @@ instance = [{ id = "own", address = "localhost" }, { address = "localhost" }]
 "#,
     );
     let instances: Vec<_> = services.iter().flat_map(|s| &s.instances).collect();
-    let ids: Vec<_> = instances.iter().map(|i| i.id.value.as_str()).collect();
+    let ids: Vec<_> = instances.iter().map(|i| i.id.as_str()).collect();
     assert_eq!(ids, ["db-db-example-com-5432", "db-3com-example-81", "own", "web-localhost"]);
     let host = crate::model::name::Name::parse("db.example.com").unwrap();
     assert_eq!(instances[0].location, Location::Host(host));
