@@ -326,7 +326,9 @@ mod tests {
         let client = client("127.0.0.1:0");
         client.connect(address).unwrap();
         let mut answers = |packets: &[Vec<u8>]| -> Vec<Vec<u8>> {
-            packets.iter().for_each(|packet| drop(client.send(packet).unwrap()));
+            for packet in packets {
+                client.send(packet).unwrap();
+            }
             let count = serving.batch.receive(socket.as_fd(), Wait::ForOne).unwrap();
             assert_eq!(count, packets.len());
             serving.answer(count);
