@@ -101,7 +101,7 @@ impl World {
                 output: None,
                 fault: None,
                 started: None,
-                spread: false,
+                placed: false,
             };
             checks.push(self.add_check(state, turn.now));
         }
