@@ -14,10 +14,6 @@ use crate::model::health::{Finding, Outcome};
 use crate::model::service::ServiceKey;
 use crate::model::time::{Instant, Now};
 
-/// A settled check starts within this part of its interval, before or after: rounds never fall
-/// into step.
-const JITTER: f64 = 0.1;
-
 /// One check of one target.
 #[derive(Clone, Debug)]
 pub(super) struct CheckState {
@@ -34,8 +30,8 @@ pub(super) struct CheckState {
     pub(super) fault: Option<Arc<str>>,
     /// When the last run started.
     pub(super) started: Option<Instant>,
-    /// Whether its rounds have been spread over the interval yet.
-    pub(super) spread: bool,
+    /// Whether it started last at its place in the interval.
+    pub(super) placed: bool,
 }
 
 /// Whether a check has had an outcome, and what it means until then.
@@ -127,6 +123,7 @@ impl World {
         state.check = check.clone();
         state.probe = probe;
         if !due_as_before {
+            state.placed = false;
             self.plan(id, now);
         }
     }
@@ -181,20 +178,22 @@ impl World {
             && aliases.all(AliasState::has_spoken)
     }
 
-    /// Sets the next start of a check that is not running. The second round is spread evenly over
-    /// the interval; later ones keep their place but for the jitter.
+    /// Sets the next start of a check that is not running. Whoever passes is asked at its own place
+    /// in the interval: a new one, or one that has recovered, within the first interval, and each
+    /// interval from then on.
     fn plan(&mut self, id: CheckId, now: Now) {
         let Some(check) = self.checks.get_mut(&id) else { return };
         let due = match check.state.next(&check.check.policy) {
-            Next::AfterEnd(wait) => now.mono + wait,
+            Next::AfterEnd(wait) => {
+                check.placed = false;
+                now.mono + wait
+            }
             Next::AfterStart(interval) => {
-                let factor = if check.spread {
-                    1.0 + JITTER * (2.0 * self.rng.f64() - 1.0)
-                } else {
-                    1.0 - self.rng.f64()
-                };
-                check.spread = true;
-                check.started.unwrap_or(now.mono) + scale(interval, factor)
+                // A start that was late by less than half of the interval keeps its place.
+                let last = check.started.unwrap_or(now.mono);
+                let after = if check.placed { last + interval / 2 } else { last };
+                check.placed = true;
+                self.rounds.next(id, interval, after)
             }
         };
         self.scheduler.plan(id, (check.lane(), check.class()), due.max(now.mono));
@@ -213,8 +212,4 @@ impl World {
             turn.effects.start.push(Start { id, probe: check.probe.clone(), lag });
         }
     }
-}
-
-fn scale(interval: Duration, factor: f64) -> Duration {
-    Duration::try_from_secs_f64(interval.as_secs_f64() * factor).unwrap_or(interval)
 }

@@ -87,8 +87,9 @@ fn a_routine_outcome_is_told_of_and_changes_nothing_but_the_next_start() {
     find(&mut world, id, 0, Finding::Pass);
     let (routine, effects) = find(&mut world, id, 20, Finding::Pass);
     assert!(routine && effects.snapshot.is_none() && effects.transitions.is_empty());
+    // It was up to an interval late, and comes to its place again.
     let wake = effects.wake.unwrap();
-    assert!(wake >= at(29).mono && wake <= at(31).mono, "{wake:?}");
+    assert!(wake >= at(25).mono && wake < at(35).mono, "{wake:?}");
     assert_eq!(world.running(), 0);
     assert_eq!(world.report().services[0].instances[0].checks[0].output, "at 20");
 }

@@ -106,7 +106,7 @@ impl World {
                 output: None,
                 fault: None,
                 started: None,
-                spread: false,
+                placed: false,
             };
             checks.push(self.add_check(state, turn.now));
         }

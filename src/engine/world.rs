@@ -17,6 +17,7 @@ use crate::engine::errors::Errors;
 use crate::engine::evidence::{Evidence, stand};
 use crate::engine::files::FileState;
 use crate::engine::turn::{Transition, Turn};
+use crate::health::rounds::Rounds;
 use crate::health::scheduler::{CheckId, Scheduler};
 use crate::model::check::{Policy, Scripts, Sources};
 use crate::model::dns::Soa;
@@ -91,8 +92,8 @@ pub struct World {
     pub(super) aliases: HashMap<Name, Index>,
     pub(super) last_check: CheckId,
     pub(super) scheduler: Scheduler,
-    /// Draws jitter; seeded by whoever makes the world.
-    pub(super) rng: fastrand::Rng,
+    /// Where each check has its place in the interval.
+    pub(super) rounds: Rounds,
     /// What is served, and the base of what is served next.
     pub(super) snapshot: Snapshot,
     /// The largest serial used: a zone that comes back goes on from here.
@@ -178,7 +179,7 @@ pub(super) struct Runs {
 
 impl World {
     /// An empty world. `first_serial` is the serial that every zone starts from, `seed` is what
-    /// jitter is drawn from.
+    /// the places of its checks are drawn from.
     pub fn new(settings: Settings, first_serial: u32, seed: u64) -> Self {
         Self {
             scheduler: Scheduler::new(settings.max_in_flight),
@@ -193,7 +194,7 @@ impl World {
             checks: HashMap::default(),
             aliases: HashMap::new(),
             last_check: CheckId(0),
-            rng: fastrand::Rng::with_seed(seed),
+            rounds: Rounds::new(seed),
             last_serial: first_serial,
             first_round_ends: None,
             conditions: BTreeMap::new(),

@@ -13,7 +13,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Jitter and order are drawn: a rule holds whatever they are.
+/// Places in the interval and order are drawn: a rule holds whatever they are.
 const SEEDS: [u64; 3] = [1, 20, 300];
 
 #[test]

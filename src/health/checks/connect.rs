@@ -10,9 +10,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::health::checks::http::patient::Patient;
 use crate::health::checks::{fault, text};
 use crate::model::check::Sources;
 use crate::model::health::{Finding, Outcome};
+
+/// Every segment has room for so much (RFC 9293 section 3.7.1).
+const SEGMENT: usize = 536;
 
 /// Where to, and where from.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,13 @@ async fn open_one_of(route: Route<'_>) -> Result<TcpStream, Outcome> {
 pub(super) async fn open_and_send(
     route: Route<'_>,
     request: &[u8],
-) -> Result<(TcpStream, usize), Outcome> {
-    let [only] = route.addresses else { return Ok((Box::pin(open_one_of(route)).await?, 0)) };
-    let mut stream = begin(*only, route.sources.for_target(only.ip()))?;
+) -> Result<(Patient, usize), Outcome> {
+    let [only] = route.addresses else {
+        return Ok((Patient::Watched(Box::pin(open_one_of(route)).await?), 0));
+    };
+    let mut stream = begin(*only, route.sources.for_target(only.ip()), |socket| {
+        to_speak_first(socket, request)
+    })?;
     let sent = match stream.write(request) {
         Ok(sent) => sent,
         Err(error) => match error.kind() {
@@ -73,19 +81,34 @@ pub(super) async fn open_and_send(
         },
     };
     if sent == 0 {
-        return Ok((settle(stream).await?, 0));
+        return Ok((Patient::Watched(settle(stream).await?), 0));
     }
-    Ok((watched(stream)?, sent))
+    Ok((Patient::Asked(stream), sent))
 }
 
 async fn connect(target: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Outcome> {
-    settle(begin(target, source)?).await
+    settle(begin(target, source, |socket| socket.set_tcp_nodelay(true))?).await
+}
+
+/// What follows at once acknowledges the server's SYN: that needs no packet of its own. And Nagle's rule
+/// (RFC 9293 section 3.7.4) holds back only what comes after a segment that is under way.
+fn to_speak_first(socket: &Socket, request: &[u8]) -> io::Result<()> {
+    if request.len() > SEGMENT {
+        socket.set_tcp_nodelay(true)?;
+    }
+    socket.set_tcp_quickack(false)
 }
 
 /// We call `connect()` ourselves: only here can the kernel's own refusal be told from the network's
 /// answer, which may have the same number.
-fn begin(target: SocketAddr, source: Option<IpAddr>) -> Result<StdStream, Outcome> {
-    let socket = socket(target, source).map_err(|error| fault::of_our_call(&error))?;
+fn begin(
+    target: SocketAddr,
+    source: Option<IpAddr>,
+    prepare: impl FnOnce(&Socket) -> io::Result<()>,
+) -> Result<StdStream, Outcome> {
+    let socket = socket(target, source)
+        .and_then(|socket| prepare(&socket).map(|()| socket))
+        .map_err(|error| fault::of_our_call(&error))?;
     match socket.connect(&target.into()) {
         Ok(()) => {}
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => {}
@@ -112,7 +135,6 @@ async fn settle(stream: StdStream) -> Result<TcpStream, Outcome> {
 fn socket(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(target), kind, Some(Protocol::TCP))?;
-    socket.set_tcp_nodelay(true)?;
     if let Some(source) = source {
         // The port is chosen at `connect()`, so that one port serves many targets. A kernel that
         // knows no such option chooses now.
@@ -120,4 +142,26 @@ fn socket(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(request: &[u8]) -> Socket {
+        let socket = socket(([127, 0, 0, 1], 80).into(), None).unwrap();
+        to_speak_first(&socket, request).unwrap();
+        socket
+    }
+
+    #[test]
+    fn the_request_acknowledges_the_connection() {
+        assert!(!prepared(b"GET / HTTP/1.1\r\n\r\n").tcp_quickack().unwrap());
+    }
+
+    #[test]
+    fn only_a_request_of_several_segments_could_be_held_back() {
+        assert!(!prepared(&[b'a'; SEGMENT]).tcp_nodelay().unwrap());
+        assert!(prepared(&[b'a'; SEGMENT + 1]).tcp_nodelay().unwrap());
+    }
 }

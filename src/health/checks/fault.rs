@@ -40,7 +40,10 @@ pub(super) fn of_network(error: &io::Error) -> Outcome {
         return of_tls(inner);
     }
     match errno(error) {
-        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => ours(words(error)),
+        // ENOSPC is the poller's word for too many.
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::ENOSPC) => {
+            ours(words(error))
+        }
         Some(_) | None => theirs(words(error)),
     }
 }
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_lack_of_descriptors_or_memory_is_never_evidence() {
-        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM] {
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC] {
             assert_eq!(of_network(&raw(errno)).finding, Finding::Nothing, "{errno}");
             assert_eq!(of_our_call(&raw(errno)).finding, Finding::Nothing, "{errno}");
         }

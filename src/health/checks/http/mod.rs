@@ -7,6 +7,7 @@
 mod answer;
 mod chunks;
 mod exchange;
+pub(super) mod patient;
 mod request;
 #[cfg(test)]
 mod tests;
