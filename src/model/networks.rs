@@ -19,7 +19,12 @@ impl Networks {
     }
 
     /// Whether `address` is in one of them. An IPv4-mapped address is an IPv4 address.
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
+        !self.is_empty() && self.is_inside(address)
+    }
+
+    fn is_inside(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => within(&self.v4, address.to_bits()),
             IpAddr::V6(address) => within(&self.v6, address.to_bits()),

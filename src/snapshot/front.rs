@@ -5,7 +5,6 @@
 //! is how many lines it touches; of most names this one is all that is read.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::Selection;
@@ -70,7 +69,7 @@ pub struct Front {
     count: u8,
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
-    lines: Option<Arc<Lines>>,
+    lines: Option<Lines>,
     addresses: [Ipv4AddrOctets; ADDRESSES],
 }
 
@@ -85,14 +84,14 @@ impl Front {
         Self { key, ttl, ..Self::default() }
     }
 
-    /// What is answered at a name of `view` that has this key and these records; `None` where
-    /// nothing of it is plain.
-    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Option<Self> {
+    /// What is answered at a name of `view` that has this key and these records; nothing where that
+    /// is not plain.
+    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Self {
+        let mut front = Self { key, ttl: selection.ttl, ..Self::default() };
         if view.waiting || selection.stale || !selection.cname.items.is_empty() {
-            return None;
+            return front;
         }
         let limit = view.service.max_answers;
-        let mut front = Self { key, ttl: selection.ttl, ..Self::default() };
         let (a, srv) = (&selection.a, &selection.srv);
         if a.is_equal() && a.wanted(limit) == a.items.len() {
             front.put_addresses(&a.items);
@@ -101,9 +100,14 @@ impl Front {
             let bit = |&place: &usize| 1_u8.checked_shl(u32::try_from(place).ok()?);
             let places = srv.items.iter().map(bit).try_fold(0, |all, bit| Some(all | bit?));
             front.places = places.unwrap_or(0);
-            front.lines = (front.places != 0).then(|| Arc::clone(&view.lines));
+            front.lines = (front.places != 0).then(|| view.lines.clone());
         }
-        (front.count != 0 || front.places != 0).then_some(front)
+        front
+    }
+
+    /// Whether it holds no answer at all.
+    pub(super) fn is_bare(&self) -> bool {
+        self.count == 0 && self.places == 0
     }
 
     fn put_addresses(&mut self, items: &[Ipv4Addr]) {
@@ -126,7 +130,7 @@ impl Front {
     /// The places of all instances that have SRV records, to be rotated, and their lines; `None`
     /// where that is not all of the answer.
     pub fn instances(&self) -> Option<(Bits, &Lines)> {
-        Some((Bits(self.places), self.lines.as_deref()?))
+        Some((Bits(self.places), self.lines.as_ref()?))
     }
 }
 

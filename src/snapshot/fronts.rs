@@ -83,8 +83,10 @@ impl Fronts {
         let (branch, leaf) = place(wanted.hash, self.branches.len());
         let branch = Arc::make_mut(&mut self.branches).get_mut(branch);
         let Some(leaf) = branch.and_then(|b| Arc::make_mut(b).get_mut(leaf)) else { return };
+        let mut fronts = Vec::with_capacity(leaf.len() + 1);
         let others = leaf.iter().filter(|other| !other.key.is_empty() && other.key != key);
-        *leaf = build(others.cloned().chain(front));
+        fronts.extend(others.cloned().chain(front));
+        *leaf = build(fronts);
         self.len = self.len + usize::from(comes) - usize::from(is_there);
         let fan = self.branches.len();
         if self.len > fan * fan * FULL && fan < MOST {
@@ -114,29 +116,30 @@ impl Wanted {
 }
 
 impl<'f> Probe<'f> {
-    /// Reads the line that most probably holds the front, and gives anything of it. Reading those
-    /// of several questions one right after the other, the processor waits for all of them at once.
+    /// Reads the two lines that most probably hold the front, and gives anything of them. Reading
+    /// those of several questions one right after the other, the processor waits for all at once.
     pub fn touch(&self) -> u32 {
-        self.leaf.get(self.at).map_or(0, Front::ttl)
+        let from = self.leaf.get(self.at..).unwrap_or_default();
+        from.iter().take(2).fold(0, |sum, front| sum ^ front.ttl())
     }
 
     /// The front of what was looked for.
     pub fn find(&self, wanted: &Wanted) -> Option<&'f Front> {
-        let first = self.leaf.get(self.at)?;
-        if first.key == wanted.key { Some(first) } else { self.find_further(wanted) }
-    }
-
-    #[cold]
-    fn find_further(&self, wanted: &Wanted) -> Option<&'f Front> {
         let (before, from) = self.leaf.split_at_checked(self.at)?;
-        let mut round = from.iter().chain(before).take_while(|front| !front.key.is_empty());
-        round.find(|front| front.key == wanted.key)
+        for front in from.iter().chain(before) {
+            if front.key == wanted.key {
+                return Some(front);
+            }
+            if front.key.is_empty() {
+                return None;
+            }
+        }
+        None
     }
 }
 
 /// A leaf with room to spare, so that most fronts stand where their hashes say.
-fn build(fronts: impl IntoIterator<Item = Front>) -> Leaf {
-    let fronts: Vec<Front> = fronts.into_iter().collect();
+fn build(fronts: Vec<Front>) -> Leaf {
     if fronts.is_empty() {
         return Leaf::default();
     }

@@ -1,41 +1,57 @@
 //! The SRV records of a service and the addresses behind them, in the octets that are sent.
 //!
-//! One array of each for a whole service: a record is a copy of some of it.
+//! All of a service's stand in one piece of memory, and what leads to it is one pointer: whoever has
+//! that can have all the lines fetched at once.
+//!
+//! | octets | what |
+//! |---|---|
+//! | 4 for each instance, and 4 | where its line begins, and where the last one ends; little endian |
+//! | lines | see `Line` |
 
 use std::net::IpAddr;
 
+use triomphe::ThinArc;
+
+use crate::model::dns::Rtype;
 use crate::model::name::{Label, MAX_NAME, Name, NameError};
 use crate::model::service::{Instance, Service};
 use crate::snapshot::service::{Fitness, Target, is_eligible};
 
-/// The lines of all instances.
-#[derive(Clone, Debug, Default)]
-pub struct Lines {
-    /// By the instances' places.
-    places: Box<[Place]>,
-    names: Box<[u8]>,
-    addresses: Box<[IpAddr]>,
-}
+/// Octets of a place.
+const PLACE: usize = 4;
+/// The length of an SRV record's data, and its priority, weight and port.
+const BEFORE_TARGET: usize = 8;
+/// What the processor fetches at once.
+const CACHE_LINE: usize = 64;
 
-/// Where an instance's line stands.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    words: [u8; 6],
-    name_len: u8,
-    name: u32,
-    address: u32,
-    addresses: u32,
-}
+/// The lines of all instances, by their places.
+#[derive(Clone, Debug)]
+pub struct Lines(ThinArc<(), u8>);
 
 /// What is sent of one instance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Line<'l> {
-    /// Priority, weight and port, where it has a port.
-    pub words: [u8; 6],
-    /// The SRV record's target in wire form, folded; empty when there is no such record.
-    pub target: &'l [u8],
+    /// The data of its SRV record behind two octets of its length: priority, weight, port, and the
+    /// target in wire form, folded. The length is 0 when there is no such record.
+    data: &'l [u8],
     /// What the target's name answers: the fit addresses, or all when none is. None of a host.
-    pub addresses: &'l [IpAddr],
+    pub addresses: Sets<'l>,
+}
+
+/// Addresses in sets of one type. Each set has an octet for the length of an address, two for their
+/// count, and then the addresses.
+#[derive(Clone, Debug)]
+pub struct Sets<'l>(&'l [u8]);
+
+/// Addresses of one type, one at least.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'l> {
+    /// A or AAAA.
+    pub rtype: Rtype,
+    /// How many there are.
+    pub count: u16,
+    len: usize,
+    octets: &'l [u8],
 }
 
 impl Lines {
@@ -46,48 +62,40 @@ impl Lines {
         targets: &[Target],
         is_tag: impl Fn(&str) -> bool,
     ) -> Self {
-        let (mut places, mut names, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+        let places = (service.instances.len() + 1) * PLACE;
+        let mut octets = vec![0; places];
         let own = service.key.zone.child(service.key.name.as_str()).ok();
         let mut rest = targets;
         for (number, instance) in service.instances.iter().enumerate() {
+            put_place(number, &mut octets);
             let end = rest.partition_point(|target| target.instance <= number);
             let (its, others) = rest.split_at(end);
             rest = others;
-            let (name, address) = (names.len(), addresses.len());
             let any = its.iter().any(|t| is_eligible(service, t));
             let chosen = its.iter().filter(|t| !any || is_eligible(service, t));
-            addresses.extend(chosen.filter_map(|t| t.endpoint.address()));
+            let mut addresses: Vec<IpAddr> = chosen.filter_map(|t| t.endpoint.address()).collect();
             let label = instance.id.name().map(Label::as_str).filter(|label| !is_tag(label));
             if label.is_none() {
                 // An `addr` name has the one address that it spells.
-                addresses.truncate(address + 1);
+                addresses.truncate(1);
             }
+            let mut target = Vec::new();
             if instance.port.is_some() {
-                let first = addresses.get(address).copied();
-                put_target(instance, (label, own.as_ref()), (&service.key.zone, first), &mut names);
+                let names = (label, own.as_ref());
+                let first = addresses.first().copied();
+                put_target(instance, names, (&service.key.zone, first), &mut target);
             }
-            places.push(Place {
-                words: words(service, instance, its),
-                name_len: u8::try_from(names.len() - name).unwrap_or(0),
-                name: offset(name),
-                address: offset(address),
-                addresses: offset(addresses.len() - address),
-            });
+            put_data(words(service, instance, its), &target, &mut octets);
+            put_sets(&addresses, &mut octets);
         }
-        Self { places: places.into(), names: names.into(), addresses: addresses.into() }
+        put_place(service.instances.len(), &mut octets);
+        Self(ThinArc::from_header_and_slice((), &octets))
     }
 
-    /// Reads where the lines stand, and gives anything of it: see `Probe::touch`.
-    pub fn touch(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Reads where they begin, likewise.
-    pub fn touch_all(&self) -> u8 {
-        let name = self.names.first().copied().unwrap_or(0);
-        let place = self.places.first().map_or(0, |place| place.name_len);
-        let address = self.addresses.first().is_some_and(IpAddr::is_ipv4);
-        name ^ place ^ u8::from(address)
+    /// Reads the first of the lines, and gives anything of it: see `Probe::touch`.
+    pub fn touch(&self) -> u8 {
+        let lines = self.0.slice.iter().step_by(CACHE_LINE).take(4);
+        lines.fold(0, |sum, octet| sum ^ octet)
     }
 
     /// The lines of the instances at these places that have an SRV record.
@@ -95,20 +103,91 @@ impl Lines {
         &self,
         places: impl Iterator<Item = usize> + Clone,
     ) -> impl Iterator<Item = Line<'_>> + Clone {
-        places.filter_map(|place| self.get(place).filter(|line| !line.target.is_empty()))
+        places.filter_map(|place| self.get(place).filter(Line::has_record))
     }
 
     /// The line of the instance at this place.
     pub fn get(&self, place: usize) -> Option<Line<'_>> {
-        let place = self.places.get(place)?;
-        let name = usize::try_from(place.name).ok()?;
-        let address = usize::try_from(place.address).ok()?;
-        let addresses = usize::try_from(place.addresses).ok()?;
-        Some(Line {
-            words: place.words,
-            target: self.names.get(name..)?.get(..usize::from(place.name_len))?,
-            addresses: self.addresses.get(address..)?.get(..addresses)?,
-        })
+        let octets = &self.0.slice;
+        let places = octets.get(place.checked_mul(PLACE)?..)?;
+        let &[s0, s1, s2, s3, e0, e1, e2, e3] = places.first_chunk()?;
+        let start = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3])).ok()?;
+        let end = usize::try_from(u32::from_le_bytes([e0, e1, e2, e3])).ok()?;
+        let line = octets.get(start..end)?;
+        let len = usize::from(u16::from_be_bytes(*line.first_chunk()?));
+        let (data, sets) = line.split_at_checked(len.checked_add(2)?)?;
+        Some(Line { data, addresses: Sets(sets) })
+    }
+}
+
+impl<'l> Line<'l> {
+    /// Whether there is an SRV record.
+    pub fn has_record(&self) -> bool {
+        self.data.len() > BEFORE_TARGET
+    }
+
+    /// The length and the data of the SRV record.
+    pub fn data(&self) -> &'l [u8] {
+        self.data
+    }
+
+    /// Where the target begins in `data`.
+    pub const TARGET: usize = BEFORE_TARGET;
+}
+
+impl<'l> Iterator for Sets<'l> {
+    type Item = Set<'l>;
+
+    fn next(&mut self) -> Option<Set<'l>> {
+        let (&[len, count0, count1], rest) = self.0.split_first_chunk()?;
+        let rtype = if len == 4 { Rtype::A } else { Rtype::AAAA };
+        let len = usize::from(len);
+        let count = u16::from_be_bytes([count0, count1]);
+        let all = usize::from(count).checked_mul(len)?;
+        let (octets, others) = rest.split_at_checked(all)?;
+        self.0 = others;
+        Some(Set { rtype, count, len, octets })
+    }
+}
+
+impl<'l> Set<'l> {
+    /// The octets of each address.
+    pub fn addresses(&self) -> impl Iterator<Item = &'l [u8]> + use<'l> {
+        self.octets.chunks_exact(self.len.max(1))
+    }
+
+    /// The octets of one.
+    pub fn len_of_each(&self) -> usize {
+        self.len
+    }
+}
+
+/// The line at this place begins here, or the one before it ends.
+fn put_place(place: usize, octets: &mut [u8]) {
+    // A service of so many instances that this fails does not fit the memory of any machine.
+    let here = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let field = octets.get_mut(place * PLACE..).and_then(|rest| rest.first_chunk_mut());
+    if let Some(field) = field {
+        *field = here;
+    }
+}
+
+fn put_data(words: [u8; 6], target: &[u8], octets: &mut Vec<u8>) {
+    let data = if target.is_empty() { Vec::new() } else { [&words, target].concat() };
+    octets.extend(u16::try_from(data.len()).unwrap_or(0).to_be_bytes());
+    octets.extend(data);
+}
+
+fn put_sets(addresses: &[IpAddr], octets: &mut Vec<u8>) {
+    for set in addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4()) {
+        octets.push(if set.iter().all(IpAddr::is_ipv4) { 4 } else { 16 });
+        octets.extend(u16::try_from(set.len()).unwrap_or(0).to_be_bytes());
+        for address in set {
+            match address {
+                IpAddr::V4(address) => octets.extend(address.octets()),
+                IpAddr::V6(address) => octets.extend(address.octets()),
+            }
+        }
     }
 }
 
@@ -160,9 +239,4 @@ fn words(service: &Service, instance: &Instance, targets: &[Target]) -> [u8; 6] 
     let [w0, w1] = weight(service, instance, targets).to_be_bytes();
     let [o0, o1] = instance.port.unwrap_or(0).to_be_bytes();
     [p0, p1, w0, w1, o0, o1]
-}
-
-/// A service of so many instances that this fails does not fit the memory of any machine.
-fn offset(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }

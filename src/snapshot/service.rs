@@ -92,7 +92,7 @@ pub struct ServiceView {
     /// Places of the instances that have a name, sorted by it.
     by_id: Arc<[usize]>,
     /// The SRV records and the addresses of the instances, as they are sent.
-    pub lines: Arc<Lines>,
+    pub lines: Lines,
 }
 
 /// Freezes a service with its targets' standings.
@@ -110,7 +110,7 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
     let tags = select_tagged(&service, (&targets, &all), &carried);
     ServiceView {
         has_hosts: targets.iter().any(is_host),
-        lines: Arc::new(Lines::build(&service, &targets, |id| tags.contains_key(id))),
+        lines: Lines::build(&service, &targets, |id| tags.contains_key(id)),
         tags,
         all,
         above_tags: Arc::new(above_tags),
@@ -142,7 +142,7 @@ impl ServiceView {
         let service = &self.service;
         next.all = Arc::new(select(service, pairs(service, targets).collect()));
         next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
-        next.lines = Arc::new(Lines::build(service, targets, |id| next.tags.contains_key(id)));
+        next.lines = Lines::build(service, targets, |id| next.tags.contains_key(id));
         next
     }
 

@@ -106,19 +106,17 @@ impl Zone {
             Some(view) => self.services.insert(name.clone(), view),
             None => self.services.remove(name.as_str()),
         };
-        let is_same =
-            |old: &ServiceView, new: &ServiceView| Arc::ptr_eq(&old.service, &new.service);
-        let is_same = old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| is_same(old, new));
-        for (key, _) in old.iter().filter(|_| !is_same).flat_map(|old| plain_names(old)) {
-            self.fronts.set(key, None);
-        }
-        if let Some(view) = &new {
-            for (key, selection) in plain_names(view) {
-                self.fronts.set(key, Front::new(key, view, selection));
-            }
-        }
-        if is_same {
+        if let (Some(old), Some(new)) = (&old, &new)
+            && Arc::ptr_eq(&old.service, &new.service)
+        {
+            self.put_fronts(new);
             return;
+        }
+        if let Some(old) = &old {
+            plain_names(old).for_each(|(key, _)| self.fronts.set(key, None));
+        }
+        if let Some(new) = &new {
+            self.put_fronts(new);
         }
         if let Some(new) = &new {
             addresses(new).for_each(|address| self.count_address(address));
@@ -127,6 +125,15 @@ impl Zone {
         if let Some(old) = &old {
             addresses(old).for_each(|address| self.discount_address(address));
             old.tags.keys().for_each(|tag| discount(&mut self.tags, tag));
+        }
+    }
+
+    fn put_fronts(&mut self, view: &ServiceView) {
+        for (key, selection) in plain_names(view) {
+            let front = Front::new(key, view, selection);
+            // A service is there even where its front says nothing: who has none is no service.
+            let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
+            self.fronts.set(key, (!is_of_tag || !front.is_bare()).then_some(front));
         }
     }
 

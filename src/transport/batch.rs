@@ -38,14 +38,16 @@ const CONTROL_V6: usize = 40;
 const COUNT: libc::c_uint = 32;
 const ADDRESS_LEN: libc::socklen_t = 28;
 
-/// One message's buffers. An odd number of cache lines, or the front of every slot, which is all
-/// that most messages touch, would compete for the same sets of the cache.
+/// One message's buffers. Most messages have no control octets, and then touch the lines behind
+/// the first. An odd number of lines, or these of every slot would compete for the same sets of the
+/// cache.
 #[repr(C, align(64))]
 struct Slot {
     control: [u8; CONTROL],
+    line: [u8; 24],
     address: [u8; ADDRESS],
     octets: [u8; ROOM],
-    odd: [u8; 124],
+    odd: [u8; 100],
 }
 
 /// All that the kernel reads and writes. Zeroes are a valid value of it.
@@ -59,6 +61,7 @@ struct Memory {
 
 const _: () = assert!(COUNT as usize == MESSAGES && ADDRESS_LEN as usize == ADDRESS);
 const _: () = assert!(size_of::<Slot>() % 128 == 64);
+const _: () = assert!(std::mem::offset_of!(Slot, address) == 64);
 const _: () = assert!(size_of::<libc::cmsghdr>() == CONTROL_DATA);
 const _: () = assert!(size_of::<libc::in_pktinfo>() + CONTROL_DATA <= CONTROL_V4);
 const _: () = assert!(size_of::<libc::in6_pktinfo>() + CONTROL_DATA <= CONTROL_V6);
@@ -176,6 +179,7 @@ impl Batch {
     }
 
     /// The message received at `place`.
+    #[inline]
     pub fn message(&mut self, place: usize) -> Option<Message<'_>> {
         if place >= self.received {
             return None;

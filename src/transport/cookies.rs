@@ -1,7 +1,6 @@
 //! Server cookies that all implementations make alike (RFC 9018): an asker that shows one has been
 //! sent an answer before, so its address is not forged.
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -82,16 +81,20 @@ fn hash_of(
     address: IpAddr,
     (reserved, time): ([u8; 3], u32),
 ) -> [u8; 8] {
-    let mut hasher = SipHasher24::new_with_key(&secret.0);
-    hasher.write(&client);
-    hasher.write(&[VERSION]);
-    hasher.write(&reserved);
-    hasher.write(&time.to_be_bytes());
-    match address {
-        IpAddr::V4(v4) => hasher.write(&v4.octets()),
-        IpAddr::V6(v6) => hasher.write(&v6.octets()),
-    }
-    hasher.finish().to_le_bytes()
+    let [c0, c1, c2, c3, c4, c5, c6, c7] = client;
+    let ([r0, r1, r2], [t0, t1, t2, t3]) = (reserved, time.to_be_bytes());
+    let front = [c0, c1, c2, c3, c4, c5, c6, c7, VERSION, r0, r1, r2, t0, t1, t2, t3];
+    let (behind, len) = match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 20)
+        }
+        IpAddr::V6(v6) => (v6.octets(), 32),
+    };
+    let halves = [front, behind];
+    let octets = halves.as_flattened();
+    let hasher = SipHasher24::new_with_key(&secret.0);
+    hasher.hash(octets.get(..len).unwrap_or(octets)).to_le_bytes()
 }
 
 /// The wall clock in the 32 bits that a cookie has for it.

@@ -17,7 +17,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 ///
 /// Loopback senders on other interfaces and directed broadcasts are for the kernel to drop: only
 /// it knows the interfaces.
+#[inline]
 pub fn can_ask(peer: SocketAddr, asked: Option<SocketAddr>) -> bool {
+    // The commonest by far is not turned into what it is already.
+    if let (SocketAddr::V4(peer), Some(SocketAddr::V4(asked))) = (peer, asked) {
+        return is_possible_v4(*peer.ip()) && peer.port() != 0 && peer != asked;
+    }
+    can_ask_in_full(peer, asked)
+}
+
+fn can_ask_in_full(peer: SocketAddr, asked: Option<SocketAddr>) -> bool {
     let address = peer.ip().to_canonical();
     let possible = match address {
         IpAddr::V4(address) => is_possible_v4(address),

@@ -150,7 +150,7 @@ fn read<'s>(batch: &Batch, snapshot: &'s Snapshot, plain: &mut [Option<Asked<'s>
     }
     plain.iter_mut().flatten().for_each(Asked::probe);
     black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
-    black_box(plain.iter_mut().flatten().fold(0, |sum, asked| sum ^ asked.find()));
+    plain.iter_mut().flatten().for_each(Asked::find);
     black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch_further()));
 }
 
@@ -166,15 +166,18 @@ fn one(
     let peer = peer?;
     let asked = SocketAddr::new(asked.unwrap_or(bound.ip()), bound.port());
     let arrival = Arrival { peer, asked, now };
-    let fast = || fast::answer((octets, len), plain?, arrival, snapshot, worker);
-    let fast = catch_unwind(AssertUnwindSafe(fast));
-    finish(fast.map_err(drop), (octets, len), arrival, snapshot, (worker, out))
+    let fast = || fast::answer((octets, len), plain?, &arrival, snapshot, worker);
+    match catch_unwind(AssertUnwindSafe(fast)) {
+        Ok(Some(Fast::Answered { len, .. })) => Some(len),
+        Ok(Some(Fast::Dropped)) => None,
+        other => finish(other.is_err(), (octets, len), arrival, snapshot, (worker, out)),
+    }
 }
 
-/// Goes on from what the fast path has come to: nothing, or a defect, after which the header is
-/// still the query's, since it is written last.
+/// Goes on from where the fast path has come to nothing, or to a defect: then the header is still
+/// the query's, since it is written last.
 fn finish(
-    fast: Result<Option<Fast>, ()>,
+    had_defect: bool,
     (octets, len): (&mut [u8; ROOM], usize),
     Arrival { peer, asked, now }: Arrival,
     snapshot: &Snapshot,
@@ -188,11 +191,10 @@ fn finish(
         transport: Transport::Udp,
         idle: None,
     };
-    let response = match fast {
-        Ok(Some(Fast::Answered { len, .. })) => return Some(len),
-        Ok(Some(Fast::Dropped)) => return None,
-        Ok(None) => respond(&received, snapshot, worker, out),
-        Err(()) => apologise(&received, snapshot, worker, out),
+    let response = if had_defect {
+        apologise(&received, snapshot, worker, out)
+    } else {
+        respond(&received, snapshot, worker, out)
     };
     match response {
         Response::Ignored(_) => None,
@@ -417,7 +419,7 @@ mod tests {
             Arrival { peer, asked: "192.0.2.53:53".parse().unwrap(), now: Now::default() };
         let (snapshot, mut out) = (context.current.load(), Vec::new());
         let buffer = (&mut octets, packet.len());
-        let len = finish(Err(()), buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();
+        let len = finish(true, buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();
         assert_eq!(octets[..4], [0, 9, 0x81, 2], "SERVFAIL");
         assert_eq!(octets[12..len], packet[12..], "with its question");
         let text = metrics.render(Exposition::Text);

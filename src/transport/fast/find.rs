@@ -2,6 +2,7 @@
 //! too: a service, a tag of one, one instance, or nothing at all.
 
 use crate::snapshot::Snapshot;
+use crate::snapshot::front::Key;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
@@ -47,25 +48,26 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Question) -> Option
     (zone.usable && !zone.facts.statics.has_redirects).then_some(Within { zone, left })
 }
 
-/// `zone`, where it is the question's: no other has a longer apex, and it is plain.
+/// `zone`, which has this apex and is plain, where it is the question's: no other has a longer one.
 pub(super) fn is_within<'s>(
     snapshot: &Snapshot,
     question: &Question,
-    zone: &'s Zone,
+    (zone, apex): (&'s Zone, Key),
 ) -> Option<Within<'s>> {
     let left = question.labels.checked_sub(snapshot.zones.deepest())?;
-    let is_its = question.suffix(left)? == zone.facts.apex.as_wire();
-    is_its.then_some(Within { zone, left })
+    (question.key_from(left)? == apex).then_some(Within { zone, left })
 }
 
-/// `None` for all that is not plain.
+/// `None` for all that is not plain. `has_no_front` where a front was looked for and is not there:
+/// each service whose name has a key has one.
 pub(super) fn find<'s>(
     snapshot: &'s Snapshot,
     Within { zone, left }: Within<'s>,
     question: &Question,
+    has_no_front: bool,
 ) -> Option<Node<'s>> {
     let statics = &zone.facts.statics;
-    match registered(zone, question, left)? {
+    match registered(zone, question, left, has_no_front)? {
         Node::Missing => {
             let name = question.suffix(0)?;
             let elsewhere = statics.has_wildcards
@@ -78,7 +80,12 @@ pub(super) fn find<'s>(
 }
 
 /// What services make of the labels left of the apex, of which there are `left`.
-fn registered<'s>(zone: &'s Zone, question: &Question, left: usize) -> Option<Node<'s>> {
+fn registered<'s>(
+    zone: &'s Zone,
+    question: &Question,
+    left: usize,
+    has_no_front: bool,
+) -> Option<Node<'s>> {
     let last = left.checked_sub(1)?;
     let Some(label) = question.label(last) else { return Some(Node::Missing) };
     if label == "addr" {
@@ -87,6 +94,9 @@ fn registered<'s>(zone: &'s Zone, question: &Question, left: usize) -> Option<No
     if let Some(tag) = label.strip_prefix('_') {
         // `_tcp` alone, or a tag alone: an empty non-terminal perhaps.
         return if left == 1 { None } else { Some(rfc2782(zone, question, last, tag)) };
+    }
+    if left == 1 && has_no_front {
+        return Some(Node::Missing);
     }
     let Some(view) = zone.service(label) else { return Some(Node::Missing) };
     match left {

@@ -30,9 +30,8 @@ use crate::metrics::limited::Action;
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::Front;
+use crate::snapshot::front::{Front, Key};
 use crate::snapshot::fronts::{Probe, Wanted};
-use crate::snapshot::lines::Lines;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::find::{Within, find, is_within, zone_of};
@@ -87,8 +86,9 @@ pub struct Asked<'s> {
 pub struct Reader<'s> {
     snapshot: &'s Snapshot,
     question: Question,
-    /// The zone of the last question, which is most often the next one's too.
-    last: Option<&'s Zone>,
+    /// The zone of the last question, which is most often the next one's too, and the key of its
+    /// apex.
+    last: Option<(&'s Zone, Key)>,
 }
 
 impl<'s> Reader<'s> {
@@ -98,18 +98,21 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads the message of `len` octets; `None` where it is not plain.
+    #[inline]
     pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let question = &mut self.question;
-        question.read(octets, len)?;
-        let again = self.last.and_then(|zone| is_within(self.snapshot, question, zone));
+        let head = question.read(octets, len)?;
+        let again = self.last.and_then(|last| is_within(self.snapshot, question, last));
         let within = again.or_else(|| zone_of(self.snapshot, question))?;
-        self.last = Some(within.zone);
+        if again.is_none() {
+            self.last = question.key_from(within.left).map(|apex| (within.zone, apex));
+        }
         let wanted = question.key(within.left).map(Wanted::new);
-        Some(Asked { head: question.head, within, wanted, probe: None, front: None })
+        Some(Asked { head, within, wanted, probe: None, front: None })
     }
 }
 
-impl<'s> Asked<'s> {
+impl Asked<'_> {
     /// Finds where the front of the name would be.
     pub fn probe(&mut self) {
         self.probe = self.wanted.as_ref().and_then(|w| self.within.zone.fronts.probe(w));
@@ -120,20 +123,15 @@ impl<'s> Asked<'s> {
         self.probe.as_ref().map_or(0, Probe::touch)
     }
 
-    /// Finds the front, and has fetched what it leads to. What it gives means nothing.
-    pub fn find(&mut self) -> usize {
+    /// Finds the front.
+    pub fn find(&mut self) {
         self.front = self.probe.zip(self.wanted.as_ref()).and_then(|(probe, w)| probe.find(w));
-        self.lines().map_or(0, Lines::touch)
     }
 
-    /// Has fetched what stands there. What it gives means nothing.
+    /// Has fetched what the front leads to. What it gives means nothing.
     pub fn fetch_further(&self) -> u8 {
-        self.lines().map_or(0, Lines::touch_all)
-    }
-
-    fn lines(&self) -> Option<&'s Lines> {
-        let front = self.front.filter(|_| self.head.rtype == Rtype::SRV)?;
-        Some(front.instances()?.1)
+        let further = self.front.filter(|_| self.head.rtype == Rtype::SRV);
+        further.and_then(Front::instances).map_or(0, |(_, lines)| lines.touch())
     }
 }
 
@@ -148,7 +146,7 @@ pub fn respond(
     let mut asked = Reader::new(snapshot).read(octets, len)?;
     asked.probe();
     asked.find();
-    answer((octets, len), &asked, arrival, snapshot, worker)
+    answer((octets, len), &asked, &arrival, snapshot, worker)
 }
 
 /// What is said to what is in no front; the message of `len` octets is read again.
@@ -156,13 +154,14 @@ pub fn respond(
 fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
-    within: Within<'s>,
+    this: &Asked<'s>,
     snapshot: &'s Snapshot,
 ) -> Option<Said<'s>> {
     let mut question = Question::new();
     question.read(octets, len)?;
-    let node = find(snapshot, within, &question)?;
-    said(&node, within, &question)
+    let has_no_front = this.wanted.is_some() && this.front.is_none();
+    let node = find(snapshot, this.within, &question, has_no_front)?;
+    said(&node, this.within, (&question, this.head))
 }
 
 /// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
@@ -170,10 +169,11 @@ fn said_else<'s>(
 pub fn answer(
     (octets, len): (&mut [u8; ROOM], usize),
     this: &Asked<'_>,
-    Arrival { peer, asked, now }: Arrival,
+    arrival: &Arrival,
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
+    let &Arrival { peer, asked, now } = arrival;
     let rules = &snapshot.rules;
     if !can_ask(peer, Some(asked)) || !rules.access.permits(peer.ip()) {
         return None;
@@ -181,7 +181,7 @@ pub fn answer(
     let head = this.head;
     let said = match this.front.and_then(|front| of_front(front, head.rtype)) {
         Some(said) => said,
-        None => said_else(octets, len, this.within, snapshot)?,
+        None => said_else(octets, len, this, snapshot)?,
     };
     let cookie = head.edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, peer.ip(), now));

@@ -28,7 +28,7 @@ pub(super) struct Head {
     pub(super) edns: Option<Edns>,
 }
 
-/// A plain question, and the room for the next.
+/// The name of a plain question, and the room for the next.
 #[derive(Debug)]
 pub(super) struct Question {
     /// The name in wire form, folded, and what happens to stand behind it.
@@ -39,25 +39,18 @@ pub(super) struct Question {
     pub(super) labels: usize,
     /// The name's length in wire form.
     name_len: usize,
-    /// The rest of it.
-    pub(super) head: Head,
 }
 
 impl Question {
     /// Room for one.
     pub(super) const fn new() -> Self {
-        Self {
-            folded: [0; LONGEST],
-            starts: [0; MOST_LABELS],
-            labels: 0,
-            name_len: 0,
-            head: Head { end: 0, rtype: Rtype(0), edns: None },
-        }
+        Self { folded: [0; LONGEST], starts: [0; MOST_LABELS], labels: 0, name_len: 0 }
     }
 
-    /// The question of the message in the first `len` octets is put in the place of this one.
-    /// `None` leaves nothing of use here.
-    pub(super) fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<()> {
+    /// The name that the message in the first `len` octets asks for is put in the place of this
+    /// one; the rest is given. `None` leaves nothing of use here.
+    #[inline]
+    pub(super) fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Head> {
         // QR, opcode, AA and TC are 0, and so is what a query has no use for; RD, AD and CD may be
         // set. One question, no answers, no authority, at most one record more.
         let &[_, _, flags0, flags1, 0, 1, 0, 0, 0, 0, 0, more] = octets.first_chunk::<HEADER>()?
@@ -78,9 +71,8 @@ impl Question {
             _ => Some(read_opt(rest)?),
         };
         let end = HEADER.checked_add(name_len)?.checked_add(4)?;
-        self.head = Head { end, rtype, edns };
         self.fold(octets.get(HEADER..)?.first_chunk()?);
-        is_data(rtype).then_some(())
+        is_data(rtype).then_some(Head { end, rtype, edns })
     }
 
     /// Finds where the labels of the name at the front of `body` begin, how many there are, and
@@ -127,6 +119,13 @@ impl Question {
     /// The key of all that stands left of the label at this place.
     pub(super) fn key(&self, place: usize) -> Option<Key> {
         Key::of(self.folded.first_chunk()?, usize::from(*self.starts.get(place)?))
+    }
+
+    /// The key of the name from its label at this place on.
+    pub(super) fn key_from(&self, place: usize) -> Option<Key> {
+        let start = usize::from(*self.starts.get(place)?);
+        let octets = self.folded.get(start..)?.first_chunk()?;
+        Key::of(octets, self.name_len.checked_sub(start)?)
     }
 
     /// The label at this place, folded; `None` also where it is no text.

@@ -1,21 +1,21 @@
 //! What is said to a plain question: which records, of what was found.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::metrics::limited::Class;
 use crate::model::dns::{Rcode, Rtype};
 use crate::registry::statics::contest::is_of_services;
 use crate::snapshot::choice::Choice;
 use crate::snapshot::front::{Bits, Front};
-use crate::snapshot::lines::Lines;
+use crate::snapshot::lines::{Lines, Sets};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::find::{Node, Within};
-use crate::transport::fast::question::Question;
+use crate::transport::fast::question::{Head, Question};
 
 /// The records of an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Said<'s> {
     /// The addresses of a front, in rotation, and their TTL.
     Few(&'s [[u8; 4]], u32),
@@ -30,7 +30,7 @@ pub(super) enum Said<'s> {
     /// The addresses of one instance that are of the type asked for.
     Of {
         /// All its addresses.
-        addresses: &'s [IpAddr],
+        addresses: Sets<'s>,
         /// Of each answer.
         ttl: u32,
     },
@@ -119,9 +119,9 @@ pub(super) fn of_front(front: &Front, rtype: Rtype) -> Option<Said<'_>> {
 pub(super) fn said<'s>(
     node: &Node<'s>,
     Within { zone, left }: Within<'s>,
-    question: &Question,
+    (question, head): (&Question, Head),
 ) -> Option<Said<'s>> {
-    let rtype = question.head.rtype;
+    let rtype = head.rtype;
     let apex = question.offset(left)?;
     let negative = |rcode| Said::Negative { rcode, zone, apex };
     let view = match *node {
@@ -139,7 +139,7 @@ pub(super) fn said<'s>(
     }
     match *node {
         Node::Missing => None,
-        Node::Service { selection, .. } => of_service(view, selection, question, negative),
+        Node::Service { selection, .. } => of_service(view, selection, head, negative),
         Node::Instance { place, .. } => of_instance(view, place, rtype, negative),
     }
 }
@@ -147,16 +147,16 @@ pub(super) fn said<'s>(
 fn of_service<'s>(
     view: &'s ServiceView,
     selection: &'s Selection,
-    question: &Question,
+    head: Head,
     negative: impl Fn(Rcode) -> Said<'s>,
 ) -> Option<Said<'s>> {
     let (limit, ttl) = (view.service.max_answers, selection.ttl);
     let registered = selection.registered;
-    let has_edns = question.head.edns.is_some();
+    let has_edns = head.edns.is_some();
     if selection.stale && has_edns {
         return None;
     }
-    let (said, registered) = match question.head.rtype {
+    let (said, registered) = match head.rtype {
         Rtype::A => {
             let choice = &selection.a;
             (of_choice(choice, Said::A(Drawn { choice, limit, ttl })), registered.a)
@@ -198,11 +198,10 @@ fn of_instance<'s>(
 ) -> Option<Said<'s>> {
     let line = view.lines.get(place)?;
     let ttl = view.ttl_of(place);
-    let any_of = |is_it: fn(&IpAddr) -> bool| line.addresses.iter().any(is_it);
+    let mut sets = line.addresses.clone();
     let found = match rtype {
-        Rtype::A => any_of(IpAddr::is_ipv4),
-        Rtype::AAAA => any_of(IpAddr::is_ipv6),
-        Rtype::SRV if !line.target.is_empty() => {
+        Rtype::A | Rtype::AAAA => sets.any(|set| set.rtype == rtype),
+        Rtype::SRV if line.has_record() => {
             return Some(Said::Instance { place, lines: &view.lines, ttl });
         }
         Rtype::SRV => false,

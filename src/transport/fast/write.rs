@@ -3,12 +3,12 @@
 //! Nothing is written before it is known that this can be the answer: the OPT record of the query
 //! stands where the answer comes, and the general path would want to read it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
 use crate::snapshot::choice::rotated;
-use crate::snapshot::lines::Line;
+use crate::snapshot::lines::{Line, Set, Sets};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
@@ -21,8 +21,8 @@ use crate::wire::request::{Edns, HEADER};
 const OPT: usize = 11;
 /// Owner, type, class, TTL and length of a record whose owner is a pointer.
 const FRONT: usize = 12;
-/// Priority, weight and port.
-const WORDS: usize = 6;
+/// The same without the length.
+const BEFORE_LEN: usize = 10;
 /// The five numbers of a SOA.
 const NUMBERS: usize = 20;
 /// A pointer to the question's name (RFC 1035 section 4.1.4).
@@ -83,7 +83,7 @@ impl<'b> Writer<'b> {
             Said::Instance { place, lines, ttl } => {
                 body.put_instances(end, lines.all(std::iter::once(*place)), *ttl)?
             }
-            Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses, *ttl)?,
+            Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses.clone(), *ttl)?,
             Said::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
         };
         if let Some(edns) = edns {
@@ -172,16 +172,15 @@ impl Body<'_> {
     }
 
     /// The addresses of the question's type.
-    fn put_addresses(&mut self, rtype: Rtype, all: &[IpAddr], ttl: u32) -> Option<Counts> {
-        let of_type = all.iter().filter(|a| a.is_ipv4() == (rtype == Rtype::A));
-        let needed = of_type.clone().try_fold(0_usize, |sum, a| sum.checked_add(len_of(a)))?;
-        if needed > self.room {
+    fn put_addresses(&mut self, rtype: Rtype, all: Sets<'_>, ttl: u32) -> Option<Counts> {
+        let of_type = all.filter(|set| set.rtype == rtype);
+        let needed = of_type.clone().try_fold(0_usize, |sum, set| sum.checked_add(len_of(&set)?));
+        if needed? > self.room {
             return None;
         }
         let mut counts = Counts::default();
-        for address in of_type {
-            self.put_address(ASKED, address, ttl)?;
-            counts.answers = counts.answers.checked_add(1)?;
+        for set in of_type {
+            counts.answers = counts.answers.checked_add(self.put_set(ASKED, &set, ttl)?)?;
         }
         Some(counts)
     }
@@ -197,45 +196,40 @@ impl Body<'_> {
         ttl: u32,
     ) -> Option<Counts> {
         let mut counts = Counts::default();
+        let [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, ..] =
+            front(ASKED, Rtype::SRV, ttl, 0)?;
         for line in lines.clone() {
-            let data = line.target.len().checked_add(WORDS)?;
-            let Some(room) = self.room.checked_sub(FRONT.checked_add(data)?) else {
+            let len = BEFORE_LEN.checked_add(line.data().len())?;
+            let Some(room) = self.room.checked_sub(len) else {
                 return Some(Counts { cut: true, ..counts });
             };
             self.room = room;
-            self.put(front(ASKED, Rtype::SRV, ttl, data)?)?;
-            self.put(line.words)?;
-            self.put_slice(line.target)?;
+            self.put([o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3])?;
+            self.put_slice(line.data())?;
             counts.answers = counts.answers.checked_add(1)?;
         }
         for line in lines {
-            at = at.checked_add(FRONT)?.checked_add(WORDS)?;
-            let owner = 0xc000 | u16::try_from(at).ok()?;
-            for set in line.addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4()) {
-                let len = set.iter().try_fold(0_usize, |sum, a| sum.checked_add(len_of(a)))?;
-                let Some(room) = self.room.checked_sub(len) else { return Some(counts) };
+            at = at.checked_add(BEFORE_LEN)?;
+            let owner = 0xc000 | u16::try_from(at.checked_add(Line::TARGET)?).ok()?;
+            for set in line.addresses.clone() {
+                let Some(room) = self.room.checked_sub(len_of(&set)?) else { return Some(counts) };
                 self.room = room;
-                for address in set {
-                    self.put_address(owner, address, ttl)?;
-                    counts.additional = counts.additional.checked_add(1)?;
-                }
+                counts.additional =
+                    counts.additional.checked_add(self.put_set(owner, &set, ttl)?)?;
             }
-            at = at.checked_add(line.target.len())?;
+            at = at.checked_add(line.data().len())?;
         }
         Some(counts)
     }
 
-    fn put_address(&mut self, owner: u16, address: &IpAddr, ttl: u32) -> Option<()> {
-        match address {
-            IpAddr::V4(v4) => {
-                self.put(front(owner, Rtype::A, ttl, 4)?)?;
-                self.put(v4.octets())
-            }
-            IpAddr::V6(v6) => {
-                self.put(front(owner, Rtype::AAAA, ttl, 16)?)?;
-                self.put(v6.octets())
-            }
+    /// How many they are.
+    fn put_set(&mut self, owner: u16, set: &Set<'_>, ttl: u32) -> Option<u16> {
+        let front = front(owner, set.rtype, ttl, set.len_of_each())?;
+        for address in set.addresses() {
+            self.put(front)?;
+            self.put_slice(address)?;
         }
+        Some(set.count)
     }
 
     /// RFC 2308 section 3: the zone's SOA in the authority section.
@@ -300,9 +294,9 @@ fn front(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> 
     Some([o0, o1, t0, t1, 0, 1, a, b, c, d, l0, l1])
 }
 
-/// Of an address record.
-fn len_of(address: &IpAddr) -> usize {
-    FRONT.saturating_add(if address.is_ipv4() { 4 } else { 16 })
+/// Of the records of a set.
+fn len_of(set: &Set<'_>) -> Option<usize> {
+    FRONT.checked_add(set.len_of_each())?.checked_mul(usize::from(set.count))
 }
 
 /// A name of a SOA.

@@ -49,12 +49,12 @@ impl Limiter {
     }
 
     fn judge(&self, rrl: &Rrl, client: IpAddr, class: Class, now: Instant) -> Verdict {
-        let Some(cost) = SECOND.checked_div(u64::from(rrl.responses_per_second)) else {
-            return Verdict::Within;
-        };
         if rrl.exempt.contains(client) {
             return Verdict::Within;
         }
+        let Some(cost) = SECOND.checked_div(u64::from(rrl.responses_per_second)) else {
+            return Verdict::Within;
+        };
         let now = u64::try_from(now.0.as_nanos()).unwrap_or(u64::MAX);
         let [narrow, wide] = Key::of(client, class);
         let (narrow_cells, wide_cells) = (self.table.cells(narrow), self.table.cells(wide));
