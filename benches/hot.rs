@@ -21,7 +21,7 @@ use livezone::transport::respond::Worker;
 use livezone::wire::reply::{Limits, encode};
 use livezone::wire::request::{Incoming, parse};
 
-use crate::world::{query, service, snapshot};
+use crate::world::{crowd, query, service, snapshot};
 
 const SERVICES: usize = 1000;
 /// Kinds of questions: what is asked of `svc-N.svc.test`, and the type.
@@ -76,6 +76,30 @@ fn general_path(criterion: &mut Criterion) {
     }
 }
 
+/// Of which a datagram has room for a dozen and a stream for all.
+fn a_thousand_instances(criterion: &mut Criterion) {
+    let snapshot = crowd(1000);
+    let metrics = Metrics::new("0");
+    let mut worker = Worker::new(metrics.worker(Transport::Udp));
+    let (peer, asked) = ("192.0.2.1:5353".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
+    let arrival = Arrival { peer, asked, now: Now::default() };
+    let packet = query("svc-0.svc.test", 33, true);
+    let mut octets = Box::new([0; ROOM]);
+    criterion.bench_function("fast/srv of 1000", |bencher| {
+        bencher.iter(|| {
+            octets[..packet.len()].copy_from_slice(&packet);
+            fast::respond(&mut octets, packet.len(), arrival, &snapshot, &mut worker).unwrap()
+        });
+    });
+    let Incoming::Query(query) = parse(&packet) else { panic!("a query") };
+    let (name, rtype) = (query.name.clone(), query.rtype);
+    let question = Question { name, rtype, client: [192, 0, 2, 1].into() };
+    let mut rng = fastrand::Rng::with_seed(1);
+    criterion.bench_function("lookup/srv of 1000", |bencher| {
+        bencher.iter(|| black_box(answer(&snapshot, &question, &mut rng)));
+    });
+}
+
 fn build_a_service(criterion: &mut Criterion) {
     let apex = Name::parse("svc.test").unwrap();
     let (service, targets) = service(&apex, 7);
@@ -86,5 +110,5 @@ fn build_a_service(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, fast_path, general_path, build_a_service);
+criterion_group!(benches, fast_path, general_path, a_thousand_instances, build_a_service);
 criterion_main!(benches);

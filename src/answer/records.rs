@@ -20,6 +20,11 @@ use crate::snapshot::zone::Zone;
 pub(super) const ANY_ORDER: [Rtype; 5] =
     [Rtype::A, Rtype::AAAA, Rtype::SRV, Rtype::CNAME, Rtype::TXT];
 
+/// Of an SRV record: a pointer to its owner, ten octets, and three words.
+const BEFORE_TARGET: usize = 18;
+/// RFC 1035 section 4.2.2.
+const LARGEST_MESSAGE: usize = 65_535;
+
 pub(super) fn found(records: Vec<Record<'_>>) -> Answer<'_> {
     Answer::Found { records, additional: Vec::new(), note: None }
 }
@@ -221,9 +226,17 @@ impl<'s> Selected<'s> {
                 drawn.into_iter().map(|&a| at_question(ttl, Rdata::Aaaa(a))).collect()
             }
             Rtype::SRV => {
-                let mut records = Vec::new();
+                let (mut records, mut octets) = (Vec::new(), 0_usize);
                 for &place in selection.srv.draw(rng, limit) {
+                    // What no message has room for is not made: one more, and it is cut.
+                    if octets > LARGEST_MESSAGE {
+                        break;
+                    }
                     if let Some(data) = srv(self.zone, self.view, place) {
+                        if let Rdata::Srv { target, .. } = &data {
+                            let len = BEFORE_TARGET.saturating_add(target.as_wire().len());
+                            octets = octets.saturating_add(len);
+                        }
                         records.push(at_question(ttl, data));
                         places.push(place);
                     }

@@ -14,9 +14,9 @@ use livezone::metrics::dns::Transport;
 use livezone::model::time::Now;
 use livezone::transport::batch::ROOM;
 use livezone::transport::fast::{self, Arrival};
-use livezone::transport::respond::Worker;
+use livezone::transport::respond::{Received, Worker, respond};
 
-use crate::world::{query, snapshot};
+use crate::world::{crowd, query, snapshot};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -79,4 +79,33 @@ fn ten_thousand_plain_questions_are_answered_without_an_allocation() {
     }
     assert_eq!(count() - before, 0, "allocations");
     assert_eq!(answered, 10_000);
+}
+
+/// What an SRV question over TCP asks of the allocator where a service has so many instances, and
+/// how many are answered.
+fn cost_of_srv(instances: usize) -> (u64, u16) {
+    let snapshot = crowd(instances);
+    let metrics = Metrics::new("0");
+    let mut worker = Worker::new(metrics.worker(Transport::Tcp));
+    let question = query("svc-0.svc.test", 33, false);
+    let received = Received {
+        octets: &question,
+        peer: "192.0.2.1:5353".parse().unwrap(),
+        asked: None,
+        now: Now::default(),
+        transport: Transport::Tcp,
+        idle: None,
+    };
+    let mut out = Vec::with_capacity(70_000);
+    let before = count();
+    respond(&received, &snapshot, &mut worker, &mut out);
+    (count() - before, u16::from_be_bytes([out[6], out[7]]))
+}
+
+#[test]
+fn what_no_message_has_room_for_is_not_made() {
+    let (few, answered) = cost_of_srv(2500);
+    let (many, also_answered) = cost_of_srv(5000);
+    assert!((1500..2000).contains(&answered) && answered.abs_diff(also_answered) < 20);
+    assert!(many <= few + few / 100, "{few} calls of the allocator became {many}");
 }

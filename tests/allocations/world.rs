@@ -12,7 +12,8 @@ use livezone::snapshot::{Rules, Snapshot};
 
 fn instance(number: usize, service: usize) -> Instance {
     let place = u8::try_from(service % 250).unwrap();
-    let address = [10, u8::try_from(number).unwrap(), 0, place];
+    let [.., high, low] = number.to_be_bytes();
+    let address = [10, low, high, place];
     Instance {
         id: InstanceId::parse(&format!("i-{number}")).unwrap(),
         location: Location::Addresses(Arc::from([address.into()])),
@@ -49,7 +50,7 @@ pub(crate) fn service(apex: &Name, number: usize) -> (Service, Vec<Target>) {
         when_unhealthy: WhenUnhealthy::Empty,
         only_passing: false,
         max_answers: 0,
-        instances: (0..3).map(|instance_number| instance(instance_number, number)).collect(),
+        instances: (0..3).map(|place| instance(place, number)).collect(),
     };
     let target = |(instance, i): (usize, &Instance)| {
         let fitness = if instance == 2 { Fitness::Unfit { left: None } } else { Fitness::WELL };
@@ -58,6 +59,24 @@ pub(crate) fn service(apex: &Name, number: usize) -> (Service, Vec<Target>) {
     };
     let targets = service.instances.iter().enumerate().map(target).collect();
     (service, targets)
+}
+
+/// The same with one service of so many instances, all fit.
+pub(crate) fn crowd(instances: usize) -> Snapshot {
+    let apex = Name::parse("svc.test").unwrap();
+    let (mut service, _) = service(&apex, 0);
+    service.instances = (0..instances).map(|place| instance(place, 0)).collect();
+    let target = |(instance, i): (usize, &Instance)| {
+        let standing =
+            Standing { condition: Condition::Passing, fitness: Fitness::WELL, reason: None };
+        Target { instance, endpoint: i.location.endpoints().next().unwrap(), standing }
+    };
+    let targets: Vec<Target> = service.instances.iter().enumerate().map(target).collect();
+    let mut zone = Zone::new(&ZoneSettings::new(apex), 1);
+    let name = service.key.name.clone();
+    zone.replace(&name, Some(Arc::new(build(Arc::new(service), targets.into(), false))));
+    let zones = Arc::new([zone].into_iter().collect());
+    Snapshot { zones, ..Snapshot::empty(Rules { udp_max_size: 1232, ..Rules::default() }) }
 }
 
 /// A question as it is sent.
