@@ -12,14 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use rules::message::Message;
-use rules::{files, respond};
+use rules::{batch, files, respond};
 
 /// Tries one input; breaking a rule panics.
 type Run = fn(&[u8]);
 
 /// The targets, by the names of their folders.
-const TARGETS: [(&str, Run); 7] = [
+const TARGETS: [(&str, Run); 8] = [
     ("respond", respond::run),
+    ("batch", batch::run),
     ("native", files::native),
     ("zone_toml", files::zone_toml),
     ("config", files::config),
@@ -35,6 +36,11 @@ thread_local! {
 #[test]
 fn packets() {
     replay("respond");
+}
+
+#[test]
+fn batches_of_messages() {
+    replay("batch");
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! What the batched system calls hand out, over real sockets: the input is a list of steps, and what
+//! each gives is held against a list of what was sent.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use livezone::transport::batch::{Batch, MESSAGES, ROOM, Wait};
+use livezone::transport::bind::bind;
+
+/// Where the server listens, and which of its addresses each client asks.
+const HOUSES: [(&str, [&str; 3]); 4] = [
+    ("127.0.0.1:0", ["127.0.0.1", "127.0.0.1", "127.0.0.1"]),
+    ("0.0.0.0:0", ["127.0.0.2", "127.0.0.3", "127.0.0.2"]),
+    ("[::1]:0", ["::1", "::1", "::1"]),
+    ("[::]:0", ["::1", "::1", "::1"]),
+];
+/// So many fit the smallest buffer that a socket is given.
+const MOST_WAITING: usize = 2 * MESSAGES;
+const LONGEST: usize = 5000;
+
+struct Sent {
+    client: usize,
+    octets: Vec<u8>,
+}
+
+/// The sockets, and what the batch should hold.
+struct Model {
+    server: UdpSocket,
+    asked: [IpAddr; 3],
+    is_wildcard: bool,
+    clients: Vec<UdpSocket>,
+    batch: Batch,
+    waiting: VecDeque<Sent>,
+    received: Vec<Sent>,
+    /// Places in the order of their answers.
+    answers: Vec<usize>,
+    /// How long the answer of each place is; the last word on it counts.
+    lengths: Vec<usize>,
+}
+
+/// Does what the input says.
+pub(crate) fn run(input: &[u8]) {
+    let Some((&house, mut steps)) = input.split_first() else { return };
+    let mut model = Model::new(usize::from(house) % HOUSES.len());
+    while let Some((&[step, place, high, low], rest)) = steps.split_first_chunk() {
+        steps = rest;
+        let (place, number) = (usize::from(place), usize::from(u16::from_be_bytes([high, low])));
+        match step % 5 {
+            0 => model.ask(place % 3, number % LONGEST, step),
+            1 => model.receive(),
+            2 => model.look(place % (2 * MESSAGES)),
+            3 => model.answer(place % (2 * MESSAGES), number % (ROOM + ROOM / 8), step),
+            _ => model.send(),
+        }
+    }
+    model.send();
+}
+
+impl Model {
+    fn new(house: usize) -> Self {
+        let (listen, asked) = HOUSES[house];
+        let bound = bind(&[listen.parse().unwrap()], 1).unwrap();
+        let endpoint = bound.endpoints.into_iter().next().unwrap();
+        let asked = asked.map(|address| address.parse::<IpAddr>().unwrap());
+        let client = |asked: &IpAddr| {
+            let any = if asked.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+            let client = UdpSocket::bind(any).unwrap();
+            client.connect(SocketAddr::new(*asked, endpoint.address.port())).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            client
+        };
+        Self {
+            clients: asked.iter().map(client).collect(),
+            is_wildcard: endpoint.address.ip().is_unspecified(),
+            server: endpoint.udp.into_iter().next().unwrap(),
+            asked,
+            batch: Batch::new(),
+            waiting: VecDeque::new(),
+            received: Vec::new(),
+            answers: Vec::new(),
+            lengths: vec![0; MESSAGES],
+        }
+    }
+
+    fn ask(&mut self, client: usize, len: usize, seed: u8) {
+        if self.waiting.len() < MOST_WAITING {
+            let octets: Vec<u8> = (0..=u8::MAX).cycle().skip(seed.into()).take(len).collect();
+            assert_eq!(self.clients[client].send(&octets).unwrap(), len);
+            self.waiting.push_back(Sent { client, octets });
+        }
+    }
+
+    fn receive(&mut self) {
+        let wait = if self.waiting.is_empty() { Wait::Never } else { Wait::ForOne };
+        let count = self.batch.receive(self.server.as_fd(), wait).unwrap_or(0);
+        assert_eq!(count, self.waiting.len().min(MESSAGES));
+        self.received = self.waiting.drain(..count).collect();
+        self.answers.clear();
+        (0..=MESSAGES).for_each(|place| self.look(place));
+    }
+
+    /// Each message is what was sent, as far as there is room for it, and says from whom and whither.
+    fn look(&mut self, place: usize) {
+        let Some(sent) = self.received.get(place) else {
+            assert!(self.batch.octets(place).is_none() && self.batch.message(place).is_none());
+            return;
+        };
+        let expected = &sent.octets[..sent.octets.len().min(ROOM)];
+        let answered = self.answers.contains(&place);
+        let (octets, len) = self.batch.octets(place).unwrap();
+        assert!(len == expected.len() && (answered || octets[..len] == *expected));
+        let message = self.batch.message(place).unwrap();
+        assert!(message.len == len && (answered || message.octets[..len] == *expected));
+        assert_eq!(message.peer, Some(self.clients[sent.client].local_addr().unwrap()));
+        assert_eq!(message.asked, self.is_wildcard.then(|| self.asked[sent.client]));
+    }
+
+    fn answer(&mut self, place: usize, len: usize, seed: u8) {
+        if let Some(message) = self.batch.message(place) {
+            message.octets.fill(seed);
+        }
+        self.batch.answer(place, len);
+        let is_taken = place < self.received.len() && len <= ROOM;
+        if is_taken && self.answers.len() < MESSAGES {
+            self.answers.push(place);
+            self.lengths[place] = len;
+        }
+    }
+
+    /// The answers come to whom has asked, in order, and nothing else does.
+    fn send(&mut self) {
+        assert_eq!(self.batch.send(self.server.as_fd()), 0);
+        for place in std::mem::take(&mut self.answers) {
+            let mut octets = [0; ROOM + 1];
+            let len = self.clients[self.received[place].client].recv(&mut octets).unwrap();
+            let (kept, _) = self.batch.octets(place).unwrap();
+            assert_eq!(octets[..len], kept[..self.lengths[place]]);
+        }
+        for client in &self.clients {
+            client.set_nonblocking(true).unwrap();
+            assert!(client.recv(&mut [0]).is_err(), "more than was answered");
+            client.set_nonblocking(false).unwrap();
+        }
+    }
+}
