@@ -7,6 +7,7 @@
 
 mod dns;
 mod script;
+mod show;
 mod world;
 
 use std::fmt::Write;

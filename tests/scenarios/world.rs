@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use livezone::config::{Config, default_ns_addresses, livezone_toml, zone_toml};
-use livezone::diagnostic::{Diagnostic, Severity};
+use livezone::diagnostic::Diagnostic;
 use livezone::engine::turn::{Effects, Event, Start, Transition, turn};
 use livezone::engine::world::{Settings, World};
 use livezone::health::scheduler::CheckId;
@@ -22,11 +21,12 @@ use livezone::sources::{Change, Content, FileChange};
 
 use crate::dns;
 use crate::script::{Action, Asked, Found, Place, Share, What};
+use crate::show::{equal, same, show_complaint, show_complaints, show_time, show_transition};
 
 /// More turns than this at a standstill are a loop.
 const MOST_TURNS: usize = 100_000;
 
-type Checked = Result<(), String>;
+pub(crate) type Checked = Result<(), String>;
 
 /// A world with its clock, its targets and what it has done.
 pub(crate) struct Driver {
@@ -390,55 +390,4 @@ fn place_of(path: &str) -> (Name, Arc<Path>) {
     let origin = dns::ORIGIN.trim_end_matches('.');
     let (zone, file) = path.split_once('/').unwrap_or((origin, path));
     (Name::parse(zone).unwrap(), Path::new(&format!("{zone}/{file}")).into())
-}
-
-fn show_transition(transition: &Transition) -> String {
-    let Transition { service, instance, from, to, reason } = transition;
-    let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} {instance} {} -> {}{reason}", service.name, from.word(), to.word())
-}
-
-fn show_time(time: Duration) -> String {
-    humantime::format_duration(time).to_string().replace(' ', "")
-}
-
-fn show_complaints(complaints: &[Diagnostic]) -> String {
-    complaints.iter().map(show_complaint).collect::<Vec<_>>().join("\n")
-}
-
-fn show_complaint(complaint: &Diagnostic) -> String {
-    let severity = match complaint.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
-    format!("{severity} {}", complaint.short())
-}
-
-fn equal<T: PartialEq + std::fmt::Debug>(expected: &T, actual: &T) -> Checked {
-    if expected == actual {
-        return Ok(());
-    }
-    Err(format!("expected {expected:?}, it is {actual:?}"))
-}
-
-/// Both as one text, what differs marked as in a unified diff.
-fn same(expected: &[String], actual: &[String]) -> Checked {
-    if expected == actual {
-        return Ok(());
-    }
-    let mut left = actual.to_vec();
-    let mut lines = Vec::new();
-    for line in expected {
-        match left.iter().position(|other| other == line) {
-            Some(at) => lines.push(format!("    {}", left.remove(at))),
-            None => lines.push(format!("  - {line}")),
-        }
-    }
-    lines.extend(left.iter().map(|line| format!("  + {line}")));
-    let order = if lines.iter().all(|line| line.starts_with("    ")) {
-        format!(" in this order:\n    {}", actual.join("\n    "))
-    } else {
-        format!("\n{}", lines.join("\n"))
-    };
-    Err(format!("expected - and actual +{order}"))
 }

@@ -9,10 +9,10 @@ use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 
+use crate::sources::files::errands::Folder;
 use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::links::{self, Anchor};
-use crate::sources::files::tracker::Folder;
 use crate::sources::files::zone::{Found, Listing, Place};
 
 /// A registry of a million instances fits; a file that somebody else filled does not fill us.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::model::time::Now;
 use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
+use crate::sources::files::errands::Task;
 use crate::sources::files::file::Reading;
-use crate::sources::files::tracker::Task;
 use crate::sources::files::watches::Notice;
 
 /// A thread that had nothing to do for this long ends: a start needs more of them than a day.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use tempfile::TempDir;
 
 use crate::sources::files::hands::{self, Order, Outcome, Perform};
-use crate::sources::files::watch_tests::Rig;
+use crate::sources::files::watch_rig::Rig;
 
 const MANY: usize = 1_000;
 

@@ -3,6 +3,7 @@
 mod busy;
 pub mod consul;
 mod disk;
+mod errands;
 mod file;
 mod hands;
 pub mod kind;
@@ -22,6 +23,8 @@ mod tracker_properties;
 #[cfg(test)]
 mod tracker_tests;
 pub mod watch;
+#[cfg(test)]
+mod watch_rig;
 #[cfg(test)]
 mod watch_tests;
 mod watches;

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::model::name::Name;
+use crate::sources::files::errands::{Entry, Event};
 use crate::sources::files::kind::FileKey;
-use crate::sources::files::tracker::{Entry, Event};
 use crate::sources::files::watches::{Owner, Role, Watches, What, split};
 use crate::sources::files::zone::Cause;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use nix::sys::stat::Mode;
 
 use crate::diagnostic::Severity;
-use crate::sources::files::watch_tests::Rig;
+use crate::sources::files::watch_rig::Rig;
 
 #[test]
 fn what_is_no_regular_file_is_passed_over_without_waiting() {

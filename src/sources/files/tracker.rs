@@ -8,75 +8,14 @@ use std::time::Duration;
 use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
 use crate::sources::files::busy::Busy;
-use crate::sources::files::file::{File, Identity, PATIENCE, Reading, Said};
+use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted};
+use crate::sources::files::file::{File, PATIENCE, Reading, Said};
 use crate::sources::files::kind::{FileKey, is_ignored};
 use crate::sources::files::master::Includes;
 use crate::sources::files::zone::{Cause, Listing, Zone};
 
 /// How often everything is listed: some file systems tell nothing of what others do to them.
 pub(crate) const RESCAN: Duration = Duration::from_secs(10);
-
-/// A file of a zone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    pub(crate) zone: Name,
-    pub(crate) key: FileKey,
-}
-
-/// What the kernel told, in our words.
-#[derive(Clone, Debug)]
-pub(crate) enum Event {
-    /// Closed after writing, renamed into place, or linked.
-    Written(Entry),
-    /// The name is new, its content perhaps still to come.
-    Created(Entry),
-    /// Written to and not closed yet.
-    Modified(Entry),
-    /// Its permissions changed.
-    Permitted(Entry),
-    /// Removed or renamed away.
-    Vanished(Entry),
-    /// A zone's folder is to be listed.
-    Zone(Name, Cause),
-    /// `zones_dir` is to be listed.
-    Root(Cause),
-    /// Some of what was told got lost.
-    Lost,
-}
-
-/// What to do now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
-    ListRoot(Cause),
-    ListZone(Name, OsString, Cause),
-    Read(Entry, OsString),
-}
-
-/// A folder of `zones_dir`, links followed.
-#[derive(Clone, Debug)]
-pub(crate) struct Folder {
-    pub(crate) name: OsString,
-    /// `None`: it is there, and cannot be looked at.
-    pub(crate) identity: Option<Identity>,
-}
-
-/// Why a zone's folder could not be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unlisted {
-    /// There is no such folder.
-    Absent,
-    /// It is there and cannot be read: the last set stays.
-    Unreadable,
-}
-
-/// What the next batch tells. Paths are `<zones_dir>/<folder>/<name>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    ZoneAppeared(Name),
-    ZoneGone(Name),
-    /// `None`: gone.
-    File(Entry, OsString, Option<Said>),
-}
 
 /// All that is known of `zones_dir`.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::model::name::Name;
+use crate::sources::files::errands::{Event, News, Task};
 use crate::sources::files::file::Said;
-use crate::sources::files::tracker::{Event, News, Task};
 use crate::sources::files::tracker_tests::{World, entry};
 use crate::sources::files::zone::Cause;
 
