@@ -78,7 +78,27 @@ pub struct Asked<'s> {
     within: Within<'s>,
     wanted: Option<Wanted>,
     probe: Option<Probe<'s>>,
-    front: Option<&'s Front>,
+    front: Sought<'s>,
+}
+
+/// What is known of a name's front.
+#[derive(Clone, Copy, Debug)]
+enum Sought<'s> {
+    /// Nothing: it was not looked for yet, or cannot be.
+    Unknown,
+    /// There is none.
+    Missing,
+    /// This is it.
+    Found(&'s Front),
+}
+
+impl<'s> Sought<'s> {
+    fn found(self) -> Option<&'s Front> {
+        match self {
+            Self::Found(front) => Some(front),
+            Self::Unknown | Self::Missing => None,
+        }
+    }
 }
 
 /// Reads plain questions, one after the other.
@@ -108,7 +128,7 @@ impl<'s> Reader<'s> {
             self.last = question.key_from(within.left).map(|apex| (within.zone, apex));
         }
         let wanted = question.key(within.left).map(Wanted::new);
-        Some(Asked { head, within, wanted, probe: None, front: None })
+        Some(Asked { head, within, wanted, probe: None, front: Sought::Unknown })
     }
 }
 
@@ -125,12 +145,14 @@ impl Asked<'_> {
 
     /// Finds the front.
     pub fn find(&mut self) {
-        self.front = self.probe.zip(self.wanted.as_ref()).and_then(|(probe, w)| probe.find(w));
+        if let (Some(probe), Some(wanted)) = (self.probe, &self.wanted) {
+            self.front = probe.find(wanted).map_or(Sought::Missing, Sought::Found);
+        }
     }
 
     /// Has fetched what the front leads to. What it gives means nothing.
     pub fn fetch_further(&self) -> u8 {
-        let further = self.front.filter(|_| self.head.rtype == Rtype::SRV);
+        let further = self.front.found().filter(|_| self.head.rtype == Rtype::SRV);
         further.and_then(Front::instances).map_or(0, |(_, lines)| lines.touch())
     }
 }
@@ -159,7 +181,7 @@ fn said_else<'s>(
 ) -> Option<Said<'s>> {
     let mut question = Question::new();
     question.read(octets, len)?;
-    let has_no_front = this.wanted.is_some() && this.front.is_none();
+    let has_no_front = matches!(this.front, Sought::Missing);
     let node = find(snapshot, this.within, &question, has_no_front)?;
     said(&node, this.within, (&question, this.head))
 }
@@ -179,7 +201,7 @@ pub fn answer(
         return None;
     }
     let head = this.head;
-    let said = match this.front.and_then(|front| of_front(front, head.rtype)) {
+    let said = match this.front.found().and_then(|front| of_front(front, head.rtype)) {
         Some(said) => said,
         None => said_else(octets, len, this, snapshot)?,
     };

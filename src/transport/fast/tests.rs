@@ -15,7 +15,7 @@ use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::world::{NAMES, world};
-use crate::transport::fast::{Arrival, Fast, respond as fast};
+use crate::transport::fast::{Arrival, Fast, Reader, answer, respond as fast};
 use crate::transport::respond::{Received, Response, Worker, respond};
 
 const TYPES: [u16; 12] = [1, 28, 33, 1, 33, 16, 15, 65, 5, 255, 43, 6];
@@ -231,6 +231,26 @@ fn plain_questions_are_taken() {
             let asked = Asked { opt, ..Asked::plain(name, rtype) };
             assert!(check(&snapshot, &asked.packet(), 1), "{name} {rtype}");
         }
+    }
+}
+
+/// A defect may end the steps of a batch anywhere.
+#[test]
+fn a_question_whose_front_was_not_looked_for_is_answered_all_the_same() {
+    let snapshot = world(1232);
+    let metrics = Metrics::new("0");
+    for (name, rtype) in [("web.svc.test", 1), ("web.svc.test", 33), ("no.svc.test", 1)] {
+        let packet = Asked::plain(name, rtype).packet();
+        let mut octets = [0; ROOM];
+        octets[..packet.len()].copy_from_slice(&packet);
+        let asked = Reader::new(&snapshot).read(&octets, packet.len()).unwrap();
+        let arrival = arrival("192.0.2.1:5353");
+        let mut worker = worker(&metrics, 1);
+        let buffer = (&mut octets, packet.len());
+        let said = answer(buffer, &asked, &arrival, &snapshot, &mut worker).unwrap();
+        let Fast::Answered { len, .. } = said else { panic!("{said:?}") };
+        let (expected, _) = both(&snapshot, &packet, 1);
+        assert_eq!(octets[..len], expected.unwrap(), "{name} {rtype}");
     }
 }
 
