@@ -70,11 +70,9 @@ pub struct Front {
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
     lines: Option<Lines>,
-    addresses: [Ipv4AddrOctets; ADDRESSES],
+    /// In octets.
+    addresses: [[u8; 4]; ADDRESSES],
 }
-
-/// As octets, which have a default and need no turning.
-type Ipv4AddrOctets = [u8; 4];
 
 const _: () = assert!(size_of::<Front>() == 64);
 

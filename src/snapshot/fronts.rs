@@ -55,16 +55,6 @@ impl Fronts {
         Self { branches: std::iter::repeat_n(branch, fan).collect(), len: 0 }
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Where to look for it. Nothing of the leaf is read yet.
     pub fn probe(&self, wanted: &Wanted) -> Option<Probe<'_>> {
         let (branch, leaf) = place(wanted.hash, self.branches.len());
@@ -212,7 +202,7 @@ mod tests {
                     Some(ttl) => drop(map.insert(number, ttl)),
                     None => drop(map.remove(&number)),
                 }
-                prop_assert_eq!(fronts.len(), map.len());
+                prop_assert_eq!(fronts.len, map.len());
             }
             for (fronts, map) in before.iter().chain([&(fronts, map)]) {
                 for number in 0..150 {

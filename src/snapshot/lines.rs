@@ -179,7 +179,8 @@ fn put_data(words: [u8; 6], target: &[u8], octets: &mut Vec<u8>) {
 }
 
 fn put_sets(addresses: &[IpAddr], octets: &mut Vec<u8>) {
-    for set in addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4()) {
+    let of_one_type = addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4());
+    for set in of_one_type.flat_map(|set| set.chunks(u16::MAX.into())) {
         octets.push(if set.iter().all(IpAddr::is_ipv4) { 4 } else { 16 });
         octets.extend(u16::try_from(set.len()).unwrap_or(0).to_be_bytes());
         for address in set {

@@ -99,7 +99,8 @@ impl Zone {
     }
 
     /// Puts `view` in the place of the service called `name`, or takes it out. The cost is in
-    /// proportion to that service's registration, and to nothing when only its health changed.
+    /// proportion to that service's registration; to its names with fronts, of which there are few,
+    /// when only its health changed.
     pub fn replace(&mut self, name: &Label, view: Option<Arc<ServiceView>>) {
         let new = view.clone();
         let old = match view {
@@ -117,8 +118,6 @@ impl Zone {
         }
         if let Some(new) = &new {
             self.put_fronts(new);
-        }
-        if let Some(new) = &new {
             addresses(new).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
