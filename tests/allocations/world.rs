@@ -61,11 +61,15 @@ pub(crate) fn service(apex: &Name, number: usize) -> (Service, Vec<Target>) {
     (service, targets)
 }
 
-/// The same with one service of so many instances, all fit.
+/// The same with one service of so many instances, all fit, with names of one length.
 pub(crate) fn crowd(instances: usize) -> Snapshot {
     let apex = Name::parse("svc.test").unwrap();
     let (mut service, _) = service(&apex, 0);
-    service.instances = (0..instances).map(|place| instance(place, 0)).collect();
+    let named = |place: usize| {
+        let id = InstanceId::parse(&format!("i-{place:04}")).unwrap();
+        Instance { id, ..instance(place, 0) }
+    };
+    service.instances = (0..instances).map(named).collect();
     let target = |(instance, i): (usize, &Instance)| {
         let standing =
             Standing { condition: Condition::Passing, fitness: Fitness::WELL, reason: None };
