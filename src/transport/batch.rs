@@ -15,13 +15,14 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
 use nix::libc;
 
 /// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
-pub const MESSAGES: usize = 32;
+pub const MESSAGES: usize = 64;
 /// No query is longer; what is, is cut and cannot be read. No answer over UDP is longer either.
 pub const ROOM: usize = 4096;
 
@@ -35,7 +36,7 @@ const CONTROL_DATA: usize = 16;
 const CONTROL_V4: usize = 32;
 /// With an `in6_pktinfo`, and aligned.
 const CONTROL_V6: usize = 40;
-const COUNT: libc::c_uint = 32;
+const COUNT: libc::c_uint = 64;
 const ADDRESS_LEN: libc::socklen_t = 28;
 
 /// One message's buffers. Most messages have no control octets, and then touch the lines behind
@@ -53,8 +54,8 @@ struct Slot {
 /// All that the kernel reads and writes. Zeroes are a valid value of it.
 #[repr(C)]
 struct Memory {
-    received: [libc::mmsghdr; MESSAGES],
-    answers: [libc::mmsghdr; MESSAGES],
+    /// Of what was received, and, from the front, of what is to be sent.
+    headers: [libc::mmsghdr; MESSAGES],
     vectors: [libc::iovec; MESSAGES],
     slots: [Slot; MESSAGES],
 }
@@ -71,10 +72,14 @@ const _: () = assert!(size_of::<libc::sockaddr_in6>() == ADDRESS);
 #[derive(Debug)]
 pub struct Batch {
     memory: NonNull<Memory>,
-    /// So many messages were received.
-    received: usize,
+    /// So many headers are as the last call has left them.
+    used: usize,
+    /// The messages at these places are there: those received and not passed by.
+    held: Range<usize>,
     /// So many of them are to be answered.
     answers: usize,
+    /// A header has moved to the place of one whose message is not answered.
+    has_moved: bool,
 }
 
 /// One datagram.
@@ -113,13 +118,12 @@ impl Batch {
         // SAFETY: the layout is not empty, and all of `Memory` may be zero.
         let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let mut batch = Self { memory, received: MESSAGES, answers: 0 };
-        batch.lay_out();
+        let mut batch = Self { memory, used: MESSAGES, held: 0..0, answers: 0, has_moved: true };
         batch.set_out();
         batch
     }
 
-    /// Has every header lead to its buffers, for good.
+    /// Has every header lead to its buffers.
     fn lay_out(&mut self) {
         let memory = self.memory.as_ptr();
         for place in 0..MESSAGES {
@@ -128,7 +132,7 @@ impl Batch {
             unsafe {
                 let slot = (&raw mut (*memory).slots).cast::<Slot>().add(place);
                 let vector = (&raw mut (*memory).vectors).cast::<libc::iovec>().add(place);
-                let header = (&raw mut (*memory).received).cast::<libc::mmsghdr>().add(place);
+                let header = (&raw mut (*memory).headers).cast::<libc::mmsghdr>().add(place);
                 (*vector).iov_base = (&raw mut (*slot).octets).cast();
                 (*header).msg_hdr.msg_name = (&raw mut (*slot).address).cast();
                 (*header).msg_hdr.msg_iov = vector;
@@ -138,17 +142,20 @@ impl Batch {
         }
     }
 
-    /// Gives the lengths that the last call has changed back to the headers.
+    /// Gives what the last batch has changed back to the headers.
     fn set_out(&mut self) {
+        if self.has_moved {
+            self.lay_out();
+        }
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let memory = unsafe { self.memory.as_mut() };
-        let headers = memory.received.iter_mut().zip(&mut memory.vectors);
-        for (received, vector) in headers.take(self.received) {
+        let headers = memory.headers.iter_mut().zip(&mut memory.vectors);
+        for (header, vector) in headers.take(self.used) {
             vector.iov_len = ROOM;
-            received.msg_hdr.msg_namelen = ADDRESS_LEN;
-            received.msg_hdr.msg_controllen = CONTROL as _;
+            header.msg_hdr.msg_namelen = ADDRESS_LEN;
+            header.msg_hdr.msg_controllen = CONTROL as _;
         }
-        (self.received, self.answers) = (0, 0);
+        (self.used, self.held, self.answers, self.has_moved) = (0, 0..0, 0, false);
     }
 
     /// Receives what there is, once there is something.
@@ -159,21 +166,22 @@ impl Batch {
             Wait::Never => libc::MSG_DONTWAIT,
         };
         let memory = self.memory.as_ptr();
-        // SAFETY: `received` are `MESSAGES` headers that `set_out` has made lead into `memory`, with
+        // SAFETY: `headers` are `MESSAGES` that `set_out` has made lead into `memory`, with
         // the lengths of what they lead to; nothing else borrows it now.
         let count = unsafe {
-            let headers = (&raw mut (*memory).received).cast::<libc::mmsghdr>();
+            let headers = (&raw mut (*memory).headers).cast::<libc::mmsghdr>();
             libc::recvmmsg(socket.as_raw_fd(), headers, COUNT, flags as _, ptr::null_mut())
         };
-        self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        Ok(self.received)
+        self.used = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        self.held = 0..self.used;
+        Ok(self.used)
     }
 
     /// The octets of the message received at `place`, and how many they are.
     pub fn octets(&self, place: usize) -> Option<(&[u8; ROOM], usize)> {
         // SAFETY: the kernel is not writing, and no message is borrowed to be written.
         let memory = unsafe { self.memory.as_ref() };
-        let header = memory.received.get(place).filter(|_| place < self.received)?;
+        let header = memory.headers.get(place).filter(|_| self.held.contains(&place))?;
         let slot = memory.slots.get(place)?;
         Some((&slot.octets, usize::try_from(header.msg_len).map_or(ROOM, |len| len.min(ROOM))))
     }
@@ -181,12 +189,12 @@ impl Batch {
     /// The message received at `place`.
     #[inline]
     pub fn message(&mut self, place: usize) -> Option<Message<'_>> {
-        if place >= self.received {
+        if !self.held.contains(&place) {
             return None;
         }
         // SAFETY: the kernel is not writing, and the borrow of `self` ends with the message's.
         let memory = unsafe { self.memory.as_mut() };
-        let header = memory.received.get(place)?;
+        let header = memory.headers.get(place)?;
         let slot = memory.slots.get_mut(place)?;
         let len = usize::try_from(header.msg_len).map_or(ROOM, |len| len.min(ROOM));
         let named = usize::try_from(header.msg_hdr.msg_namelen).unwrap_or(0);
@@ -196,27 +204,29 @@ impl Batch {
     }
 
     /// The message at `place` holds its answer, of `len` octets: it goes back where it came from.
+    /// Places are answered in order: those before are gone.
+    #[inline]
     pub fn answer(&mut self, place: usize, len: usize) {
-        // SAFETY: the kernel is not writing, and no message is borrowed.
-        let memory = unsafe { self.memory.as_mut() };
-        if place >= self.received || len > ROOM {
+        if !self.held.contains(&place) || len > ROOM {
             return;
         }
-        let parts = (memory.received.get(place), memory.answers.get_mut(self.answers));
-        let (Some(received), Some(answer)) = parts else { return };
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let memory = unsafe { self.memory.as_mut() };
         let buffers = (memory.slots.get_mut(place), memory.vectors.get_mut(place));
         let (Some(slot), Some(vector)) = buffers else { return };
-        *answer = *received;
-        let header = &mut answer.msg_hdr;
+        if place > self.answers {
+            memory.headers.copy_within(place..=place, self.answers);
+            self.has_moved = true;
+        }
+        let Some(header) = memory.headers.get_mut(self.answers) else { return };
+        let header = &mut header.msg_hdr;
         header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
         header.msg_flags = 0;
         let control = CONTROL.min(header.msg_controllen as _);
         header.msg_controllen = source(&mut slot.control, control) as _;
-        if header.msg_controllen == 0 {
-            header.msg_control = ptr::null_mut();
-        }
         vector.iov_len = len;
         self.answers = self.answers.saturating_add(1);
+        self.held.start = place.saturating_add(1);
     }
 
     /// Sends the answers without waiting, and says how many the system did not take: the askers
@@ -228,7 +238,7 @@ impl Batch {
             // SAFETY: `done + left` is `answers`, at most `MESSAGES`, and `answer` has made each of
             // these headers lead into `memory` with lengths that fit; nothing else borrows it now.
             let count = unsafe {
-                let headers = (&raw mut (*memory).answers).cast::<libc::mmsghdr>().add(done);
+                let headers = (&raw mut (*memory).headers).cast::<libc::mmsghdr>().add(done);
                 let left = libc::c_uint::try_from(left).unwrap_or(0);
                 libc::sendmmsg(socket.as_raw_fd(), headers, left, libc::MSG_DONTWAIT as _)
             };
@@ -239,7 +249,7 @@ impl Batch {
                 _ => (done, failed) = (done.saturating_add(1), failed.saturating_add(1)),
             }
         }
-        self.answers = 0;
+        (self.held, self.answers) = (0..0, 0);
         failed
     }
 }
@@ -342,8 +352,7 @@ mod tests {
         // SAFETY: the kernel is not writing; the control octets lie in the slot.
         let memory = unsafe { batch.memory.as_mut() };
         memory.slots[1].control = [0xff; CONTROL];
-        memory.answers[1].msg_hdr.msg_control = (&raw mut memory.slots[1].control).cast();
-        memory.answers[1].msg_hdr.msg_controllen = CONTROL as _;
+        memory.headers[1].msg_hdr.msg_controllen = CONTROL as _;
         assert_eq!(batch.send(server.as_fd()), 1);
         for place in [0, 2] {
             let mut said = [0; 9];
@@ -352,5 +361,36 @@ mod tests {
         }
         assert!(batch.receive(server.as_fd(), Wait::Never).is_err());
         assert!(batch.message(0).is_none(), "no message is seen twice");
+    }
+
+    #[test]
+    fn a_message_without_an_answer_leaves_no_trace() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let askers: Vec<UdpSocket> =
+            (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let mut batch = Batch::new();
+        for silent in [vec![0, 3], vec![], vec![1, 2], vec![0, 1, 2, 3, 4], vec![4]] {
+            for (asker, octet) in askers.iter().zip(0..) {
+                asker.send_to(&[octet; 7], server.local_addr().unwrap()).unwrap();
+            }
+            assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 5);
+            let answered: Vec<usize> = (0..5).filter(|place| !silent.contains(place)).collect();
+            for &place in &answered {
+                let message = batch.message(place).unwrap();
+                assert_eq!(message.octets[..message.len], [u8::try_from(place).unwrap(); 7]);
+                batch.answer(place, place + 1);
+                // Those before are not answered again.
+                batch.answer(place.saturating_sub(1), 9);
+            }
+            assert_eq!(batch.send(server.as_fd()), 0);
+            for (place, asker) in askers.iter().enumerate() {
+                asker.set_nonblocking(true).unwrap();
+                let mut said = [0; 9];
+                let length = asker.recv(&mut said).ok();
+                assert_eq!(length, answered.contains(&place).then_some(place + 1));
+                assert!(said[..length.unwrap_or(0)].iter().all(|&o| usize::from(o) == place));
+                assert!(asker.recv(&mut said).is_err());
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the batched system calls hand out, over real sockets: the input is a list of steps, and what
 //! each gives is held against a list of what was sent.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -16,8 +16,8 @@ const HOUSES: [(&str, [&str; 3]); 4] = [
     ("[::1]:0", ["::1", "::1", "::1"]),
     ("[::]:0", ["::1", "::1", "::1"]),
 ];
-/// So many fit the smallest buffer that a socket is given.
-const MOST_WAITING: usize = 2 * MESSAGES;
+/// More than a batch, and so few that they fit the smallest buffer that a socket is given.
+const MOST_WAITING: usize = MESSAGES + MESSAGES / 8;
 const LONGEST: usize = 5000;
 
 struct Sent {
@@ -34,8 +34,10 @@ struct Model {
     batch: Batch,
     waiting: VecDeque<Sent>,
     received: Vec<Sent>,
-    /// Places whose message was written over.
-    written: Vec<usize>,
+    /// Whether they are still to be had.
+    is_open: bool,
+    /// What stands at the places that were written over.
+    written: HashMap<usize, Vec<u8>>,
     /// Places in the order of their answers.
     answers: Vec<usize>,
     /// How long the answer of each place is; the last word on it counts.
@@ -81,7 +83,8 @@ impl Model {
             batch: Batch::new(),
             waiting: VecDeque::new(),
             received: Vec::new(),
-            written: Vec::new(),
+            is_open: false,
+            written: HashMap::new(),
             answers: Vec::new(),
             lengths: vec![0; MESSAGES],
         }
@@ -100,19 +103,25 @@ impl Model {
         let count = self.batch.receive(self.server.as_fd(), wait).unwrap_or(0);
         assert_eq!(count, self.waiting.len().min(MESSAGES));
         self.received = self.waiting.drain(..count).collect();
+        self.is_open = true;
         self.answers.clear();
         self.written.clear();
         (0..=MESSAGES).for_each(|place| self.look(place));
     }
 
+    fn holds(&self, place: usize) -> bool {
+        let next = self.answers.last().map_or(0, |last| last + 1);
+        self.is_open && (next..self.received.len()).contains(&place)
+    }
+
     /// Each message is what was sent, as far as there is room for it, and says from whom and whither.
     fn look(&mut self, place: usize) {
-        let Some(sent) = self.received.get(place) else {
+        let Some(sent) = self.received.get(place).filter(|_| self.holds(place)) else {
             assert!(self.batch.octets(place).is_none() && self.batch.message(place).is_none());
             return;
         };
         let expected = &sent.octets[..sent.octets.len().min(ROOM)];
-        let is_written = self.written.contains(&place);
+        let is_written = self.written.contains_key(&place);
         let (octets, len) = self.batch.octets(place).unwrap();
         assert!(len == expected.len() && (is_written || octets[..len] == *expected));
         let message = self.batch.message(place).unwrap();
@@ -122,13 +131,13 @@ impl Model {
     }
 
     fn answer(&mut self, place: usize, len: usize, seed: u8) {
+        let is_taken = self.holds(place) && len <= ROOM;
         if let Some(message) = self.batch.message(place) {
             message.octets.fill(seed);
-            self.written.push(place);
+            self.written.insert(place, message.octets.to_vec());
         }
         self.batch.answer(place, len);
-        let is_taken = place < self.received.len() && len <= ROOM;
-        if is_taken && self.answers.len() < MESSAGES {
+        if is_taken {
             self.answers.push(place);
             self.lengths[place] = len;
         }
@@ -137,11 +146,11 @@ impl Model {
     /// The answers come to whom has asked, in order, and nothing else does.
     fn send(&mut self) {
         assert_eq!(self.batch.send(self.server.as_fd()), 0);
+        self.is_open = false;
         for place in std::mem::take(&mut self.answers) {
             let mut octets = [0; ROOM + 1];
             let len = self.clients[self.received[place].client].recv(&mut octets).unwrap();
-            let (kept, _) = self.batch.octets(place).unwrap();
-            assert_eq!(octets[..len], kept[..self.lengths[place]]);
+            assert_eq!(octets[..len], self.written[&place][..self.lengths[place]]);
         }
         for client in &self.clients {
             client.set_nonblocking(true).unwrap();
