@@ -39,7 +39,7 @@ fn fast_path(criterion: &mut Criterion) {
     let metrics = Metrics::new("0");
     let mut worker = Worker::new(metrics.worker(Transport::Udp));
     let (peer, asked) = ("192.0.2.1:5353".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
-    let arrival = Arrival { peer, asked, now: Now::default() };
+    let arrival = Arrival { peer: &peer, asked: &asked, now: Now::default() };
     for (kind, before, rtype) in KINDS {
         let questions = questions(before, rtype);
         let mut octets = Box::new([0; ROOM]);
@@ -82,7 +82,7 @@ fn a_thousand_instances(criterion: &mut Criterion) {
     let metrics = Metrics::new("0");
     let mut worker = Worker::new(metrics.worker(Transport::Udp));
     let (peer, asked) = ("192.0.2.1:5353".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
-    let arrival = Arrival { peer, asked, now: Now::default() };
+    let arrival = Arrival { peer: &peer, asked: &asked, now: Now::default() };
     let packet = query("svc-0.svc.test", 33, true);
     let mut octets = Box::new([0; ROOM]);
     criterion.bench_function("fast/srv of 1000", |bencher| {

@@ -61,9 +61,14 @@ pub fn rotated<'i, T>(
     items: &'i [T],
     rng: &mut fastrand::Rng,
 ) -> impl Iterator<Item = &'i T> + Clone + use<'i, T> {
-    let first = if items.len() > 1 { rng.usize(..items.len()) } else { 0 };
-    let (tail, head) = items.split_at(first);
+    let (tail, head) = items.split_at(first_of(items.len(), rng));
     head.iter().chain(tail)
+}
+
+/// The place where the rotation of so many begins.
+#[inline]
+pub fn first_of(count: usize, rng: &mut fastrand::Rng) -> usize {
+    if count > 1 { rng.usize(..count) } else { 0 }
 }
 
 impl<T> Default for Choice<T> {

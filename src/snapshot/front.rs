@@ -4,8 +4,10 @@
 //! With thousands of services most of what a question needs is in no near cache. What counts then
 //! is how many lines it touches; of most names this one is all that is read.
 
+use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
 
+use crate::snapshot::choice::first_of;
 use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
@@ -16,25 +18,38 @@ const WORDS: usize = 3;
 const WORD: usize = 8;
 const ADDRESSES: usize = 6;
 
+/// What is left of the words of a key of each length.
+const MASKS: [[u64; WORDS]; KEY + 1] = {
+    let (mut masks, mut len) = ([[0; WORDS]; KEY + 1], 0);
+    while len < KEY {
+        len += 1;
+        masks[len] = masks[len - 1];
+        masks[len][(len - 1) / WORD] |= 0xff << (8 * ((len - 1) % WORD));
+    }
+    masks
+};
+
 /// The labels left of an apex: their wire form, folded, with zeroes behind. As words, for they are
 /// compared and hashed for each question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key([u64; WORDS]);
 
+/// By words: the library hashes arrays by octets, which takes longer than to answer.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|&word| state.write_u64(word));
+    }
+}
+
 impl Key {
-    /// The first `len` of these octets; `None` where they are none or too many.
+    /// The first `len` of these octets, folded; `None` where they are none or too many.
+    #[inline]
     pub fn of(octets: &[u8; KEY], len: usize) -> Option<Self> {
-        if len == 0 || len > KEY {
-            return None;
-        }
-        let mut words = [0; WORDS];
-        let mut left = len;
+        let masks = MASKS.get(len).filter(|_| len > 0)?;
         let (chunks, _) = octets.as_chunks::<WORD>();
+        let mut words = *masks;
         for (word, chunk) in words.iter_mut().zip(chunks) {
-            let unused = WORD.saturating_sub(left);
-            let bits = u32::try_from(unused.saturating_mul(8)).unwrap_or(u32::MAX);
-            *word = u64::from_le_bytes(*chunk) & u64::MAX.checked_shr(bits).unwrap_or(0);
-            left = left.saturating_sub(WORD);
+            *word &= folded(u64::from_le_bytes(*chunk));
         }
         Some(Self(words))
     }
@@ -57,6 +72,20 @@ impl Key {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Eight octets, each as `u8::to_ascii_lowercase` makes it. The library's own way with arrays of
+/// this length is octet by octet.
+fn folded(word: u64) -> u64 {
+    const fn each(octet: u8) -> u64 {
+        u64::from_le_bytes([octet; WORD])
+    }
+    let low = word & each(0x7f);
+    // Bit 7 of each octet tells; no sum carries into the octet above.
+    let from_a = low.wrapping_add(each(0x80 - b'A'));
+    let behind_z = low.wrapping_add(each(0x7f - b'Z'));
+    let is_upper = from_a & !behind_z & !word & each(0x80);
+    word | is_upper >> 2
 }
 
 /// See the module. It is laid out so that it fills its line.
@@ -140,8 +169,7 @@ impl Bits {
     /// From a random one on, round to the one before it: as `rotated` has it with the same places.
     pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
         let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
-        let first = if count > 1 { rng.usize(..count) } else { 0 };
-        let from = (0..first).fold(self.0, |bits, _| without_lowest(bits));
+        let from = (0..first_of(count, rng)).fold(self.0, |bits, _| without_lowest(bits));
         Ring { from, before: self.0 ^ from }
     }
 }
@@ -190,6 +218,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_word_is_folded_as_its_octets_are(octets: [u8; 8]) {
+            let word = u64::from_le_bytes(octets);
+            prop_assert_eq!(folded(word).to_le_bytes(), octets.map(|o| o.to_ascii_lowercase()));
+        }
+
         #[test]
         fn places_are_rotated_as_a_list_of_them_is(bits in 1_u8.., seed: u64) {
             let list: Vec<usize> = (0..8).filter(|place| bits >> place & 1 == 1).collect();

@@ -39,6 +39,7 @@ pub struct Wanted {
 /// Where a name's front stands if there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe<'f> {
+    key: Key,
     leaf: &'f [Front],
     at: usize,
 }
@@ -56,16 +57,17 @@ impl Fronts {
     }
 
     /// Where to look for it. Nothing of the leaf is read yet.
-    pub fn probe(&self, wanted: &Wanted) -> Option<Probe<'_>> {
-        let (branch, leaf) = place(wanted.hash, self.branches.len());
+    #[inline]
+    pub fn probe(&self, &Wanted { key, hash }: &Wanted) -> Option<Probe<'_>> {
+        let (branch, leaf) = place(hash, self.branches.len());
         let leaf = self.branches.get(branch)?.get(leaf)?;
-        Some(Probe { leaf, at: start(wanted.hash, leaf.len()) })
+        Some(Probe { key, leaf, at: start(hash, leaf.len()) })
     }
 
     /// Puts `front` in the place of the front of `key`, or takes that out.
     pub(super) fn set(&mut self, key: Key, front: Option<Front>) {
         let wanted = Wanted::new(key);
-        let existing = self.probe(&wanted).and_then(|probe| probe.find(&wanted));
+        let existing = self.probe(&wanted).and_then(|probe| probe.find());
         let (is_there, comes) = (existing.is_some(), front.is_some());
         if !is_there && !comes {
             return;
@@ -100,24 +102,26 @@ impl Fronts {
 
 impl Wanted {
     /// This one.
+    #[inline]
     pub fn new(key: Key) -> Self {
         Self { key, hash: hash(&key) }
     }
 }
 
 impl<'f> Probe<'f> {
-    /// Reads the two lines that most probably hold the front, and gives anything of them. Reading
-    /// those of several questions one right after the other, the processor waits for all at once.
+    /// Reads the line that most probably holds the front, and gives anything of it. Reading those of
+    /// several questions one right after the other, the processor waits for all at once.
+    #[inline]
     pub fn touch(&self) -> u32 {
-        let from = self.leaf.get(self.at..).unwrap_or_default();
-        from.iter().take(2).fold(0, |sum, front| sum ^ front.ttl())
+        self.leaf.get(self.at).map_or(0, Front::ttl)
     }
 
     /// The front of what was looked for.
-    pub fn find(&self, wanted: &Wanted) -> Option<&'f Front> {
+    #[inline]
+    pub fn find(&self) -> Option<&'f Front> {
         let (before, from) = self.leaf.split_at_checked(self.at)?;
         for front in from.iter().chain(before) {
-            if front.key == wanted.key {
+            if front.key == self.key {
                 return Some(front);
             }
             if front.key.is_empty() {
@@ -181,8 +185,7 @@ mod tests {
     }
 
     fn ttl(fronts: &Fronts, number: u16) -> Option<u32> {
-        let wanted = Wanted::new(key(number));
-        fronts.probe(&wanted).unwrap().find(&wanted).map(Front::ttl)
+        fronts.probe(&Wanted::new(key(number))).unwrap().find().map(Front::ttl)
     }
 
     proptest! {

@@ -92,8 +92,13 @@ impl Lines {
         Self(ThinArc::from_header_and_slice((), &octets))
     }
 
-    /// Reads the first of the lines, and gives anything of it: see `Probe::touch`.
-    pub fn touch(&self) -> u8 {
+    /// Reads where the piece begins, and gives anything of it: see `Probe::touch`.
+    pub fn touch(&self) -> usize {
+        self.0.slice.len()
+    }
+
+    /// Reads the first of the lines, and gives anything of them.
+    pub fn touch_all(&self) -> u8 {
         let lines = self.0.slice.iter().step_by(CACHE_LINE).take(4);
         lines.fold(0, |sum, octet| sum ^ octet)
     }
@@ -153,7 +158,13 @@ impl<'l> Iterator for Sets<'l> {
 impl<'l> Set<'l> {
     /// The octets of each address.
     pub fn addresses(&self) -> impl Iterator<Item = &'l [u8]> + use<'l> {
-        self.octets.chunks_exact(self.len.max(1))
+        let (len, mut rest) = (self.len, self.octets);
+        // `chunks_exact` divides, which takes as long as to write one.
+        (0..self.count).map_while(move |_| {
+            let (address, others) = rest.split_at_checked(len)?;
+            rest = others;
+            Some(address)
+        })
     }
 
     /// The octets of one.

@@ -168,7 +168,7 @@ fn decide(
     worker: &mut Worker,
     out: &mut Vec<u8>,
 ) -> Response {
-    if !can_ask(received.peer, received.asked) {
+    if !can_ask(&received.peer, received.asked.as_ref()) {
         return Response::Ignored(Dropped::Source);
     }
     let mut incoming = parse(received.octets);
@@ -290,7 +290,7 @@ fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Respons
 /// What is said when deciding has panicked: SERVFAIL, with as much of the query as can be read
 /// without panicking once more.
 fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Response {
-    if !can_ask(received.peer, received.asked) {
+    if !can_ask(&received.peer, received.asked.as_ref()) {
         return Response::Ignored(Dropped::Source);
     }
     let head = match read_head(received.octets) {

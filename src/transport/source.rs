@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// Loopback senders on other interfaces and directed broadcasts are for the kernel to drop: only
 /// it knows the interfaces.
 #[inline]
-pub fn can_ask(peer: SocketAddr, asked: Option<SocketAddr>) -> bool {
+pub fn can_ask(peer: &SocketAddr, asked: Option<&SocketAddr>) -> bool {
     // The commonest by far is not turned into what it is already.
     if let (SocketAddr::V4(peer), Some(SocketAddr::V4(asked))) = (peer, asked) {
         return is_possible_v4(*peer.ip()) && peer.port() != 0 && peer != asked;
@@ -26,7 +26,7 @@ pub fn can_ask(peer: SocketAddr, asked: Option<SocketAddr>) -> bool {
     can_ask_in_full(peer, asked)
 }
 
-fn can_ask_in_full(peer: SocketAddr, asked: Option<SocketAddr>) -> bool {
+fn can_ask_in_full(peer: &SocketAddr, asked: Option<&SocketAddr>) -> bool {
     let address = peer.ip().to_canonical();
     let possible = match address {
         IpAddr::V4(address) => is_possible_v4(address),
@@ -89,14 +89,14 @@ mod tests {
     #[test]
     fn a_sender_that_no_asker_has_is_known() {
         for (peer, asked, possible) in CASES {
-            let (peer, asked) = (peer.parse().unwrap(), asked.parse().unwrap());
-            assert_eq!(can_ask(peer, Some(asked)), possible, "{peer} asks {asked}");
+            let (from, to) = (peer.parse().unwrap(), asked.parse().unwrap());
+            assert_eq!(can_ask(&from, Some(&to)), possible, "{peer} asks {asked}");
         }
     }
 
     #[test]
     fn a_connection_to_ourselves_is_somebody() {
         let here = "192.0.2.53:53".parse().unwrap();
-        assert!(can_ask(here, None) && !can_ask(here, Some(here)));
+        assert!(can_ask(&here, None) && !can_ask(&here, Some(&here)));
     }
 }

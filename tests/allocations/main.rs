@@ -53,7 +53,7 @@ fn ten_thousand_plain_questions_are_answered_without_an_allocation() {
     let metrics = Metrics::new("0");
     let mut worker = Worker::new(metrics.worker(Transport::Udp));
     let (peer, asked) = ("192.0.2.1:5353".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
-    let arrival = Arrival { peer, asked, now: Now::default() };
+    let arrival = Arrival { peer: &peer, asked: &asked, now: Now::default() };
     let questions: Vec<Vec<u8>> = (0..100)
         .flat_map(|number| {
             let service = format!("svc-{number}.svc.test");

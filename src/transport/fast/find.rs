@@ -2,11 +2,10 @@
 //! too: a service, a tag of one, one instance, or nothing at all.
 
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::Key;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
-use crate::transport::fast::question::Question;
+use crate::transport::fast::question::Folded;
 
 /// What stands at a name.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ pub(super) struct Within<'s> {
 }
 
 /// `None` where there is none, or none that is plain.
-pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Question) -> Option<Within<'s>> {
+pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Folded) -> Option<Within<'s>> {
     let first = question.labels.saturating_sub(snapshot.zones.deepest());
     let (left, zone) = (first..=question.labels).find_map(|place| {
         let zone = snapshot.zones.get(question.suffix(place)?)?;
@@ -48,22 +47,12 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Question) -> Option
     (zone.usable && !zone.facts.statics.has_redirects).then_some(Within { zone, left })
 }
 
-/// `zone`, which has this apex and is plain, where it is the question's: no other has a longer one.
-pub(super) fn is_within<'s>(
-    snapshot: &Snapshot,
-    question: &Question,
-    (zone, apex): (&'s Zone, Key),
-) -> Option<Within<'s>> {
-    let left = question.labels.checked_sub(snapshot.zones.deepest())?;
-    (question.key_from(left)? == apex).then_some(Within { zone, left })
-}
-
 /// `None` for all that is not plain. `has_no_front` where a front was looked for and is not there:
 /// each service whose name has a key has one.
 pub(super) fn find<'s>(
     snapshot: &'s Snapshot,
     Within { zone, left }: Within<'s>,
-    question: &Question,
+    question: &Folded,
     has_no_front: bool,
 ) -> Option<Node<'s>> {
     let statics = &zone.facts.statics;
@@ -82,7 +71,7 @@ pub(super) fn find<'s>(
 /// What services make of the labels left of the apex, of which there are `left`.
 fn registered<'s>(
     zone: &'s Zone,
-    question: &Question,
+    question: &Folded,
     left: usize,
     has_no_front: bool,
 ) -> Option<Node<'s>> {
@@ -108,7 +97,7 @@ fn registered<'s>(
 }
 
 /// `_SERVICE._TAG`; `_tcp` and `_udp` filter nothing.
-fn rfc2782<'s>(zone: &'s Zone, question: &Question, last: usize, tag: &str) -> Node<'s> {
+fn rfc2782<'s>(zone: &'s Zone, question: &Folded, last: usize, tag: &str) -> Node<'s> {
     let service = || question.label(0)?.strip_prefix('_');
     let Some(view) = (last == 1).then(service).flatten().and_then(|s| zone.service(s)) else {
         return Node::Missing;

@@ -28,28 +28,29 @@ use std::net::SocketAddr;
 use crate::metrics::dns::{Dropped, Path};
 use crate::metrics::limited::Action;
 use crate::model::dns::{Rcode, Rtype};
+use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
 use crate::snapshot::front::{Front, Key};
 use crate::snapshot::fronts::{Probe, Wanted};
+use crate::snapshot::lines::Lines;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
-use crate::transport::fast::find::{Within, find, is_within, zone_of};
-use crate::transport::fast::question::{Head, Question};
+use crate::transport::fast::find::{Within, find, zone_of};
+use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::said::{Said, of_front, said};
-use crate::transport::fast::write::{Writer, slip};
+use crate::transport::fast::write::{Opt, Writer, slip};
 use crate::transport::respond::Worker;
 use crate::transport::source::can_ask;
-use crate::wire::options::Granted;
 use crate::wire::reply::Limits;
 
 /// Where a message came from and to, and when.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
+pub struct Arrival<'m> {
     /// Who sent it.
-    pub peer: SocketAddr,
+    pub peer: &'m SocketAddr,
     /// Where it came to.
-    pub asked: SocketAddr,
+    pub asked: &'m SocketAddr,
     /// When.
     pub now: Now,
 }
@@ -76,84 +77,127 @@ pub enum Fast {
 pub struct Asked<'s> {
     head: Head,
     within: Within<'s>,
-    wanted: Option<Wanted>,
-    probe: Option<Probe<'s>>,
     front: Sought<'s>,
 }
 
 /// What is known of a name's front.
 #[derive(Clone, Copy, Debug)]
 enum Sought<'s> {
-    /// Nothing: it was not looked for yet, or cannot be.
+    /// Nothing: it has no key.
     Unknown,
+    /// Its key.
+    Wanted(Wanted),
+    /// It is there, or nowhere.
+    There(Probe<'s>),
     /// There is none.
     Missing,
     /// This is it.
     Found(&'s Front),
 }
 
-impl<'s> Sought<'s> {
-    fn found(self) -> Option<&'s Front> {
-        match self {
-            Self::Found(front) => Some(front),
-            Self::Unknown | Self::Missing => None,
-        }
-    }
-}
-
 /// Reads plain questions, one after the other.
 #[derive(Debug)]
 pub struct Reader<'s> {
     snapshot: &'s Snapshot,
-    question: Question,
-    /// The zone of the last question, which is most often the next one's too, and the key of its
-    /// apex.
-    last: Option<(&'s Zone, Key)>,
+    /// The zone of the last question, which is most often the next one's too.
+    last: Option<Last<'s>>,
+}
+
+/// A zone that is plain and whose apex has the most labels of all: a name that ends with it is in no
+/// other.
+#[derive(Clone, Copy, Debug)]
+struct Last<'s> {
+    zone: &'s Zone,
+    apex: Key,
+    /// Of the apex in wire form.
+    len: usize,
 }
 
 impl<'s> Reader<'s> {
     /// Of what `snapshot` answers.
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, question: Question::new(), last: None }
+        Self { snapshot, last: None }
     }
 
-    /// Reads the message of `len` octets; `None` where it is not plain.
+    /// Reads the message of `len` octets; `None` where it is not plain. Of the name's front nothing
+    /// is read yet.
     #[inline]
     pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
-        let question = &mut self.question;
-        let head = question.read(octets, len)?;
-        let again = self.last.and_then(|last| is_within(self.snapshot, question, last));
-        let within = again.or_else(|| zone_of(self.snapshot, question))?;
-        if again.is_none() {
-            self.last = question.key_from(within.left).map(|apex| (within.zone, apex));
+        let again = self.last.and_then(|last| last.read(octets, len));
+        again.or_else(|| self.look_up(octets, len))
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+        let (question, head) = Question::read(octets, len)?;
+        let within = zone_of(self.snapshot, &question.fold())?;
+        let Within { zone, left } = within;
+        if question.labels.checked_sub(left) == Some(self.snapshot.zones.deepest()) {
+            self.last = question.key_from(left).map(|(apex, len)| Last { zone, apex, len });
         }
-        let wanted = question.key(within.left).map(Wanted::new);
-        Some(Asked { head, within, wanted, probe: None, front: Sought::Unknown })
+        Some(Asked::new(head, within, question.key(left)))
     }
 }
 
-impl Asked<'_> {
+impl<'s> Last<'s> {
+    /// The same where the name is one or two labels below this apex. It is not even read to its
+    /// end: from where it equals the apex on, it is known.
+    #[inline]
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+        let (name, has_more) = read_header(octets)?;
+        let mut at = 0_usize;
+        for left in 1..=2 {
+            let label = usize::from(*name.get(at)?);
+            if label == 0 || label > MAX_LABEL {
+                return None;
+            }
+            at = at.checked_add(label)?.checked_add(1)?;
+            let rest = name.get(at..)?.first_chunk()?;
+            if Key::of(rest, self.len)? == self.apex {
+                let head = Head::read(octets, len, at.checked_add(self.len)?, has_more)?;
+                let within = Within { zone: self.zone, left };
+                return Some(Asked::new(head, within, Key::of(name.first_chunk()?, at)));
+            }
+        }
+        None
+    }
+}
+
+impl<'s> Asked<'s> {
+    #[inline]
+    fn new(head: Head, within: Within<'s>, key: Option<Key>) -> Self {
+        let front = key.map_or(Sought::Unknown, |key| Sought::Wanted(Wanted::new(key)));
+        Self { head, within, front }
+    }
+
     /// Finds where the front of the name would be.
+    #[inline]
     pub fn probe(&mut self) {
-        self.probe = self.wanted.as_ref().and_then(|w| self.within.zone.fronts.probe(w));
-    }
-
-    /// Has the front fetched. What it gives means nothing.
-    pub fn fetch(&self) -> u32 {
-        self.probe.as_ref().map_or(0, Probe::touch)
-    }
-
-    /// Finds the front.
-    pub fn find(&mut self) {
-        if let (Some(probe), Some(wanted)) = (self.probe, &self.wanted) {
-            self.front = probe.find(wanted).map_or(Sought::Missing, Sought::Found);
+        if let Sought::Wanted(wanted) = &self.front {
+            let probe = self.within.zone.fronts.probe(wanted);
+            self.front = probe.map_or(Sought::Unknown, Sought::There);
         }
     }
 
-    /// Has fetched what the front leads to. What it gives means nothing.
-    pub fn fetch_further(&self) -> u8 {
-        let further = self.front.found().filter(|_| self.head.rtype == Rtype::SRV);
-        further.and_then(Front::instances).map_or(0, |(_, lines)| lines.touch())
+    /// Has the front fetched. What it gives means nothing.
+    #[inline]
+    pub fn fetch(&self) -> u32 {
+        if let Sought::There(probe) = &self.front { probe.touch() } else { 0 }
+    }
+
+    /// Finds the front.
+    #[inline]
+    pub fn find(&mut self) {
+        if let Sought::There(probe) = &self.front {
+            self.front = probe.find().map_or(Sought::Missing, Sought::Found);
+        }
+    }
+
+    /// What is needed beside the front: `touch` and `touch_all` have it fetched.
+    #[inline]
+    pub fn further(&self) -> Option<&'s Lines> {
+        let Sought::Found(front) = self.front else { return None };
+        if self.head.rtype == Rtype::SRV { Some(front.instances()?.1) } else { None }
     }
 }
 
@@ -161,7 +205,7 @@ impl Asked<'_> {
 pub fn respond(
     octets: &mut [u8; ROOM],
     len: usize,
-    arrival: Arrival,
+    arrival: Arrival<'_>,
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
@@ -176,14 +220,14 @@ pub fn respond(
 fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
-    this: &Asked<'s>,
+    (this, has_edns): (&Asked<'s>, bool),
     snapshot: &'s Snapshot,
 ) -> Option<Said<'s>> {
-    let mut question = Question::new();
-    question.read(octets, len)?;
+    let (question, head) = Question::read(octets, len)?;
+    let question = question.fold();
     let has_no_front = matches!(this.front, Sought::Missing);
     let node = find(snapshot, this.within, &question, has_no_front)?;
-    said(&node, this.within, (&question, this.head))
+    said(&node, this.within, (&question, head.rtype), has_edns)
 }
 
 /// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
@@ -191,7 +235,7 @@ fn said_else<'s>(
 pub fn answer(
     (octets, len): (&mut [u8; ROOM], usize),
     this: &Asked<'_>,
-    arrival: &Arrival,
+    arrival: &Arrival<'_>,
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
@@ -201,16 +245,21 @@ pub fn answer(
         return None;
     }
     let head = this.head;
-    let said = match this.front.found().and_then(|front| of_front(front, head.rtype)) {
+    let edns = head.edns(octets, len).ok()?;
+    let front =
+        if let Sought::Found(front) = this.front { of_front(front, head.rtype) } else { None };
+    let said = match front {
         Some(said) => said,
-        None => said_else(octets, len, this, snapshot)?,
+        None => said_else(octets, len, (this, edns.is_some()), snapshot)?,
     };
-    let cookie = head.edns.and_then(|edns| edns.options.cookie);
+    let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, peer.ip(), now));
-    let granted = cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
-    let granted = Granted { cookie: granted, keepalive: None };
-    let limits = Limits::udp(head.edns, rules.udp_max_size).granting(granted);
-    let mut len = Writer::new(octets, head, limits).write(&said, granted, &mut worker.rng)?;
+    let cookie = cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
+    let limits = Limits::udp(edns, rules.udp_max_size);
+    let payload = limits.payload();
+    let opt = edns.map(|edns| Opt { payload, dnssec_ok: edns.dnssec_ok, cookie });
+    let writer = Writer::new(octets, head, limits.size());
+    let mut len = writer.write(&said, opt.as_ref(), &mut worker.rng)?;
     let mut rcode = said.rcode();
     // A valid cookie proves the sender as a connection does.
     if !verdict.is_some_and(|verdict| verdict.is_valid) {
@@ -221,7 +270,7 @@ pub fn answer(
                 return Some(Fast::Dropped);
             }
             Some(Action::Slipped) => {
-                len = slip(octets, head, limits, granted)?;
+                len = slip(octets, head, opt.as_ref())?;
                 rcode = Rcode::NoError;
             }
         }

@@ -12,8 +12,10 @@ use crate::wire::request::{Edns, HEADER};
 /// Longer names are rare, and so are names of more labels.
 pub(super) const LONGEST: usize = 128;
 const MOST_LABELS: usize = 16;
-/// Octets folded at once.
-const STRIDE: usize = 32;
+/// Octets of a header that are one number: the flags and the counts but the last.
+const COUNTED: u64 = 0x0000_0001_0000_0000;
+/// All of them but RD, AD and CD, which may be set; all other flags and the opcode are 0.
+const MASK: u64 = 0xfecf_ffff_ffff_ffff;
 /// An OPT record without options: root, type, size, code and flags, length.
 const OPT: usize = 11;
 
@@ -24,15 +26,19 @@ pub(super) struct Head {
     pub(super) end: usize,
     /// A type of data.
     pub(super) rtype: Rtype,
-    /// `Some` puts an OPT record into the answer.
-    pub(super) edns: Option<Edns>,
+    /// One record more stands behind the question.
+    has_more: bool,
 }
 
-/// The name of a plain question, and the room for the next.
+/// The general path is to say what this is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotPlain;
+
+/// The name of a plain question.
 #[derive(Debug)]
-pub(super) struct Question {
-    /// The name in wire form, folded, and what happens to stand behind it.
-    folded: [u8; LONGEST],
+pub(super) struct Question<'o> {
+    /// The name in wire form as it came, and what happens to stand behind it.
+    octets: &'o [u8; LONGEST],
     /// Where each label begins, the root's too.
     starts: [u8; MOST_LABELS],
     /// How many labels there are but the root's.
@@ -41,74 +47,105 @@ pub(super) struct Question {
     name_len: usize,
 }
 
-impl Question {
-    /// Room for one.
-    pub(super) const fn new() -> Self {
-        Self { folded: [0; LONGEST], starts: [0; MOST_LABELS], labels: 0, name_len: 0 }
+/// The name of the question, and what happens to stand behind it; whether one record more stands
+/// behind the question. `None` where the header is not plain.
+#[inline]
+pub(super) fn read_header(octets: &[u8; ROOM]) -> Option<(&[u8; LONGEST], bool)> {
+    let &[_, _, f0, f1, q0, q1, a0, a1, n0, n1, 0, more] = octets.first_chunk::<HEADER>()? else {
+        return None;
+    };
+    let counted = u64::from_be_bytes([f0, f1, q0, q1, a0, a1, n0, n1]);
+    if counted & MASK != COUNTED || more > 1 {
+        return None;
     }
+    Some((octets.get(HEADER..)?.first_chunk()?, more > 0))
+}
 
-    /// The name that the message in the first `len` octets asks for is put in the place of this
-    /// one; the rest is given. `None` leaves nothing of use here.
+impl Head {
+    /// What stands behind a name of `name_len` octets in a message of `len`. Of a record behind the
+    /// question nothing is read yet.
     #[inline]
-    pub(super) fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Head> {
-        // QR, opcode, AA and TC are 0, and so is what a query has no use for; RD, AD and CD may be
-        // set. One question, no answers, no authority, at most one record more.
-        let &[_, _, flags0, flags1, 0, 1, 0, 0, 0, 0, 0, more] = octets.first_chunk::<HEADER>()?
-        else {
-            return None;
-        };
-        if flags0 & 0b1111_1110 != 0 || flags1 & 0b1100_1111 != 0 || more > 1 {
-            return None;
-        }
-        let body = octets.get(HEADER..len)?;
-        self.walk(body)?;
-        let name_len = self.name_len;
-        let &[type0, type1, 0, 1] = body.get(name_len..)?.first_chunk::<4>()? else { return None };
+    pub(super) fn read(
+        octets: &[u8; ROOM],
+        len: usize,
+        name_len: usize,
+        has_more: bool,
+    ) -> Option<Self> {
+        let at = HEADER.checked_add(name_len)?;
+        let &[type0, type1, 0, 1] = octets.get(at..)?.first_chunk::<4>()? else { return None };
         let rtype = Rtype(u16::from_be_bytes([type0, type1]));
-        let rest = body.get(name_len.checked_add(4)?..)?;
-        let edns = match more {
-            0 => rest.is_empty().then_some(None)?,
-            _ => Some(read_opt(rest)?),
-        };
-        let end = HEADER.checked_add(name_len)?.checked_add(4)?;
-        self.fold(octets.get(HEADER..)?.first_chunk()?);
-        is_data(rtype).then_some(Head { end, rtype, edns })
+        let end = at.checked_add(4)?;
+        let is_whole = if has_more { end < len } else { end == len };
+        (is_whole && is_data(rtype)).then_some(Self { end, rtype, has_more })
+    }
+}
+
+impl<'o> Question<'o> {
+    /// The question of the message in the first `len` octets.
+    pub(super) fn read(octets: &'o [u8; ROOM], len: usize) -> Option<(Self, Head)> {
+        let (name, has_more) = read_header(octets)?;
+        let question = Self::walk(name)?;
+        let head = Head::read(octets, len, question.name_len, has_more)?;
+        Some((question, head))
     }
 
-    /// Finds where the labels of the name at the front of `body` begin, how many there are, and
+    /// Finds where the labels of the name at the front of `octets` begin, how many there are, and
     /// its length.
-    fn walk(&mut self, body: &[u8]) -> Option<()> {
-        let (mut at, mut labels) = (0_usize, 0_usize);
-        for start in &mut self.starts {
-            let len = usize::from(*body.get(at)?);
+    fn walk(octets: &'o [u8; LONGEST]) -> Option<Self> {
+        let mut starts = [0; MOST_LABELS];
+        let mut at = 0_usize;
+        for (labels, start) in starts.iter_mut().enumerate() {
+            let len = usize::from(*octets.get(at)?);
             *start = u8::try_from(at).ok()?;
             at = at.checked_add(len)?.checked_add(1)?;
             if len == 0 {
-                (self.labels, self.name_len) = (labels, at);
-                return (at <= LONGEST).then_some(());
+                return Some(Self { octets, starts, labels, name_len: at });
             }
             if len > MAX_LABEL {
                 return None;
             }
-            labels = labels.checked_add(1)?;
         }
         None
     }
 
-    /// Makes the name lower case. Length octets are below 64 and so never in 'A'..='Z': the whole
-    /// form is folded at once, in strides that the compiler makes vectors of.
-    fn fold(&mut self, from: &[u8; LONGEST]) {
-        let strides = self.folded.chunks_exact_mut(STRIDE).zip(from.chunks_exact(STRIDE));
-        for (to, from) in strides.take(self.name_len.div_ceil(STRIDE)) {
-            to.copy_from_slice(from);
-            to.make_ascii_lowercase();
-        }
+    /// The key of all that stands left of the label at this place.
+    pub(super) fn key(&self, place: usize) -> Option<Key> {
+        Key::of(self.octets.first_chunk()?, usize::from(*self.starts.get(place)?))
     }
 
-    /// The name from its label at this place on, folded; the root alone behind the last.
+    /// The key of the name from its label at this place on, and its length.
+    pub(super) fn key_from(&self, place: usize) -> Option<(Key, usize)> {
+        let start = usize::from(*self.starts.get(place)?);
+        let octets = self.octets.get(start..)?.first_chunk()?;
+        let len = self.name_len.checked_sub(start)?;
+        Some((Key::of(octets, len)?, len))
+    }
+
+    /// The same name, folded.
+    pub(super) fn fold(&self) -> Folded {
+        let Self { octets, starts, labels, name_len } = *self;
+        let mut octets = *octets;
+        // Length octets are below 64 and so never in 'A'..='Z'.
+        octets.make_ascii_lowercase();
+        Folded { octets, starts, labels, name_len }
+    }
+}
+
+/// The name of a plain question in lower case.
+#[derive(Debug)]
+pub(super) struct Folded {
+    octets: [u8; LONGEST],
+    starts: [u8; MOST_LABELS],
+    /// How many labels there are but the root's.
+    pub(super) labels: usize,
+    name_len: usize,
+}
+
+impl Folded {
+    /// The name from its label at this place on; the root alone behind the last.
     pub(super) fn suffix(&self, place: usize) -> Option<&[u8]> {
         let start = usize::from(*self.starts.get(place)?);
-        self.folded.get(start..self.name_len)
+        self.octets.get(start..self.name_len)
     }
 
     /// Where the label at this place stands in the packet.
@@ -116,22 +153,21 @@ impl Question {
         HEADER.checked_add(usize::from(*self.starts.get(place)?))
     }
 
-    /// The key of all that stands left of the label at this place.
-    pub(super) fn key(&self, place: usize) -> Option<Key> {
-        Key::of(self.folded.first_chunk()?, usize::from(*self.starts.get(place)?))
-    }
-
-    /// The key of the name from its label at this place on.
-    pub(super) fn key_from(&self, place: usize) -> Option<Key> {
-        let start = usize::from(*self.starts.get(place)?);
-        let octets = self.folded.get(start..)?.first_chunk()?;
-        Key::of(octets, self.name_len.checked_sub(start)?)
-    }
-
-    /// The label at this place, folded; `None` also where it is no text.
+    /// The label at this place; `None` also where it is no text.
     pub(super) fn label(&self, place: usize) -> Option<&str> {
         let (&len, rest) = self.suffix(place)?.split_first()?;
         std::str::from_utf8(rest.get(..usize::from(len))?).ok()
+    }
+}
+
+impl Head {
+    /// What stands behind the question in the message of `len` octets: nothing or an OPT record.
+    #[inline]
+    pub(super) fn edns(&self, octets: &[u8; ROOM], len: usize) -> Result<Option<Edns>, NotPlain> {
+        if !self.has_more {
+            return Ok(None);
+        }
+        octets.get(self.end..len).and_then(read_opt).map(Some).ok_or(NotPlain)
     }
 }
 

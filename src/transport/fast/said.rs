@@ -12,7 +12,7 @@ use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::find::{Node, Within};
-use crate::transport::fast::question::{Head, Question};
+use crate::transport::fast::question::Folded;
 
 /// The records of an answer.
 #[derive(Clone, Debug)]
@@ -119,9 +119,9 @@ pub(super) fn of_front(front: &Front, rtype: Rtype) -> Option<Said<'_>> {
 pub(super) fn said<'s>(
     node: &Node<'s>,
     Within { zone, left }: Within<'s>,
-    (question, head): (&Question, Head),
+    (question, rtype): (&Folded, Rtype),
+    has_edns: bool,
 ) -> Option<Said<'s>> {
-    let rtype = head.rtype;
     let apex = question.offset(left)?;
     let negative = |rcode| Said::Negative { rcode, zone, apex };
     let view = match *node {
@@ -139,24 +139,24 @@ pub(super) fn said<'s>(
     }
     match *node {
         Node::Missing => None,
-        Node::Service { selection, .. } => of_service(view, selection, head, negative),
+        Node::Service { selection, .. } => {
+            of_service((view, selection), (rtype, has_edns), negative)
+        }
         Node::Instance { place, .. } => of_instance(view, place, rtype, negative),
     }
 }
 
 fn of_service<'s>(
-    view: &'s ServiceView,
-    selection: &'s Selection,
-    head: Head,
+    (view, selection): (&'s ServiceView, &'s Selection),
+    (rtype, has_edns): (Rtype, bool),
     negative: impl Fn(Rcode) -> Said<'s>,
 ) -> Option<Said<'s>> {
     let (limit, ttl) = (view.service.max_answers, selection.ttl);
     let registered = selection.registered;
-    let has_edns = head.edns.is_some();
     if selection.stale && has_edns {
         return None;
     }
-    let (said, registered) = match head.rtype {
+    let (said, registered) = match rtype {
         Rtype::A => {
             let choice = &selection.a;
             (of_choice(choice, Said::A(Drawn { choice, limit, ttl })), registered.a)

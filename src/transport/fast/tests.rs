@@ -1,6 +1,7 @@
 //! The fast path says what `respond` says, or nothing.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -116,11 +117,14 @@ fn both(snapshot: &Snapshot, packet: &[u8], seed: u64) -> (Option<Vec<u8>>, Vec<
     let mut octets = [0xa5; ROOM];
     octets[..packet.len()].copy_from_slice(packet);
     let before = octets;
-    let arrival = arrival("192.0.2.1:5353");
+    let arrival = arrival(&PEER);
     let answered = fast(&mut octets, packet.len(), arrival, snapshot, &mut worker(&metrics, seed));
     if answered.is_none() {
         assert_eq!(octets, before, "left alone");
     }
+    let mut behind = before;
+    let after = after_another(&mut behind, packet.len(), snapshot, &mut worker(&metrics, seed));
+    assert_eq!((answered, octets), (after, behind), "whatever was asked before");
     let mut out = Vec::new();
     let received = received(packet, arrival);
     let response = respond(&received, snapshot, &mut worker(&metrics, seed), &mut out);
@@ -132,13 +136,35 @@ fn both(snapshot: &Snapshot, packet: &[u8], seed: u64) -> (Option<Vec<u8>>, Vec<
     (said, out)
 }
 
-fn arrival(peer: &str) -> Arrival {
-    let now = Now::default().after(Duration::from_secs(1_559_731_985));
-    Arrival { peer: peer.parse().unwrap(), asked: "192.0.2.53:53".parse().unwrap(), now }
+/// The same with a question before it in the batch, of the zone whose apex is the longest.
+fn after_another(
+    octets: &mut [u8; ROOM],
+    len: usize,
+    snapshot: &Snapshot,
+    worker: &mut Worker,
+) -> Option<Fast> {
+    let mut reader = Reader::new(snapshot);
+    let first = Asked::plain("web.in.deep.svc.test", 1).packet();
+    let mut room = [0; ROOM];
+    room[..first.len()].copy_from_slice(&first);
+    assert!(reader.read(&room, first.len()).is_some());
+    let mut asked = reader.read(octets, len)?;
+    asked.probe();
+    asked.find();
+    answer((octets, len), &asked, &arrival(&PEER), snapshot, worker)
 }
 
-fn received(octets: &[u8], Arrival { peer, asked, now }: Arrival) -> Received<'_> {
-    Received { octets, peer, asked: Some(asked), now, transport: Transport::Udp, idle: None }
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5353);
+const ASKED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53)), 53);
+
+fn arrival(peer: &SocketAddr) -> Arrival<'_> {
+    let now = Now::default().after(Duration::from_secs(1_559_731_985));
+    Arrival { peer, asked: &ASKED, now }
+}
+
+fn received<'p>(octets: &'p [u8], Arrival { peer, asked, now }: Arrival<'_>) -> Received<'p> {
+    let (peer, asked) = (*peer, Some(*asked));
+    Received { octets, peer, asked, now, transport: Transport::Udp, idle: None }
 }
 
 /// Names apart: a pointer in a SOA may lead to the apex or to a longer name of the question.
@@ -244,7 +270,7 @@ fn a_question_whose_front_was_not_looked_for_is_answered_all_the_same() {
         let mut octets = [0; ROOM];
         octets[..packet.len()].copy_from_slice(&packet);
         let asked = Reader::new(&snapshot).read(&octets, packet.len()).unwrap();
-        let arrival = arrival("192.0.2.1:5353");
+        let arrival = arrival(&PEER);
         let mut worker = worker(&metrics, 1);
         let buffer = (&mut octets, packet.len());
         let said = answer(buffer, &asked, &arrival, &snapshot, &mut worker).unwrap();
@@ -261,7 +287,7 @@ fn who_answered_is_counted() {
     let packet = Asked::plain("web.svc.test", 1).packet();
     let mut octets = [0; ROOM];
     octets[..packet.len()].copy_from_slice(&packet);
-    let arrival = arrival("192.0.2.1:5353");
+    let arrival = arrival(&PEER);
     assert!(fast(&mut octets, packet.len(), arrival, &world(1232), &mut worker).is_some());
     let text = metrics.render(Exposition::Text);
     assert!(text.contains("livezone_dns_path_total{path=\"fast\"} 1\n"), "{text}");
@@ -280,7 +306,8 @@ fn who_may_not_ask_is_left_to_respond() {
     let mut octets = [0; ROOM];
     octets[..packet.len()].copy_from_slice(&packet);
     for peer in ["192.0.2.1:0", "224.0.0.251:5353", "192.0.2.53:53"] {
-        let (mut worker, arrival) = (worker(&metrics, 1), arrival(peer));
+        let peer = peer.parse().unwrap();
+        let (mut worker, arrival) = (worker(&metrics, 1), arrival(&peer));
         assert!(fast(&mut octets, packet.len(), arrival, &world(1232), &mut worker).is_none());
     }
 }
@@ -311,7 +338,7 @@ fn answers_are_limited_alike() {
         for (name, rtype) in [("web.svc.test", 1), ("no.svc.test", 1), ("portless.svc.test", 65)] {
             for opt in [None, Some((1232, true, cookie.clone()))] {
                 let packet = Asked { opt, ..Asked::plain(name, rtype) }.packet();
-                let arrival = arrival("192.0.2.1:5353");
+                let arrival = arrival(&PEER);
                 let ours = five(&rrl, |snapshot, worker| {
                     let mut octets = [0; ROOM];
                     octets[..packet.len()].copy_from_slice(&packet);

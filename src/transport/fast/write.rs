@@ -7,20 +7,23 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
-use crate::snapshot::choice::rotated;
+use crate::snapshot::choice::first_of;
 use crate::snapshot::lines::{Line, Set, Sets};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
 use crate::transport::fast::said::{Drawn, Said};
-use crate::wire::options::Granted;
-use crate::wire::reply::Limits;
-use crate::wire::request::{Edns, HEADER};
+use crate::wire::request::HEADER;
 
 /// An OPT record without options.
 const OPT: usize = 11;
+/// A COOKIE option (RFC 7873 section 4) with both parts as RFC 9018 has them.
+const COOKIE_OPTION: u8 = 28;
+const WHOLE_COOKIE: usize = 24;
 /// Owner, type, class, TTL and length of a record whose owner is a pointer.
 const FRONT: usize = 12;
+/// The same with an IPv4 address behind it.
+const A_RECORD: usize = 16;
 /// The same without the length.
 const BEFORE_LEN: usize = 10;
 /// The five numbers of a SOA.
@@ -42,16 +45,34 @@ struct Counts {
     cut: bool,
 }
 
+/// What the OPT record of an answer says beside the rcode.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opt {
+    /// The size of our own buffer.
+    pub(super) payload: u16,
+    /// As in the query (RFC 3225).
+    pub(super) dnssec_ok: bool,
+    /// The asker's cookie and ours behind it.
+    pub(super) cookie: Option<[u8; WHOLE_COOKIE]>,
+}
+
+impl Opt {
+    fn len(&self) -> usize {
+        if self.cookie.is_some() { OPT + usize::from(COOKIE_OPTION) } else { OPT }
+    }
+}
+
 /// The buffer with its question.
 pub(super) struct Writer<'b> {
     octets: &'b mut [u8; ROOM],
     head: Head,
-    limits: Limits,
+    limit: usize,
 }
 
 impl<'b> Writer<'b> {
-    pub(super) fn new(octets: &'b mut [u8; ROOM], head: Head, limits: Limits) -> Self {
-        Self { octets, head, limits }
+    /// An answer of at most `limit` octets.
+    pub(super) fn new(octets: &'b mut [u8; ROOM], head: Head, limit: usize) -> Self {
+        Self { octets, head, limit: limit.min(ROOM) }
     }
 
     /// The length of the message; `None`, with nothing written, when it is one that the general path
@@ -59,15 +80,12 @@ impl<'b> Writer<'b> {
     pub(super) fn write(
         self,
         said: &Said<'_>,
-        granted: Granted,
+        opt: Option<&Opt>,
         rng: &mut fastrand::Rng,
     ) -> Option<usize> {
-        let Head { end, edns, rtype } = self.head;
-        let opt = if edns.is_some() { OPT.checked_add(granted.size())? } else { 0 };
-        let limit = self.limits.size().min(ROOM);
-        let room = limit.checked_sub(opt)?.checked_sub(end)?;
-        let [_, _, flags0, ..] = *self.octets;
-        let mut body = Body { rest: self.octets.get_mut(end..limit)?, room };
+        let Self { octets, head: Head { end, rtype, .. }, limit } = self;
+        let room = limit.checked_sub(opt.map_or(0, Opt::len))?.checked_sub(end)?;
+        let mut body = Body { rest: octets.get_mut(end..limit)?, room };
         let mut counts = match said {
             Said::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
             Said::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
@@ -86,45 +104,38 @@ impl<'b> Writer<'b> {
             Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses.clone(), *ttl)?,
             Said::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
         };
-        if let Some(edns) = edns {
-            body.put_opt(edns, self.limits, granted)?;
+        if let Some(opt) = opt {
+            body.put_opt(opt)?;
             counts.additional = counts.additional.checked_add(1)?;
         }
         let left = body.rest.len();
-        let header = self.octets.first_chunk_mut::<HEADER>()?;
+        let header = octets.first_chunk_mut::<HEADER>()?;
         let cut = if counts.cut { TC } else { 0 };
-        put_header(header, QR_AA | cut | (flags0 & RD), said.rcode(), counts);
+        put_header(header, QR_AA | cut, said.rcode(), counts);
         limit.checked_sub(left)
     }
 }
 
-/// The id stays, and the count of questions.
+/// The id stays, and RD, and the count of questions.
 fn put_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: Counts) {
-    let [_, _, flags0, flags1, _, _, an0, an1, ns0, ns1, ar0, ar1] = header;
+    let [id0, id1, flags0, ..] = *header;
     let [_, low] = rcode.code().to_be_bytes();
-    *flags0 = flags;
-    *flags1 = low;
-    [*an0, *an1] = counts.answers.to_be_bytes();
-    [*ns0, *ns1] = counts.authority.to_be_bytes();
-    [*ar0, *ar1] = counts.additional.to_be_bytes();
+    let [an0, an1] = counts.answers.to_be_bytes();
+    let [ns0, ns1] = counts.authority.to_be_bytes();
+    let [ar0, ar1] = counts.additional.to_be_bytes();
+    *header = [id0, id1, flags | flags0 & RD, low, 0, 1, an0, an1, ns0, ns1, ar0, ar1];
 }
 
 /// Makes of an answer one that is empty and says to ask over TCP, which a forged sender never does.
-pub(super) fn slip(
-    octets: &mut [u8; ROOM],
-    head: Head,
-    limits: Limits,
-    granted: Granted,
-) -> Option<usize> {
-    let flags = QR_TC | (octets.get(2)? & RD);
+pub(super) fn slip(octets: &mut [u8; ROOM], head: Head, opt: Option<&Opt>) -> Option<usize> {
     let mut body = Body { rest: octets.get_mut(head.end..)?, room: 0 };
     let mut counts = Counts::default();
-    if let Some(edns) = head.edns {
-        body.put_opt(edns, limits, granted)?;
+    if let Some(opt) = opt {
+        body.put_opt(opt)?;
         counts.additional = 1;
     }
     let len = ROOM.checked_sub(body.rest.len())?;
-    put_header(octets.first_chunk_mut::<HEADER>()?, flags, Rcode::NoError, counts);
+    put_header(octets.first_chunk_mut::<HEADER>()?, QR_TC, Rcode::NoError, counts);
     Some(len)
 }
 
@@ -162,10 +173,20 @@ impl Body<'_> {
         ttl: u32,
         rng: &mut fastrand::Rng,
     ) -> Option<Counts> {
-        let fitting = self.room.checked_div(FRONT.checked_add(4)?)?.min(addresses.len());
-        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front(ASKED, Rtype::A, ttl, 4)?;
-        for &[a, b, c, d] in rotated(addresses, rng).take(fitting) {
-            self.put([f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d])?;
+        let fitting = self.room.checked_div(A_RECORD)?.min(addresses.len());
+        let (front, rest) =
+            std::mem::take(&mut self.rest).split_at_mut_checked(fitting.checked_mul(A_RECORD)?)?;
+        self.rest = rest;
+        let (records, _) = front.as_chunks_mut::<A_RECORD>();
+        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] =
+            self::front(ASKED, Rtype::A, ttl, 4)?;
+        // As `rotated` has them. Two loops would end where nobody can foresee it.
+        let mut at = first_of(addresses.len(), rng);
+        for record in records {
+            let &[a, b, c, d] = addresses.get(at)?;
+            *record = [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d];
+            let next = at.saturating_add(1);
+            at = if next < addresses.len() { next } else { 0 };
         }
         let answers = u16::try_from(fitting).ok()?;
         Some(Counts { answers, cut: fitting < addresses.len(), ..Counts::default() })
@@ -257,17 +278,16 @@ impl Body<'_> {
         Some(Counts { authority: 1, ..Counts::default() })
     }
 
-    /// RFC 6891 section 6.1; DO is copied (RFC 3225).
-    fn put_opt(&mut self, edns: Edns, limits: Limits, granted: Granted) -> Option<()> {
-        let [size0, size1] = limits.payload().to_be_bytes();
-        let flags = if edns.dnssec_ok { 0x80 } else { 0 };
-        let [len0, len1] = u16::try_from(granted.size()).ok()?.to_be_bytes();
-        self.put([0, 0, 41, size0, size1, 0, 0, flags, 0, len0, len1])?;
-        if let Some(cookie) = granted.cookie {
-            self.put([0, 10, 0, 24])?;
-            self.put(cookie)?;
-        }
-        Some(())
+    /// RFC 6891 section 6.1.
+    fn put_opt(&mut self, opt: &Opt) -> Option<()> {
+        let [size0, size1] = opt.payload.to_be_bytes();
+        let flags = if opt.dnssec_ok { 0x80 } else { 0 };
+        let Some(cookie) = opt.cookie else {
+            return self.put([0, 0, 41, size0, size1, 0, 0, flags, 0, 0, 0]);
+        };
+        self.put([0, 0, 41, size0, size1, 0, 0, flags, 0, 0, COOKIE_OPTION])?;
+        self.put([0, 10, 0, 24])?;
+        self.put(cookie)
     }
 
     fn put<const N: usize>(&mut self, octets: [u8; N]) -> Option<()> {

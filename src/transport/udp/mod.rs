@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::array;
 use std::hint::black_box;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -67,6 +68,16 @@ struct Serving<'s> {
     drops: Drops,
 }
 
+/// Who answers a message.
+enum Way<'p> {
+    /// The fast path, and the general one what that leaves.
+    Fast(&'p Asked<'p>),
+    /// The general path.
+    General,
+    /// The general path, after a defect of the fast one.
+    Apology,
+}
+
 /// What the system has dropped from the queue of a socket.
 #[derive(Default)]
 struct Drops {
@@ -113,21 +124,25 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut plain = [const { None }; MESSAGES];
+        let mut plain: [Option<Asked<'_>>; MESSAGES] = array::from_fn(|_| None);
         let these = plain.get_mut(..count).unwrap_or_default();
         let batch = &self.batch;
-        let reading = move || read(batch, snapshot, these);
+        let reading = || read(batch, snapshot, these);
         if catch_unwind(AssertUnwindSafe(reading)).is_err() {
             self.worker.cells.panicked();
         }
-        let mut answers: u64 = 0;
-        for (place, plain) in (0..count).zip(&plain) {
-            let Some(message) = self.batch.message(place) else { break };
-            let when = (now, self.bound);
-            let with = (&mut self.worker, &mut self.out);
-            if let Some(len) = one(message, plain.as_ref(), when, snapshot, with) {
-                self.batch.answer(place, len);
-                answers = answers.saturating_add(1);
+        let (mut place, mut answers) = (0_usize, 0_u64);
+        while place < count {
+            let going_on = || {
+                while let Some(plain) = these.get(place) {
+                    let way = plain.as_ref().map_or(Way::General, Way::Fast);
+                    answers = answers.saturating_add(self.one(place, &way, now, snapshot));
+                    place = place.saturating_add(1);
+                }
+            };
+            if catch_unwind(AssertUnwindSafe(going_on)).is_err() {
+                answers = answers.saturating_add(self.one(place, &Way::Apology, now, snapshot));
+                place = place.saturating_add(1);
             }
         }
         if answers > 0 {
@@ -142,6 +157,16 @@ impl<'s> Serving<'s> {
         }
         self.drops.count(self.socket, now.mono, &self.worker);
     }
+
+    /// Answers the message at a place of the batch: 1 if there is an answer to send.
+    #[inline]
+    fn one(&mut self, place: usize, way: &Way<'_>, now: Now, snapshot: &Snapshot) -> u64 {
+        let Some(message) = self.batch.message(place) else { return 0 };
+        let with = (&mut self.worker, &mut self.out);
+        let Some(len) = write(message, way, (now, &self.bound), snapshot, with) else { return 0 };
+        self.batch.answer(place, len);
+        1
+    }
 }
 
 /// Reads the plain questions of a batch and has fetched what their answers are made of.
@@ -154,42 +179,50 @@ fn read<'s>(batch: &Batch, snapshot: &'s Snapshot, plain: &mut [Option<Asked<'s>
     plain.iter_mut().flatten().for_each(Asked::probe);
     black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
     plain.iter_mut().flatten().for_each(Asked::find);
-    black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch_further()));
+    let further = plain.iter().flatten().filter_map(Asked::further);
+    black_box(further.clone().fold(0, |sum, lines| sum ^ lines.touch()));
+    black_box(further.fold(0, |sum, lines| sum ^ lines.touch_all()));
 }
 
 /// Writes the answer to a message over it, and says how long it is.
-fn one(
-    Message { octets, len, peer, asked }: Message<'_>,
-    plain: Option<&Asked<'_>>,
-    (now, bound): (Now, SocketAddr),
+#[inline]
+fn write(
+    message: Message<'_>,
+    way: &Way<'_>,
+    (now, bound): (Now, &SocketAddr),
     snapshot: &Snapshot,
     (worker, out): (&mut Worker, &mut Vec<u8>),
 ) -> Option<usize> {
     // A datagram whose sender has no internet address cannot be answered.
-    let peer = peer?;
-    let asked = SocketAddr::new(asked.unwrap_or(bound.ip()), bound.port());
-    let arrival = Arrival { peer, asked, now };
-    let fast = || fast::answer((octets, len), plain?, &arrival, snapshot, worker);
-    match catch_unwind(AssertUnwindSafe(fast)) {
-        Ok(Some(Fast::Answered { len, .. })) => Some(len),
-        Ok(Some(Fast::Dropped)) => None,
-        other => finish(other.is_err(), (octets, len), arrival, snapshot, (worker, out)),
+    let peer = message.peer.as_ref()?;
+    let named = message.asked.map(|asked| SocketAddr::new(asked, bound.port()));
+    let arrival = Arrival { peer, asked: named.as_ref().unwrap_or(bound), now };
+    let (octets, len) = (message.octets, message.len);
+    if let Way::Fast(plain) = way {
+        match fast::answer((octets, len), plain, &arrival, snapshot, worker) {
+            Some(Fast::Answered { len, .. }) => return Some(len),
+            Some(Fast::Dropped) => return None,
+            None => {}
+        }
     }
+    let had_defect = matches!(way, Way::Apology);
+    finish(had_defect, (octets, len), arrival, snapshot, (worker, out))
 }
 
 /// Goes on from where the fast path has come to nothing, or to a defect: then the header is still
 /// the query's, since it is written last.
+#[inline(never)]
 fn finish(
     had_defect: bool,
     (octets, len): (&mut [u8; ROOM], usize),
-    Arrival { peer, asked, now }: Arrival,
+    Arrival { peer, asked, now }: Arrival<'_>,
     snapshot: &Snapshot,
     (worker, out): (&mut Worker, &mut Vec<u8>),
 ) -> Option<usize> {
     let received = Received {
         octets: octets.get(..len)?,
-        peer,
-        asked: Some(asked),
+        peer: *peer,
+        asked: Some(*asked),
         now,
         transport: Transport::Udp,
         idle: None,

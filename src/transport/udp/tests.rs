@@ -183,8 +183,8 @@ fn a_defect_of_the_fast_path_costs_one_answer_and_is_counted() {
     let packet = query(9);
     let mut octets = [0xee; ROOM];
     octets[..packet.len()].copy_from_slice(&packet);
-    let peer = "192.0.2.1:9".parse().unwrap();
-    let arrival = Arrival { peer, asked: "192.0.2.53:53".parse().unwrap(), now: Now::default() };
+    let (peer, asked) = ("192.0.2.1:9".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
+    let arrival = Arrival { peer: &peer, asked: &asked, now: Now::default() };
     let (snapshot, mut out) = (context.current.load(), Vec::new());
     let buffer = (&mut octets, packet.len());
     let len = finish(true, buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();

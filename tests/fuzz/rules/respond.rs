@@ -209,7 +209,7 @@ fn at_once(
     worker: &mut Worker,
 ) -> Option<(Fast, Box<[u8; ROOM]>)> {
     let &Received { octets: packet, peer, asked, now, .. } = received;
-    let arrival = Arrival { peer, asked: asked?, now };
+    let arrival = Arrival { peer: &peer, asked: &asked?, now };
     let mut octets = Box::new([0xa5; ROOM]);
     octets.get_mut(..packet.len())?.copy_from_slice(packet);
     let before = octets.clone();
