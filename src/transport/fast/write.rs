@@ -174,12 +174,8 @@ impl Body<'_> {
         rng: &mut fastrand::Rng,
     ) -> Option<Counts> {
         let fitting = self.room.checked_div(A_RECORD)?.min(addresses.len());
-        let (front, rest) =
-            std::mem::take(&mut self.rest).split_at_mut_checked(fitting.checked_mul(A_RECORD)?)?;
-        self.rest = rest;
-        let (records, _) = front.as_chunks_mut::<A_RECORD>();
-        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] =
-            self::front(ASKED, Rtype::A, ttl, 4)?;
+        let (records, _) = self.take(fitting.checked_mul(A_RECORD)?)?.as_chunks_mut::<A_RECORD>();
+        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front(ASKED, Rtype::A, ttl, 4)?;
         // As `rotated` has them. Two loops would end where nobody can foresee it.
         let mut at = first_of(addresses.len(), rng);
         for record in records {
@@ -225,8 +221,9 @@ impl Body<'_> {
                 return Some(Counts { cut: true, ..counts });
             };
             self.room = room;
-            self.put([o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3])?;
-            self.put_slice(line.data())?;
+            let (front, data) = self.take(len)?.split_first_chunk_mut::<BEFORE_LEN>()?;
+            *front = [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3];
+            data.copy_from_slice(line.data());
             counts.answers = counts.answers.checked_add(1)?;
         }
         for line in lines {
@@ -246,9 +243,14 @@ impl Body<'_> {
     /// How many they are.
     fn put_set(&mut self, owner: u16, set: &Set<'_>, ttl: u32) -> Option<u16> {
         let front = front(owner, set.rtype, ttl, set.len_of_each())?;
+        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front;
         for address in set.addresses() {
-            self.put(front)?;
-            self.put_slice(address)?;
+            if let &[a, b, c, d] = address {
+                self.put([f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d])?;
+            } else {
+                self.put(front)?;
+                self.put_slice(address)?;
+            }
         }
         Some(set.count)
     }
@@ -298,10 +300,15 @@ impl Body<'_> {
     }
 
     fn put_slice(&mut self, octets: &[u8]) -> Option<()> {
-        let (front, rest) = std::mem::take(&mut self.rest).split_at_mut_checked(octets.len())?;
-        front.copy_from_slice(octets);
-        self.rest = rest;
+        self.take(octets.len())?.copy_from_slice(octets);
         Some(())
+    }
+
+    /// The next so many octets.
+    fn take(&mut self, len: usize) -> Option<&mut [u8]> {
+        let (front, rest) = std::mem::take(&mut self.rest).split_at_mut_checked(len)?;
+        self.rest = rest;
+        Some(front)
     }
 }
 
