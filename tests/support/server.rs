@@ -1,7 +1,7 @@
 //! A livezone in a folder of its own.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -109,6 +109,17 @@ impl House {
     /// Starts a server and waits until it is ready.
     pub(crate) fn start(self) -> Server {
         let process = self.launch();
+        self.started(process)
+    }
+
+    /// The same with its log in a file.
+    pub(crate) fn start_logging_to_file(self) -> Server {
+        let file = File::create(self.path().join("log")).unwrap();
+        let process = Process::logging_to(file, self.serve());
+        self.started(process)
+    }
+
+    fn started(self, process: Process) -> Server {
         let dns = self.await_ready(&process, "dns").expect("a DNS address");
         let http = self.await_ready(&process, "http");
         Server { process, house: self, dns, http }
@@ -165,6 +176,12 @@ impl Process {
 
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// The same with its log in a file: nobody is woken by a line.
+    pub(crate) fn logging_to(file: File, mut command: Command) -> Self {
+        let child = command.stdin(Stdio::null()).stderr(file).spawn().unwrap();
+        Self { child, log: Arc::default() }
     }
 
     /// Every line so far.
