@@ -59,6 +59,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         Self { stream, request, sent, sending: Sending::Writing, listener: Some(listener) }
     }
 
+    /// The connection, for its end.
+    pub(super) fn into_stream(self) -> S {
+        self.stream
+    }
+
     fn send(&mut self, context: &mut Context<'_>) {
         loop {
             let step = match self.sending {

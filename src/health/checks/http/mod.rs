@@ -39,7 +39,10 @@ pub(super) async fn run(
         Box::pin(over_tls(check, request, route, tls)).await?
     } else {
         let (stream, sent) = connect::open_and_send(route, &request).await?;
-        exchange(check, stream, request, sent).await?
+        let mut exchange = exchange(check, stream, request, sent);
+        let answer = (&mut exchange).await?;
+        exchange.into_stream().close();
+        answer
     };
     Ok(judge(check, immediate, &answer))
 }

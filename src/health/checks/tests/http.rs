@@ -1,14 +1,17 @@
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use regex::bytes::Regex;
 
 use crate::health::checks::Runner;
 use crate::health::checks::tests::{
-    answering, closed_port, hasty, http_check, read_request, run_http, server,
+    answering, closed_port, hasty, http_check, probe, read_request, run_http, server,
 };
 use crate::model::check::{HttpCheck, Pattern, Protocol, StatusSet};
 use crate::model::health::Finding;
@@ -261,4 +264,38 @@ async fn a_head_that_is_cut_off_after_a_whole_line_fails() {
     let expected = (Finding::Fail, "connection closed before the answer was complete".to_owned());
     assert_eq!(found(http_check(), "HTTP/1.1 200 OK\r\nServer: x\r\n").await, expected);
     assert_eq!(found(http_check(), "HTTP/1.1 100 Continue\r\n\r\n").await, expected);
+}
+
+/// What a server reads after it has said something within the time of the others' turn: the error's
+/// number, or how much. And whether the run was over then, or had to be broken off.
+fn what_the_server_sees(say: impl FnOnce(&mut TcpStream)) -> (Result<usize, Option<i32>>, bool) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = listener.local_addr().unwrap();
+    let (runner, probe) = (Runner::new(), probe(Protocol::Http(Arc::new(http_check())), target));
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut theirs, answered) = {
+        let mut run = pin!(runner.run(&probe));
+        assert!(run.as_mut().poll(&mut context).is_pending());
+        let mut theirs = listener.accept().unwrap().0;
+        read_request(&mut theirs);
+        say(&mut theirs);
+        (theirs, matches!(run.as_mut().poll(&mut context), Poll::Ready(_)))
+    };
+    (theirs.read(&mut [0]).map_err(|error| error.raw_os_error()), answered)
+}
+
+#[tokio::test]
+async fn only_a_connection_that_the_server_has_closed_after_its_answer_is_reset() {
+    let reset = Err(Some(Errno::ECONNRESET as i32));
+    for _ in 0..3 {
+        let sees = what_the_server_sees(|server| {
+            server.write_all(OK.as_bytes()).unwrap();
+            server.shutdown(Shutdown::Write).unwrap();
+        });
+        assert_eq!(sees, (reset, true), "closed");
+        let sees = what_the_server_sees(|server| server.write_all(OK.as_bytes()).unwrap());
+        assert_eq!(sees, (Ok(0), true), "not closed");
+        let sees = what_the_server_sees(|server| server.write_all(b"HTTP/1.1 200").unwrap());
+        assert_eq!(sees, (Ok(0), false), "a part of an answer");
+    }
 }
