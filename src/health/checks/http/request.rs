@@ -1,7 +1,5 @@
 //! A check's request as octets, and whether it can be written at all.
 
-use std::fmt::{self, Write};
-
 use crate::health::checks::http::AGENT;
 use crate::model::check::{HttpCheck, Target};
 
@@ -50,7 +48,7 @@ pub(super) fn write(check: &HttpCheck, target: &Target) -> Result<Vec<u8>, Unwri
     }
     // RFC 9110 8.6: methods that anticipate a body say its length even when it is empty.
     if !check.body.is_empty() || matches!(check.method.as_str(), "POST" | "PUT" | "PATCH") {
-        put(&mut request, format_args!("Content-Length: {}\r\n", check.body.len()));
+        put(&mut request, ["Content-Length: ", &check.body.len().to_string(), "\r\n"]);
     }
     request.extend_from_slice(b"\r\n");
     request.extend_from_slice(check.body.as_bytes());
@@ -67,7 +65,7 @@ fn line(request: &mut Vec<u8>, check: &HttpCheck) -> Result<(), Unwritable> {
     if !path.starts_with('/') || !path.bytes().all(graphic) {
         return Err(Unwritable::Path);
     }
-    put(request, format_args!("{} {path} HTTP/1.1\r\n", check.method));
+    put(request, [&check.method, " ", path, " HTTP/1.1\r\n"]);
     Ok(())
 }
 
@@ -78,24 +76,33 @@ fn field(request: &mut Vec<u8>, name: &str, value: &str) -> Result<(), Unwritabl
     if value.bytes().any(|octet| octet != b'\t' && octet.is_ascii_control()) {
         return Err(Unwritable::Value);
     }
-    put(request, format_args!("{name}: {value}\r\n"));
+    put(request, [name, ": ", value, "\r\n"]);
     Ok(())
 }
 
-fn put(request: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    struct Octets<'a>(&'a mut Vec<u8>);
-    impl Write for Octets<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.extend_from_slice(text.as_bytes());
-            Ok(())
-        }
+fn put<const N: usize>(request: &mut Vec<u8>, parts: [&str; N]) {
+    for part in parts {
+        request.extend_from_slice(part.as_bytes());
     }
-    // A vector takes everything.
-    let _ = Octets(request).write_fmt(text);
 }
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &str) -> bool {
-    let of_token = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
+    let is_mark = |octet| matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+    let of_token = |octet: u8| octet.is_ascii_alphanumeric() || is_mark(octet);
     !text.is_empty() && text.bytes().all(of_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_the_octets_of_the_rfc() {
+        let listed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        for c in (0..=255).map(char::from) {
+            assert_eq!(is_token(&format!("a{c}")), listed(c), "{c:?}");
+        }
+        assert!(!is_token(""));
+    }
 }
