@@ -89,8 +89,6 @@ enum Sought<'s> {
     Wanted(Wanted),
     /// It is there, or nowhere.
     There(Probe<'s>),
-    /// There is none.
-    Missing,
     /// This is it.
     Found(&'s Front),
 }
@@ -185,11 +183,14 @@ impl<'s> Asked<'s> {
         if let Sought::There(probe) = &self.front { probe.touch() } else { 0 }
     }
 
-    /// Finds the front.
+    /// Finds the front where it leads to more that is needed.
     #[inline]
     pub fn find(&mut self) {
-        if let Sought::There(probe) = &self.front {
-            self.front = probe.find().map_or(Sought::Missing, Sought::Found);
+        if self.head.rtype == Rtype::SRV
+            && let Sought::There(probe) = &self.front
+            && let Some(front) = probe.find()
+        {
+            self.front = Sought::Found(front);
         }
     }
 
@@ -197,7 +198,7 @@ impl<'s> Asked<'s> {
     #[inline]
     pub fn further(&self) -> Option<&'s Lines> {
         let Sought::Found(front) = self.front else { return None };
-        if self.head.rtype == Rtype::SRV { Some(front.instances()?.1) } else { None }
+        Some(front.instances()?.1)
     }
 }
 
@@ -211,7 +212,6 @@ pub fn respond(
 ) -> Option<Fast> {
     let mut asked = Reader::new(snapshot).read(octets, len)?;
     asked.probe();
-    asked.find();
     answer((octets, len), &asked, &arrival, snapshot, worker)
 }
 
@@ -220,14 +220,14 @@ pub fn respond(
 fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
-    (this, has_edns): (&Asked<'s>, bool),
+    within: Within<'s>,
+    (has_no_front, has_edns): (bool, bool),
     snapshot: &'s Snapshot,
 ) -> Option<Said<'s>> {
     let (question, head) = Question::read(octets, len)?;
     let question = question.fold();
-    let has_no_front = matches!(this.front, Sought::Missing);
-    let node = find(snapshot, this.within, &question, has_no_front)?;
-    said(&node, this.within, (&question, head.rtype), has_edns)
+    let node = find(snapshot, within, &question, has_no_front)?;
+    said(&node, within, (&question, head.rtype), has_edns)
 }
 
 /// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
@@ -246,11 +246,17 @@ pub fn answer(
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
-    let front =
-        if let Sought::Found(front) = this.front { of_front(front, head.rtype) } else { None };
-    let said = match front {
-        Some(said) => said,
-        None => said_else(octets, len, (this, edns.is_some()), snapshot)?,
+    let front = match &this.front {
+        Sought::Found(front) => Some(*front),
+        Sought::There(probe) => probe.find(),
+        Sought::Unknown | Sought::Wanted(_) => None,
+    };
+    let said = if let Some(said) = front.and_then(|front| of_front(front, head.rtype)) {
+        said
+    } else {
+        let has_no_front = front.is_none() && matches!(this.front, Sought::There(_));
+        let facts = (has_no_front, edns.is_some());
+        said_else(octets, len, this.within, facts, snapshot)?
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, peer.ip(), now));
