@@ -88,9 +88,12 @@ fn put<const N: usize>(request: &mut Vec<u8>, parts: [&str; N]) {
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &str) -> bool {
-    let is_mark = |octet| matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
-    let of_token = |octet: u8| octet.is_ascii_alphanumeric() || is_mark(octet);
-    !text.is_empty() && text.bytes().all(of_token)
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || is_mark(octet))
+}
+
+/// What a token may have beside letters and digits.
+fn is_mark(octet: u8) -> bool {
+    matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 #[cfg(test)]
