@@ -2,7 +2,7 @@
 //! a test moves it: what is told meanwhile was told at once.
 
 use std::collections::BTreeMap;
-use std::fs::{self};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
