@@ -1,6 +1,6 @@
 //! A set of networks, built once and asked for every packet.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -21,10 +21,13 @@ impl Networks {
     /// Whether `address` is in one of them. An IPv4-mapped address is an IPv4 address.
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
-        !self.is_empty() && self.is_inside(address)
+        match address {
+            IpAddr::V4(address) => within(&self.v4, address.to_bits()),
+            IpAddr::V6(address) => self.contains_v6(address),
+        }
     }
 
-    fn is_inside(&self, address: IpAddr) -> bool {
+    fn contains_v6(&self, address: Ipv6Addr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => within(&self.v4, address.to_bits()),
             IpAddr::V6(address) => within(&self.v6, address.to_bits()),
@@ -73,6 +76,7 @@ fn join<N: Ord + Copy>(ranges: &mut Vec<(N, N)>) {
 }
 
 /// Only the last range that begins at or before `address` can hold it.
+#[inline]
 fn within<N: Ord + Copy>(ranges: &[(N, N)], address: N) -> bool {
     let before = ranges.partition_point(|&(first, _)| first <= address);
     let last = before.checked_sub(1).and_then(|place| ranges.get(place));

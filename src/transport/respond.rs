@@ -16,6 +16,7 @@ use crate::model::name::Name;
 use crate::model::time::{Clock, Instant, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::asker::Asker;
+use crate::transport::cookies::Memo;
 use crate::transport::limits::{Guard, Limiter};
 use crate::transport::source::can_ask;
 use crate::wire::options::ServerCookie;
@@ -65,17 +66,20 @@ pub struct Worker {
     pub cells: Arc<WorkerCells>,
     /// Limits of answers, where senders are not proved.
     pub guard: Option<Guard>,
+    /// Of cookies that were shown to it.
+    pub memo: Memo,
 }
 
 impl Worker {
     /// A worker with a seed of its own, and without limits.
     pub fn new(cells: Arc<WorkerCells>) -> Self {
-        Self { rng: fastrand::Rng::new(), cells, guard: None }
+        Self { rng: fastrand::Rng::new(), cells, guard: None, memo: Memo::default() }
     }
 
-    /// The same, that shares these limits.
+    /// The same for all who send datagrams, that shares these limits.
     pub fn limited(cells: Arc<WorkerCells>, limiter: Arc<Limiter>) -> Self {
-        Self { guard: Some(Guard::new(limiter)), ..Self::new(cells) }
+        let guard = Some(Guard::new(limiter));
+        Self { guard, memo: Memo::with_room(), ..Self::new(cells) }
     }
 
     /// Says what is left to say of a flood that is over; for when no messages come.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype, Soa};
 use crate::model::name::Name;
-use crate::wire::options::Granted;
+use crate::wire::options::{Granted, Standard};
 use crate::wire::reply::Reply;
 
 /// A record's data without a lifetime.
@@ -148,7 +148,8 @@ pub(super) fn parts(most: usize) -> impl Strategy<Value = Parts> {
 /// Any of what an OPT record may grant.
 pub(super) fn granted() -> impl Strategy<Value = Granted> {
     let cookie = (any::<[u8; 8]>(), any::<[u8; 16]>());
-    let cookie = cookie.prop_map(|(client, server)| Granted::cookie(client, server));
+    let cookie =
+        cookie.prop_map(|(client, server)| Granted::cookie(client, Standard::read(server)));
     (prop::option::of(cookie), prop::option::of(any::<u16>()))
         .prop_map(|(cookie, keepalive)| Granted { cookie, keepalive })
 }

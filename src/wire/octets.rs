@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Soa};
 use crate::model::name::Name;
-use crate::wire::options::{Granted, Options};
+use crate::wire::options::{Granted, Options, Standard};
 use crate::wire::reply::{Encoded, Limits, Reply, encode, encode_rejection};
 use crate::wire::request::{Edns, Incoming, parse};
 
@@ -262,7 +262,10 @@ fn a_signature_that_no_datagram_holds_is_left_out_with_tc() {
 
 #[test]
 fn room_for_what_is_granted_is_taken_off_before_any_record() {
-    let granted = Granted { cookie: Some(Granted::cookie([1; 8], [2; 16])), keepalive: Some(100) };
+    let granted = Granted {
+        cookie: Some(Granted::cookie([1; 8], Standard::read([2; 16]))),
+        keepalive: Some(100),
+    };
     let reply = found((0..100).map(|_| a(Owner::Question, 1)).collect());
     for payload in 512..=1232u16 {
         let packet = ask(QUESTION, &opt(payload));

@@ -4,8 +4,8 @@ const COOKIE: u16 = 10;
 const KEEPALIVE: u16 = 11;
 /// An option's code and length.
 const BARE_OPTION: usize = 4;
-/// RFC 9018 section 4: the length of a server cookie that every implementation can check.
-pub const SERVER_COOKIE: usize = 16;
+/// Of a `Standard` one.
+const SERVER_COOKIE: usize = 16;
 /// RFC 7873 section 4.
 const CLIENT_COOKIE: usize = 8;
 const WHOLE_COOKIE: usize = 24;
@@ -35,9 +35,29 @@ pub enum ServerCookie {
     /// The asker has none yet.
     None,
     /// As long as ours are.
-    Ours([u8; SERVER_COOKIE]),
+    Ours(Standard),
     /// Of another length: not ours.
     Foreign,
+}
+
+/// A server cookie that every implementation can check (RFC 9018 section 4), in two words whose
+/// lowest octets stand first: it is moved about for each question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standard {
+    /// The version, three reserved octets and the time.
+    pub front: u64,
+    /// The hash of that, of the client's part and of the client's address.
+    pub hash: u64,
+}
+
+impl Standard {
+    /// What stands in these octets.
+    #[inline]
+    pub fn read(octets: [u8; SERVER_COOKIE]) -> Self {
+        let [front @ .., h0, h1, h2, h3, h4, h5, h6, h7] = octets;
+        let hash = u64::from_le_bytes([h0, h1, h2, h3, h4, h5, h6, h7]);
+        Self { front: u64::from_le_bytes(front), hash }
+    }
 }
 
 impl Options {
@@ -66,7 +86,7 @@ impl Cookie {
         let (&client, server) = data.split_first_chunk()?;
         let server = match (server.len(), server.first_chunk()) {
             (0, _) => ServerCookie::None,
-            (SERVER_COOKIE, Some(ours)) => ServerCookie::Ours(*ours),
+            (SERVER_COOKIE, Some(ours)) => ServerCookie::Ours(Standard::read(*ours)),
             (8..=32, _) => ServerCookie::Foreign,
             (_, _) => return None,
         };
@@ -85,11 +105,10 @@ pub struct Granted {
 
 impl Granted {
     /// Both parts of a cookie.
-    pub fn cookie(client: [u8; CLIENT_COOKIE], server: [u8; SERVER_COOKIE]) -> [u8; WHOLE_COOKIE] {
+    pub fn cookie(client: [u8; CLIENT_COOKIE], server: Standard) -> [u8; WHOLE_COOKIE] {
         let mut whole = [0; WHOLE_COOKIE];
-        let (front, back) = whole.split_at_mut(CLIENT_COOKIE);
-        front.copy_from_slice(&client);
-        back.copy_from_slice(&server);
+        let parts = [client, server.front.to_le_bytes(), server.hash.to_le_bytes()];
+        whole.copy_from_slice(parts.as_flattened());
         whole
     }
 
@@ -132,7 +151,7 @@ mod tests {
             let data = vec![7; len];
             let server = match len {
                 8 => Some(ServerCookie::None),
-                24 => Some(ServerCookie::Ours([7; 16])),
+                24 => Some(ServerCookie::Ours(Standard::read([7; 16]))),
                 16..=40 => Some(ServerCookie::Foreign),
                 _ => None,
             };
@@ -171,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_granted_takes_the_room_that_it_says() {
-        let cookie = Granted::cookie([1; 8], [2; 16]);
+        let cookie = Granted::cookie([1; 8], Standard::read([2; 16]));
         for cookie in [None, Some(cookie)] {
             for keepalive in [None, Some(100)] {
                 let granted = Granted { cookie, keepalive };
@@ -180,7 +199,7 @@ mod tests {
                 assert_eq!(out.len(), granted.size());
                 let read = Options::read(&out).unwrap();
                 assert_eq!(read.keepalive, keepalive.is_some());
-                let server = ServerCookie::Ours([2; 16]);
+                let server = ServerCookie::Ours(Standard::read([2; 16]));
                 assert_eq!(read.cookie, cookie.map(|_| Cookie { client: [1; 8], server }));
             }
         }

@@ -121,8 +121,21 @@ impl<'s> Reader<'s> {
     /// is read yet.
     #[inline]
     pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
-        let again = self.last.and_then(|last| last.read(octets, len));
-        again.or_else(|| self.look_up(octets, len))
+        let mut asked = None;
+        self.read_to(octets, len, &mut asked);
+        asked
+    }
+
+    /// The same, where nothing is to be moved.
+    #[inline]
+    pub fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
+        if let Some(last) = &self.last
+            && let Some(again) = last.read(octets, len)
+        {
+            *asked = Some(again);
+        } else {
+            *asked = self.look_up(octets, len);
+        }
     }
 
     #[inline(never)]
@@ -259,8 +272,11 @@ pub fn answer(
         said_else(octets, len, this.within, facts, snapshot)?
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
-    let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, peer.ip(), now));
-    let cookie = cookie.zip(verdict).map(|(cookie, verdict)| verdict.answers(cookie));
+    let verdict = match cookie {
+        Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, peer.ip(), now),
+        None => None,
+    };
+    let cookie = cookie.zip(verdict).map(|(cookie, verdict)| (cookie.client, verdict.server));
     let limits = Limits::udp(edns, rules.udp_max_size);
     let payload = limits.payload();
     let opt = edns.map(|edns| Opt { payload, dnssec_ok: edns.dnssec_ok, cookie });

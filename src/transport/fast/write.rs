@@ -13,13 +13,13 @@ use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
 use crate::transport::fast::said::{Drawn, Said};
+use crate::wire::options::Standard;
 use crate::wire::request::HEADER;
 
 /// An OPT record without options.
 const OPT: usize = 11;
 /// A COOKIE option (RFC 7873 section 4) with both parts as RFC 9018 has them.
 const COOKIE_OPTION: u8 = 28;
-const WHOLE_COOKIE: usize = 24;
 /// Owner, type, class, TTL and length of a record whose owner is a pointer.
 const FRONT: usize = 12;
 /// The same with an IPv4 address behind it.
@@ -52,8 +52,9 @@ pub(super) struct Opt {
     pub(super) payload: u16,
     /// As in the query (RFC 3225).
     pub(super) dnssec_ok: bool,
-    /// The asker's cookie and ours behind it.
-    pub(super) cookie: Option<[u8; WHOLE_COOKIE]>,
+    /// The asker's cookie, and ours to stand behind it: to join them here would take as long as to
+    /// write them.
+    pub(super) cookie: Option<([u8; 8], Standard)>,
 }
 
 impl Opt {
@@ -284,12 +285,14 @@ impl Body<'_> {
     fn put_opt(&mut self, opt: &Opt) -> Option<()> {
         let [size0, size1] = opt.payload.to_be_bytes();
         let flags = if opt.dnssec_ok { 0x80 } else { 0 };
-        let Some(cookie) = opt.cookie else {
+        let Some((client, server)) = opt.cookie else {
             return self.put([0, 0, 41, size0, size1, 0, 0, flags, 0, 0, 0]);
         };
         self.put([0, 0, 41, size0, size1, 0, 0, flags, 0, 0, COOKIE_OPTION])?;
         self.put([0, 10, 0, 24])?;
-        self.put(cookie)
+        self.put(client)?;
+        self.put(server.front.to_le_bytes())?;
+        self.put(server.hash.to_le_bytes())
     }
 
     fn put<const N: usize>(&mut self, octets: [u8; N]) -> Option<()> {

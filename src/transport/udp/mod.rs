@@ -174,7 +174,7 @@ fn read<'s>(batch: &Batch, snapshot: &'s Snapshot, plain: &mut [Option<Asked<'s>
     let mut reader = Reader::new(snapshot);
     for (place, asked) in plain.iter_mut().enumerate() {
         let Some((octets, len)) = batch.octets(place) else { break };
-        *asked = reader.read(octets, len);
+        reader.read_to(octets, len, asked);
     }
     plain.iter_mut().flatten().for_each(Asked::probe);
     black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));

@@ -1,14 +1,16 @@
 //! Server cookies that all implementations make alike (RFC 9018): an asker that shows one has been
 //! sent an answer before, so its address is not forged.
 
+mod hash;
+
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use siphasher::sip::SipHasher24;
-
-use crate::config::cookies::{Cookies, Secret};
+use crate::config::cookies::Cookies;
 use crate::model::time::Now;
-use crate::wire::options::{Cookie, Granted, SERVER_COOKIE, ServerCookie};
+use crate::transport::cookies::hash::Hashed;
+pub use crate::transport::cookies::hash::Memo;
+use crate::wire::options::{Cookie, Granted, ServerCookie, Standard};
 
 const VERSION: u8 = 1;
 /// RFC 9018 section 4.3: what is believed, and what is believed and yet made anew.
@@ -22,41 +24,58 @@ pub struct Verdict {
     /// Its server part was made for this client with one of our secrets, not long ago.
     pub is_valid: bool,
     /// The server part to send: the asker's own while it is fresh, else a new one.
-    pub server: [u8; SERVER_COOKIE],
+    pub server: Standard,
 }
 
 impl Cookies {
     /// Judges the cookie of `client` and says what to answer; `None` where no cookies are given.
     pub fn judge(&self, cookie: Cookie, client: IpAddr, now: Now) -> Option<Verdict> {
+        self.judge_by(&mut Memo::default(), cookie, client, now)
+    }
+
+    /// The same with what `memo` knows.
+    #[inline]
+    pub fn judge_by(
+        &self,
+        memo: &mut Memo,
+        cookie: Cookie,
+        client: IpAddr,
+        now: Now,
+    ) -> Option<Verdict> {
         let current = self.secret?;
         let client = client.to_canonical();
         let now = seconds(now);
-        let renewed = || make(current, cookie.client, client, now);
-        let ours = match cookie.server {
-            ServerCookie::Ours(ours) => ours,
-            ServerCookie::None | ServerCookie::Foreign => {
-                return Some(Verdict { is_valid: false, server: renewed() });
+        let mut is_valid = false;
+        if let ServerCookie::Ours(ours) = cookie.server
+            && let Some(age) = believable_age(ours, now)
+        {
+            // The reserved octets are no more than hashed: another server may have filled them.
+            let hashed = Hashed::new(cookie.client, ours.front, client);
+            is_valid = is_same(memo.hash(&hashed, current), ours.hash);
+            if is_valid && age <= TO_RENEW {
+                return Some(Verdict { is_valid, server: ours });
             }
-        };
-        let [version, reserved0, reserved1, reserved2, time0, time1, time2, time3, hash @ ..] =
-            ours;
-        let time = u32::from_be_bytes([time0, time1, time2, time3]);
-        // RFC 1982: the difference counts, so that nothing happens in the year 2106.
-        let age = now.wrapping_sub(time).cast_signed();
-        let in_time = version == VERSION && (AHEAD..=OLDEST).contains(&age);
-        // The reserved octets are no more than hashed: another server may have filled them.
-        let reserved = [reserved0, reserved1, reserved2];
-        let made_with = |secret| {
-            let expected = hash_of(secret, cookie.client, client, (reserved, time));
-            // One comparison of whole words: its time says nothing of how much was right.
-            u64::from_le_bytes(expected) ^ u64::from_le_bytes(hash) == 0
-        };
-        let is_current = in_time && made_with(current);
-        let is_valid =
-            is_current || in_time && self.previous.iter().any(|&secret| made_with(secret));
-        let server = if is_current && age <= TO_RENEW { ours } else { renewed() };
-        Some(Verdict { is_valid, server })
+            let is_previous = |&secret| is_same(hashed.with(secret), ours.hash);
+            is_valid = is_valid || self.previous.iter().any(is_previous);
+        }
+        let [t0, t1, t2, t3] = now.to_be_bytes();
+        let front = u64::from_le_bytes([VERSION, 0, 0, 0, t0, t1, t2, t3]);
+        let hash = memo.hash(&Hashed::new(cookie.client, front, client), current);
+        Some(Verdict { is_valid, server: Standard { front, hash } })
     }
+}
+
+/// One comparison of whole words: its time says nothing of how much was right.
+fn is_same(hash: u64, shown: u64) -> bool {
+    hash ^ shown == 0
+}
+
+/// In seconds; `None` where no cookie of that version or time is believed.
+fn believable_age(ours: Standard, now: u32) -> Option<i32> {
+    let [version, _, _, _, t0, t1, t2, t3] = ours.front.to_le_bytes();
+    // RFC 1982: the difference counts, so that nothing happens in the year 2106.
+    let age = now.wrapping_sub(u32::from_be_bytes([t0, t1, t2, t3])).cast_signed();
+    (version == VERSION && (AHEAD..=OLDEST).contains(&age)).then_some(age)
 }
 
 impl Verdict {
@@ -64,37 +83,6 @@ impl Verdict {
     pub fn answers(&self, cookie: Cookie) -> [u8; 24] {
         Granted::cookie(cookie.client, self.server)
     }
-}
-
-/// The server's part of a new cookie.
-fn make(secret: Secret, client: [u8; 8], address: IpAddr, now: u32) -> [u8; SERVER_COOKIE] {
-    let reserved = [0; 3];
-    let [t0, t1, t2, t3] = now.to_be_bytes();
-    let [h0, h1, h2, h3, h4, h5, h6, h7] = hash_of(secret, client, address, (reserved, now));
-    [VERSION, 0, 0, 0, t0, t1, t2, t3, h0, h1, h2, h3, h4, h5, h6, h7]
-}
-
-/// RFC 9018 section 4.4.
-fn hash_of(
-    secret: Secret,
-    client: [u8; 8],
-    address: IpAddr,
-    (reserved, time): ([u8; 3], u32),
-) -> [u8; 8] {
-    let [c0, c1, c2, c3, c4, c5, c6, c7] = client;
-    let ([r0, r1, r2], [t0, t1, t2, t3]) = (reserved, time.to_be_bytes());
-    let front = [c0, c1, c2, c3, c4, c5, c6, c7, VERSION, r0, r1, r2, t0, t1, t2, t3];
-    let (behind, len) = match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            ([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 20)
-        }
-        IpAddr::V6(v6) => (v6.octets(), 32),
-    };
-    let halves = [front, behind];
-    let octets = halves.as_flattened();
-    let hasher = SipHasher24::new_with_key(&secret.0);
-    hasher.hash(octets.get(..len).unwrap_or(octets)).to_le_bytes()
 }
 
 /// The wall clock in the 32 bits that a cookie has for it.
@@ -107,6 +95,7 @@ fn seconds(now: Now) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::cookies::Secret;
 
     /// The octets of hexadecimal digits.
     fn octets<const N: usize>(hex: &str) -> [u8; N] {
@@ -118,7 +107,7 @@ mod tests {
         let (client, server) = hex.split_at(16);
         let server = match server.len() {
             0 => ServerCookie::None,
-            32 => ServerCookie::Ours(octets(server)),
+            32 => ServerCookie::Ours(Standard::read(octets(server))),
             _ => ServerCookie::Foreign,
         };
         Cookie { client: octets(client), server }
@@ -214,14 +203,15 @@ mod tests {
     #[test]
     fn no_octet_of_a_cookie_may_differ() {
         let keys = keys(SECRET, &[]);
-        let now = 1_559_731_985;
+        let (now, mut memo) = (1_559_731_985, Memo::with_room());
         for place in 0..24 {
             let mut octets: [u8; 24] = octets(LEARNT);
             octets[place] ^= 1;
             let (client, server) = octets.split_at(8);
-            let server = ServerCookie::Ours(server.try_into().unwrap());
+            let server = ServerCookie::Ours(Standard::read(server.try_into().unwrap()));
             let cookie = Cookie { client: client.try_into().unwrap(), server };
-            let verdict = keys.judge(cookie, CLIENT.parse().unwrap(), at(now)).unwrap();
+            let verdict =
+                keys.judge_by(&mut memo, cookie, CLIENT.parse().unwrap(), at(now)).unwrap();
             assert!(!verdict.is_valid, "{place}");
         }
         assert!(judge(&keys, LEARNT, CLIENT, now).1);
