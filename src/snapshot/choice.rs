@@ -15,8 +15,8 @@ impl<T> Choice<T> {
     /// `items` with their weights.
     pub fn new(items: Vec<(T, u32)>) -> Self {
         let equal = items.windows(2).all(|pair| matches!(pair, [a, b] if a.1 == b.1));
-        let (items, weights): (Vec<T>, Vec<u32>) = items.into_iter().unzip();
-        Self { items: items.into(), weights: (!equal).then(|| weights.into()) }
+        let weights = (!equal).then(|| items.iter().map(|(_, weight)| *weight).collect());
+        Self { items: items.into_iter().map(|(item, _)| item).collect(), weights }
     }
 
     /// At most `limit` of them, all for 0, in a fresh order: a uniform rotation where the weights

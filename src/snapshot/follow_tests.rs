@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::array::uniform2;
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::model::health::Condition;
@@ -16,10 +18,10 @@ use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
 fn service(carried: &[u8]) -> Arc<Service> {
     let instance = |(number, bits): (usize, &u8)| Instance {
         id: InstanceId::parse(&format!("i{number}")).unwrap(),
-        location: Location::Address(address(number)),
+        location: Location::at(vec![address(2 * number), address(2 * number + 1)]),
         port: Some(80),
         tags: (0..4).filter(|bit| bits & 1 << bit != 0).map(tag).collect(),
-        weights: Weights::default(),
+        weights: Weights { passing: 10, warning: 1 },
         priority: 0,
         meta: None,
         checks: Arc::default(),
@@ -45,17 +47,29 @@ fn tag(bit: u8) -> Tag {
     Tag::parse(&format!("t{bit}.dotted")).unwrap()
 }
 
-fn targets(fit: &[bool]) -> Arc<[Target]> {
-    let target = |(instance, &fit): (usize, &bool)| Target {
-        instance,
-        endpoint: Endpoint::Address(address(instance)),
-        standing: Standing {
-            condition: if fit { Condition::Passing } else { Condition::Critical },
-            fitness: if fit { Fitness::WELL } else { Fitness::Unfit { left: None } },
-            reason: None,
-        },
+/// How each of the two addresses of each instance stands.
+fn targets(fitness: &[[Fitness; 2]]) -> Arc<[Target]> {
+    let target = |(number, &fitness): (usize, &Fitness)| Target {
+        instance: number / 2,
+        endpoint: Endpoint::Address(address(number)),
+        standing: Standing { condition: Condition::Passing, fitness, reason: None },
     };
-    fit.iter().enumerate().map(target).collect()
+    fitness.as_flattened().iter().enumerate().map(target).collect()
+}
+
+fn fitness() -> impl Strategy<Value = Fitness> {
+    prop_oneof![
+        4 => Just(Fitness::WELL),
+        1 => Just(Fitness::Fit { suspect: true, warning: false }),
+        1 => Just(Fitness::Fit { suspect: false, warning: true }),
+        2 => Just(Fitness::Unfit { left: None }),
+    ]
+}
+
+/// What is sent of each instance.
+fn lines(view: &ServiceView) -> Vec<String> {
+    let places = 0..view.service.instances.len();
+    places.map(|place| format!("{:?}", view.lines.get(place))).collect()
 }
 
 fn same(a: &ServiceView, b: &ServiceView) -> bool {
@@ -64,12 +78,13 @@ fn same(a: &ServiceView, b: &ServiceView) -> bool {
         && a.targets == b.targets
         && a.above_tags == b.above_tags
         && a.waiting == b.waiting
+        && lines(a) == lines(b)
 }
 
 proptest! {
     #[test]
     fn a_view_that_follows_is_the_one_that_would_be_built_and_shares_the_rest(
-        written in proptest::collection::vec((0u8..16, any::<bool>(), any::<bool>()), 0..8),
+        written in vec((0u8..16, uniform2(fitness()), uniform2(fitness())), 0..8),
         waiting in any::<bool>(),
     ) {
         let service = service(&written.iter().map(|w| w.0).collect::<Vec<_>>());
@@ -78,6 +93,7 @@ proptest! {
         let view = build(Arc::clone(&service), before, true);
         let next = view.follow(&now, waiting);
         prop_assert!(same(&next, &build(service, now, waiting)), "{:?}", next);
+        prop_assert_eq!(lines(&view) == lines(&next), view.lines.is_one_with(&next.lines));
         let id = next.instance("i0").map(|(place, _)| place);
         prop_assert_eq!(id, (!written.is_empty()).then_some(0));
         for bit in 0..4 {

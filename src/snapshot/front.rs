@@ -132,6 +132,19 @@ impl Front {
         front
     }
 
+    /// Whether this is the same, the lines one and the same piece included.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let Self { key, ttl, count, places, ref lines, addresses } = *self;
+        let same_lines = match (lines, &other.lines) {
+            (None, None) => true,
+            (Some(own), Some(others)) => own.is_one_with(others),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_lines
+            && (key, ttl, count) == (other.key, other.ttl, other.count)
+            && (places, addresses) == (other.places, other.addresses)
+    }
+
     /// Whether it holds no answer at all.
     pub(super) fn is_bare(&self) -> bool {
         self.count == 0 && self.places == 0

@@ -1,8 +1,9 @@
 //! The fronts of all names of a zone, in a table that is cheap to copy with some of them changed.
 //!
-//! It has two levels of shared arrays that stay small enough for the nearest caches, and under
+//! It has three levels of shared arrays that stay small enough for the nearest caches, and under
 //! them leaves in which a name stands at or soon after the place that its hash says: finding one
-//! reads one line that may be far away.
+//! reads one line that may be far away. A change copies one array of each level and one leaf; a
+//! front that is set to what it is copies nothing.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -12,20 +13,21 @@ use foldhash::fast::FixedState;
 use crate::snapshot::front::{Front, Key};
 
 type Leaf = Arc<[Front]>;
-type Branch = Arc<[Leaf]>;
+type Twig = Arc<[Leaf]>;
+type Branch = Arc<[Twig]>;
 
-/// Branches of an empty table, and leaves of each of its branches.
-const FEWEST: usize = 8;
-/// The most of either: a hash has an octet for each level.
+/// Of an empty table: the branches, the twigs of each and the leaves of each of these. Powers of two.
+const FEWEST: [usize; 3] = [4, 4, 4];
+/// The most of each: a hash has an octet for each level.
 const MOST: usize = 256;
 /// The table grows when its leaves hold more than so many fronts, on average.
-const FULL: usize = 32;
+const FULL: usize = 16;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Fronts {
-    /// As many as each branch has leaves: a power of two.
     branches: Arc<[Branch]>,
+    fans: [usize; 3],
     len: usize,
 }
 
@@ -46,21 +48,21 @@ pub struct Probe<'f> {
 
 impl Default for Fronts {
     fn default() -> Self {
-        Self::with_fan(FEWEST)
+        let [branches, twigs, leaves] = FEWEST;
+        let twig: Twig = std::iter::repeat_n(Leaf::default(), leaves).collect();
+        let branch: Branch = std::iter::repeat_n(twig, twigs).collect();
+        let branches = std::iter::repeat_n(branch, branches).collect();
+        Self { branches, fans: FEWEST, len: 0 }
     }
 }
 
 impl Fronts {
-    fn with_fan(fan: usize) -> Self {
-        let branch: Branch = std::iter::repeat_n(Leaf::default(), fan).collect();
-        Self { branches: std::iter::repeat_n(branch, fan).collect(), len: 0 }
-    }
-
     /// Where to look for it. Nothing of the leaf is read yet.
     #[inline]
     pub fn probe(&self, &Wanted { key, hash }: &Wanted) -> Option<Probe<'_>> {
-        let (branch, leaf) = place(hash, self.branches.len());
-        let leaf = self.branches.get(branch)?.get(leaf)?;
+        let [branch, twig, leaf] = path(hash);
+        let branch = of(&self.branches, branch)?;
+        let leaf = of(of(branch, twig)?, leaf)?;
         Some(Probe { key, leaf, at: start(hash, leaf.len()) })
     }
 
@@ -68,35 +70,57 @@ impl Fronts {
     pub(super) fn set(&mut self, key: Key, front: Option<Front>) {
         let wanted = Wanted::new(key);
         let existing = self.probe(&wanted).and_then(|probe| probe.find());
-        let (is_there, comes) = (existing.is_some(), front.is_some());
-        if !is_there && !comes {
+        let is_same = match (existing, &front) {
+            (None, None) => true,
+            (Some(existing), Some(front)) => existing.is_same(front),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if is_same {
             return;
         }
-        let (branch, leaf) = place(wanted.hash, self.branches.len());
-        let branch = Arc::make_mut(&mut self.branches).get_mut(branch);
-        let Some(leaf) = branch.and_then(|b| Arc::make_mut(b).get_mut(leaf)) else { return };
-        let mut fronts = Vec::with_capacity(leaf.len() + 1);
-        let others = leaf.iter().filter(|other| !other.key.is_empty() && other.key != key);
-        fronts.extend(others.cloned().chain(front));
-        *leaf = build(fronts);
-        self.len = self.len + usize::from(comes) - usize::from(is_there);
-        let fan = self.branches.len();
-        if self.len > fan * fan * FULL && fan < MOST {
-            self.grow(fan * 2);
+        let (was_there, comes) = (existing.is_some(), front.is_some());
+        let Some(leaf) = self.leaf(wanted.hash) else { return };
+        match front {
+            Some(front) if was_there => replace(leaf, front),
+            front => {
+                let others = leaf.iter().filter(|other| !other.key.is_empty() && other.key != key);
+                *leaf = build(others.cloned().chain(front).collect());
+            }
+        }
+        self.len = self.len + usize::from(comes) - usize::from(was_there);
+        if self.len > self.fans.iter().product::<usize>() * FULL {
+            self.grow();
         }
     }
 
-    fn grow(&mut self, fan: usize) {
-        let mut leaves: Vec<Vec<Front>> = vec![Vec::new(); fan * fan];
-        let all = self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| &**leaf);
-        for front in all.filter(|front| !front.key.is_empty()) {
-            let (branch, leaf) = place(hash(&front.key), fan);
-            if let Some(fronts) = leaves.get_mut(branch * fan + leaf) {
+    /// Its own copy of the leaf of this hash.
+    fn leaf(&mut self, hash: u64) -> Option<&mut Leaf> {
+        let [branch, twig, leaf] = path(hash);
+        let branch = of_mut(&mut self.branches, branch)?;
+        of_mut(of_mut(branch, twig)?, leaf)
+    }
+
+    /// Makes twice as many leaves, by the level that has the smallest arrays.
+    fn grow(&mut self) {
+        let fans = &mut self.fans;
+        let Some(least) = fans.iter_mut().rev().min_by_key(|fan| **fan) else { return };
+        if *least == MOST {
+            return;
+        }
+        *least *= 2;
+        let [branches, twigs, leaves] = self.fans;
+        let mut fronts: Vec<Vec<Front>> = vec![Vec::new(); branches * twigs * leaves];
+        let old = self.branches.iter().flat_map(|branch| &**branch).flat_map(|twig| &**twig);
+        for front in old.flat_map(|leaf| &**leaf).filter(|front| !front.key.is_empty()) {
+            let [branch, twig, leaf] = path(hash(&front.key));
+            let at = (branch % branches * twigs + twig % twigs) * leaves + leaf % leaves;
+            if let Some(fronts) = fronts.get_mut(at) {
                 fronts.push(front.clone());
             }
         }
-        let branch = |leaves: &[Vec<Front>]| leaves.iter().cloned().map(build).collect();
-        self.branches = leaves.chunks(fan).map(branch).collect();
+        let twig = |leaves: &[Vec<Front>]| leaves.iter().cloned().map(build).collect();
+        let branch = |of_branch: &[Vec<Front>]| of_branch.chunks(leaves).map(twig).collect();
+        self.branches = fronts.chunks(twigs * leaves).map(branch).collect();
     }
 }
 
@@ -132,32 +156,50 @@ impl<'f> Probe<'f> {
     }
 }
 
+/// Puts a front in the place of the one that has its key.
+fn replace(leaf: &mut Leaf, front: Front) {
+    if let Some(old) = Arc::make_mut(leaf).iter_mut().find(|other| other.key == front.key) {
+        *old = front;
+    }
+}
+
 /// A leaf with room to spare, so that most fronts stand where their hashes say.
 fn build(fronts: Vec<Front>) -> Leaf {
     if fronts.is_empty() {
         return Leaf::default();
     }
     let len = fronts.len() * 2 + 1;
-    let mut leaf = vec![Front::default(); len];
+    let mut leaf: Leaf = std::iter::repeat_n(Front::default(), len).collect();
     for front in fronts {
-        let (before, from) = leaf.split_at_mut(start(hash(&front.key), len));
+        let (before, from) = Arc::make_mut(&mut leaf).split_at_mut(start(hash(&front.key), len));
         let mut round = from.iter_mut().chain(before);
         if let Some(free) = round.find(|other| other.key.is_empty()) {
             *free = front;
         }
     }
-    leaf.into()
+    leaf
 }
 
 fn hash(key: &Key) -> u64 {
     FixedState::default().hash_one(key)
 }
 
-/// The branch and the leaf of a hash.
-fn place(hash: u64, fan: usize) -> (usize, usize) {
-    let [branch, leaf, ..] = hash.to_le_bytes();
-    let mask = fan.saturating_sub(1);
-    (usize::from(branch) & mask, usize::from(leaf) & mask)
+/// The branch, the twig and the leaf of a hash, to be taken by the number that there are.
+fn path(hash: u64) -> [usize; 3] {
+    let [branch, twig, leaf, ..] = hash.to_le_bytes();
+    [branch, twig, leaf].map(usize::from)
+}
+
+/// What stands at this place of a path; there is a power of two of them.
+#[inline]
+fn of<T>(all: &[T], place: usize) -> Option<&T> {
+    all.get(place & all.len().wrapping_sub(1))
+}
+
+/// The same, in a copy where others share it.
+fn of_mut<T: Clone>(all: &mut Arc<[T]>, place: usize) -> Option<&mut T> {
+    let place = place & all.len().wrapping_sub(1);
+    Arc::make_mut(all).get_mut(place)
 }
 
 /// The place of a hash in a leaf of `len`.
@@ -216,14 +258,42 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_a_front_copies_its_leaf_and_what_changes_nothing_copies_nothing() {
+        let mut fronts = Fronts::default();
+        for number in 0..1000 {
+            fronts.set(key(number), Some(front(number, 1)));
+        }
+        let leaf = |fronts: &Fronts, number| {
+            let wanted = Wanted::new(key(number));
+            fronts.probe(&wanted).unwrap().leaf.as_ptr()
+        };
+        let before = fronts.clone();
+        fronts.set(key(7), Some(front(7, 1)));
+        fronts.set(key(1000), None);
+        assert!(Arc::ptr_eq(&fronts.branches, &before.branches));
+        fronts.set(key(7), Some(front(7, 2)));
+        let [old, new] = [&before, &fronts].map(|fronts| leaf(fronts, 7));
+        assert_ne!(old, new);
+        for number in 0..1000 {
+            let [now, then] = [&fronts, &before].map(|fronts| leaf(fronts, number));
+            assert_eq!(
+                now == then,
+                now != new,
+                "a leaf is shared but the one that holds the change"
+            );
+        }
+    }
+
+    #[test]
     fn it_grows_with_what_it_holds() {
         let mut fronts = Fronts::default();
         for number in 0..20_000 {
             fronts.set(key(number), Some(front(number, number.into())));
         }
-        let lens =
-            || fronts.branches.iter().flat_map(|branch| branch.iter()).map(|leaf| leaf.len());
-        assert!(lens().max().unwrap() < 200, "no leaf is much longer than the others");
+        let twigs = || fronts.branches.iter().flat_map(|branch| branch.iter());
+        let longest = twigs().flat_map(|twig| twig.iter()).map(|leaf| leaf.len()).max();
+        assert!(longest.unwrap() < 100, "no leaf is much longer than the others");
+        assert_eq!(fronts.fans, [8, 16, 16], "no array is much longer than the others");
         assert!((0..20_000).all(|number| ttl(&fronts, number) == Some(number.into())));
         assert_eq!(ttl(&fronts, 20_000), None);
     }

@@ -15,7 +15,7 @@ use triomphe::ThinArc;
 use crate::model::dns::Rtype;
 use crate::model::name::{Label, MAX_NAME, Name, NameError};
 use crate::model::service::{Instance, Service};
-use crate::snapshot::service::{Fitness, Target, is_eligible};
+use crate::snapshot::service::{Fitness, Target, is_eligible, targets_of};
 
 /// Octets of a place.
 const PLACE: usize = 4;
@@ -71,9 +71,7 @@ impl Lines {
             let end = rest.partition_point(|target| target.instance <= number);
             let (its, others) = rest.split_at(end);
             rest = others;
-            let any = its.iter().any(|t| is_eligible(service, t));
-            let chosen = its.iter().filter(|t| !any || is_eligible(service, t));
-            let mut addresses: Vec<IpAddr> = chosen.filter_map(|t| t.endpoint.address()).collect();
+            let mut addresses: Vec<IpAddr> = chosen(service, its).collect();
             let label = instance.id.name().map(Label::as_str).filter(|label| !is_tag(label));
             if label.is_none() {
                 // An `addr` name has the one address that it spells.
@@ -90,6 +88,11 @@ impl Lines {
         }
         put_place(service.instances.len(), &mut octets);
         Self(ThinArc::from_header_and_slice((), &octets))
+    }
+
+    /// Whether both are one piece of memory.
+    pub(super) fn is_one_with(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0.ptr(), other.0.ptr())
     }
 
     /// Reads where the piece begins, and gives anything of it: see `Probe::touch`.
@@ -171,6 +174,23 @@ impl<'l> Set<'l> {
     pub fn len_of_each(&self) -> usize {
         self.len
     }
+}
+
+/// Whether the instance at `place` has the same line with either of these targets of its service:
+/// most changes of health leave it as it is.
+pub(super) fn is_one_line(service: &Service, place: usize, targets: [&[Target]; 2]) -> bool {
+    let [before, now] = targets.map(|targets| targets_of(targets, place));
+    service.instances.get(place).is_none_or(|instance| {
+        weight(service, instance, before) == weight(service, instance, now)
+            && chosen(service, before).eq(chosen(service, now))
+    })
+}
+
+/// The fit addresses of an instance, or all where none is.
+fn chosen(service: &Service, its: &[Target]) -> impl Iterator<Item = IpAddr> {
+    let any = its.iter().any(|t| is_eligible(service, t));
+    let chosen = its.iter().filter(move |t| !any || is_eligible(service, t));
+    chosen.filter_map(|t| t.endpoint.address())
 }
 
 /// The line at this place begins here, or the one before it ends.

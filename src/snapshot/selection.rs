@@ -65,6 +65,16 @@ impl Selection {
     }
 }
 
+/// Some tags.
+pub(super) type Tags<'t> = HashSet<&'t Tag, FixedState>;
+
+/// What the service's own name answers.
+pub(super) fn select_of_all(service: &Service, targets: &[Target]) -> Selection {
+    let mut members = Vec::with_capacity(targets.len());
+    members.extend(pairs(service, targets));
+    select(service, members)
+}
+
 /// Targets with their instances.
 pub(super) fn pairs<'a>(
     service: &'a Service,
@@ -78,7 +88,7 @@ pub(super) fn pairs<'a>(
 pub(super) fn select_tagged(
     service: &Service,
     (targets, all): (&[Target], &Arc<Selection>),
-    tags: &HashSet<&Tag>,
+    tags: &Tags<'_>,
 ) -> HashMap<Tag, Arc<Selection>, FixedState> {
     let mut carriers: HashMap<&Tag, Vec<(&Instance, &Target)>, FixedState> =
         tags.iter().map(|&tag| (tag, Vec::new())).collect();
@@ -102,18 +112,17 @@ pub(super) fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> S
 }
 
 fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
-    let eligible: Vec<_> =
-        members.iter().copied().filter(|(_, target)| is_eligible(service, target)).collect();
-    if !eligible.is_empty() {
-        return fill(service, &eligible);
+    let eligible = members.iter().copied().filter(|(_, target)| is_eligible(service, target));
+    if eligible.clone().next().is_some() {
+        return fill(service, members.len(), eligible);
     }
     let fallback: Vec<_> = match service.when_unhealthy {
         WhenUnhealthy::Empty => Vec::new(),
         WhenUnhealthy::LastHealthy => last_healthy(service, members),
         WhenUnhealthy::All => members,
     };
-    let stale = !fallback.is_empty();
-    Selection { ttl: service.min_ttl, stale, ..fill(service, &fallback) }
+    let (ttl, stale) = (service.min_ttl, !fallback.is_empty());
+    Selection { ttl, stale, ..fill(service, fallback.len(), fallback.iter().copied()) }
 }
 
 /// Those that left within one detection time of the last of them to leave: what died together is
@@ -135,12 +144,16 @@ fn last_healthy<'a>(
 /// |---|---|---|---|
 /// | at least one address | the addresses | none | instances with addresses |
 /// | hosts alone | none | the hosts | external instances |
-fn fill(service: &Service, members: &[(&Instance, &Target)]) -> Selection {
-    let (mut a, mut aaaa) = (Weighed::default(), Weighed::default());
-    let (mut cname, mut srv) = (Weighed::default(), Weighed::default());
-    let has_address = members.iter().any(|(_, target)| target.endpoint.address().is_some());
+fn fill<'a>(
+    service: &Service,
+    most: usize,
+    members: impl Iterator<Item = (&'a Instance, &'a Target)> + Clone,
+) -> Selection {
+    let (mut a, mut aaaa) = (Weighed::up_to(most), Weighed::up_to(most));
+    let (mut cname, mut srv) = (Weighed::up_to(most), Weighed::up_to(most));
+    let has_address = members.clone().any(|(_, target)| target.endpoint.address().is_some());
     let answers = |target: &Target| target.endpoint.address().is_some() == has_address;
-    let answering = || members.iter().filter(|(_, target)| answers(target));
+    let answering = || members.clone().filter(|(_, target)| answers(target));
     for (instance, target) in answering() {
         let weights = instance.weights;
         let weight =

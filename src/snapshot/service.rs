@@ -9,8 +9,8 @@ use foldhash::fast::FixedState;
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::model::time::Instant;
-use crate::snapshot::lines::Lines;
-use crate::snapshot::selection::{Selection, pairs, select, select_tagged};
+use crate::snapshot::lines::{Lines, is_one_line};
+use crate::snapshot::selection::{Selection, Tags, pairs, select, select_of_all, select_tagged};
 
 /// How one address of one instance, or its host, stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,14 +99,14 @@ pub struct ServiceView {
 pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> ServiceView {
     let carried = service.instances.iter().flat_map(|i| &*i.tags);
     // The others no question can name.
-    let carried: HashSet<&Tag> = carried.filter(|tag| tag.is_name()).collect();
+    let carried: Tags<'_> = carried.filter(|tag| tag.is_name()).collect();
     let above_tags = carried.iter().flat_map(|tag| names_above(tag.as_str())).collect();
     let mut by_id: Vec<(&InstanceId, usize)> =
         service.instances.iter().map(|i| &i.id).zip(0..).collect();
     by_id.retain(|(id, _)| id.name().is_some());
     by_id.sort_unstable();
     let is_host = |target: &Target| matches!(target.endpoint, Endpoint::Host(_));
-    let all = Arc::new(select(&service, pairs(&service, &targets).collect()));
+    let all = Arc::new(select_of_all(&service, &targets));
     let tags = select_tagged(&service, (&targets, &all), &carried);
     ServiceView {
         has_hosts: targets.iter().any(is_host),
@@ -131,18 +131,20 @@ impl ServiceView {
     /// shared with this view.
     #[must_use]
     pub fn follow(&self, targets: &Arc<[Target]>, waiting: bool) -> Self {
+        let service = &*self.service;
         let moved = self.targets.iter().zip(&**targets).filter(|(before, now)| before != now);
-        let of = |(_, target): (_, &Target)| self.service.instances.get(target.instance);
-        let mut moved = moved.filter_map(of).peekable();
+        let mut moved = moved.map(|(_, target)| target.instance).peekable();
         let mut next = Self { targets: Arc::clone(targets), waiting, ..self.clone() };
         if moved.peek().is_none() {
             return next;
         }
-        let carried = moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
-        let service = &self.service;
-        next.all = Arc::new(select(service, pairs(service, targets).collect()));
+        let of_moved = moved.clone().filter_map(|place| service.instances.get(place));
+        let carried = of_moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
+        next.all = Arc::new(select_of_all(service, targets));
         next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
-        next.lines = Lines::build(service, targets, |id| next.tags.contains_key(id));
+        if !moved.all(|place| is_one_line(service, place, [&self.targets, targets])) {
+            next.lines = Lines::build(service, targets, |id| next.tags.contains_key(id));
+        }
         next
     }
 
@@ -164,10 +166,7 @@ impl ServiceView {
 
     /// The targets of the instance at `place`.
     pub fn targets_of(&self, place: usize) -> &[Target] {
-        // Targets stand in the order of their instances.
-        let start = self.targets.partition_point(|t| t.instance < place);
-        let end = self.targets.partition_point(|t| t.instance <= place);
-        self.targets.get(start..end).unwrap_or(&[])
+        targets_of(&self.targets, place)
     }
 
     /// The TTL of what the name of the instance at `place` answers.
@@ -197,6 +196,14 @@ impl ServiceView {
     pub fn is_eligible(&self, target: &Target) -> bool {
         is_eligible(&self.service, target)
     }
+}
+
+/// Those of the instance at `place` among all of its service, which stand in the order of their
+/// instances.
+pub(super) fn targets_of(targets: &[Target], place: usize) -> &[Target] {
+    let start = targets.partition_point(|t| t.instance < place);
+    let end = targets.partition_point(|t| t.instance <= place);
+    targets.get(start..end).unwrap_or(&[])
 }
 
 pub(super) fn is_eligible(service: &Service, target: &Target) -> bool {
