@@ -155,15 +155,14 @@ impl World {
         let (service, place) = (Arc::clone(&check.service), check.place);
         self.plan(id, turn.now);
         self.assess_target(&service, place, turn);
-        turn.heard.insert(ServiceKey::clone(&service));
+        if self.waiting.contains(&*service) {
+            turn.heard.insert(ServiceKey::clone(&service));
+        }
     }
 
     /// A service waits until each of its checks has had one outcome; not for what is added later.
     pub(super) fn hear(&mut self, key: &ServiceKey, turn: &mut Turn) {
-        let Some(state) = self.services.get(key).filter(|_| self.waiting.contains(key)) else {
-            return;
-        };
-        if self.is_heard(state) {
+        if self.services.get(key).is_some_and(|state| self.is_heard(state)) {
             self.waiting.remove(key);
             turn.dirty.insert(key.clone());
         }

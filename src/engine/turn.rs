@@ -81,7 +81,7 @@ pub(super) struct Turn {
     pub(super) effects: Effects,
     /// Services whose answers may have changed.
     pub(super) dirty: BTreeSet<ServiceKey>,
-    /// Services that have had outcomes.
+    /// Services that wait, and have had outcomes.
     pub(super) heard: BTreeSet<ServiceKey>,
     /// Zones that have come, gone or changed their settings or static names.
     pub(super) zones: BTreeSet<Name>,

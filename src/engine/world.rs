@@ -265,9 +265,10 @@ impl World {
             self.assess_target(key, place, turn);
         }
         // An address that has gone may have been its instance's best.
-        let count = self.services.get(key).map_or(0, |state| state.instances.len());
-        for place in 0..count {
-            self.assess_instance(key, place, turn);
+        if let Some(state) = self.services.get_mut(key) {
+            for place in 0..state.instances.len() {
+                state.assess_instance(place, &mut self.conditions, turn);
+            }
         }
     }
 
@@ -281,24 +282,24 @@ impl World {
 
     /// Works out anew how one target stands, and what of its service has changed with it.
     pub(super) fn assess_target(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
-        let Some(state) = self.services.get(key) else { return };
+        // Found once: among many services each search is a walk through memory far away.
+        let Some(state) = self.services.get_mut(key) else { return };
         let Some(target) = state.targets.get(place) else { return };
         let instance = target.instance;
         let aliases = state.aliases_of(instance);
-        let says =
-            self.evidence(state.runs.get(place)).chain(aliases.iter().map(AliasState::evidence));
+        let own = evidence(&self.checks, state.runs.get(place));
+        let says = own.chain(aliases.iter().map(AliasState::evidence));
         let standing = stand(&says.collect(), target.standing.fitness, turn.now);
         if standing == target.standing {
             return;
         }
         // What is published stays as it is: the first change after it is made to a copy.
-        let targets = self.services.get_mut(key).map(|state| Arc::make_mut(&mut state.targets));
-        if let Some(target) = targets.and_then(|targets| targets.get_mut(place)) {
+        if let Some(target) = Arc::make_mut(&mut state.targets).get_mut(place) {
             target.standing = standing;
         }
+        state.assess_instance(instance, &mut self.conditions, turn);
         turn.dirty.insert(key.clone());
         self.stir_followers(key, instance, turn);
-        self.assess_instance(key, instance, turn);
     }
 
     /// What each check of a target says, aliases apart.
@@ -306,18 +307,7 @@ impl World {
         &'w self,
         runs: Option<&'w Runs>,
     ) -> impl Iterator<Item = Option<Evidence<'w>>> {
-        let ids = runs.into_iter().flat_map(|runs| &runs.checks);
-        ids.filter_map(|id| self.checks.get(id)).map(CheckState::evidence)
-    }
-
-    /// An instance is as good as its best address.
-    fn assess_instance(&mut self, key: &ServiceKey, place: usize, turn: &mut Turn) {
-        let Some(state) = self.services.get_mut(key) else { return };
-        let Some((from, to, reason)) = state.turn_instance(place, turn.now) else { return };
-        recount(&mut self.conditions, Some(from), Some(to));
-        let Some(registered) = state.service.instances.get(place) else { return };
-        let (service, instance) = (key.clone(), registered.id.clone());
-        turn.effects.transitions.push(Transition { service, instance, from, to, reason });
+        evidence(&self.checks, runs)
     }
 
     /// Counts instances that come and go.
@@ -327,6 +317,20 @@ impl World {
 }
 
 impl ServiceState {
+    /// An instance is as good as its best address.
+    fn assess_instance(
+        &mut self,
+        place: usize,
+        conditions: &mut BTreeMap<Condition, usize>,
+        turn: &mut Turn,
+    ) {
+        let Some((from, to, reason)) = self.turn_instance(place, turn.now) else { return };
+        recount(conditions, Some(from), Some(to));
+        let Some(registered) = self.service.instances.get(place) else { return };
+        let (service, instance) = (self.service.key.clone(), registered.id.clone());
+        turn.effects.transitions.push(Transition { service, instance, from, to, reason });
+    }
+
     /// Brings an instance's condition in line with its best target's, and tells what changed.
     fn turn_instance(
         &mut self,
@@ -365,6 +369,14 @@ impl ServiceState {
         let start = self.targets.partition_point(|target| target.instance < instance);
         start..self.targets.partition_point(|target| target.instance <= instance)
     }
+}
+
+fn evidence<'w>(
+    checks: &'w HashMap<CheckId, CheckState, FixedState>,
+    runs: Option<&'w Runs>,
+) -> impl Iterator<Item = Option<Evidence<'w>>> {
+    let ids = runs.into_iter().flat_map(|runs| &runs.checks);
+    ids.filter_map(|id| checks.get(id)).map(CheckState::evidence)
 }
 
 fn recount(
