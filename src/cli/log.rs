@@ -9,8 +9,9 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::cli::output::colour;
 use crate::cli::panics;
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{self, LogFormat, LogLevel};
 use crate::diagnostic::Colour;
+use crate::log::Log;
 use crate::server::clock;
 
 /// Changes the level of a log that runs.
@@ -18,24 +19,24 @@ use crate::server::clock;
 pub(super) struct Level(reload::Handle<Targets, Registry>);
 
 impl Level {
-    pub(super) fn set(&self, log: Log) {
+    pub(super) fn set(&self, log: config::Log) {
         // A log that has ended needs no level.
         let _ = self.0.reload(filter(log));
     }
 }
 
 /// Starts the log of this process, once, with its panics in it.
-pub(super) fn start(log: Log) -> Result<Level, TryInitError> {
+pub(super) fn start(log: config::Log) -> Result<Level, TryInitError> {
     let (filter, handle) = reload::Layer::new(filter(log));
     let ansi = colour(&io::stderr()) == Colour::Ansi;
     let registry = tracing_subscriber::registry().with(filter);
     match log.format {
         LogFormat::Text => {
-            let text = fmt::layer().with_writer(io::stderr).with_ansi(ansi).with_target(false);
+            let text = fmt::layer().with_writer(|| Log).with_ansi(ansi).with_target(false);
             registry.with(text).try_init()?;
         }
         LogFormat::Json => {
-            let json = fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+            let json = fmt::layer().json().flatten_event(true).with_writer(|| Log);
             registry.with(json).try_init()?;
         }
     }
@@ -44,7 +45,7 @@ pub(super) fn start(log: Log) -> Result<Level, TryInitError> {
 }
 
 /// The level is ours; of the libraries only what went wrong is of interest.
-fn filter(log: Log) -> Targets {
+fn filter(log: config::Log) -> Targets {
     let level = match log.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

@@ -14,6 +14,7 @@ use crate::engine::runs::{Found, Runs};
 use crate::engine::turn::{Effects, Event, Start, Transition, turn};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
+use crate::log::together;
 use crate::metrics::Metrics;
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
@@ -217,11 +218,8 @@ impl Engine {
             self.runs.stop(id);
         }
         self.starting.extend(start);
-        for transition in &transitions {
-            self.metrics.transition(transition.to);
-            log_transition(transition);
-        }
-        complaints.iter().for_each(log_complaint);
+        transitions.iter().for_each(|transition| self.metrics.transition(transition.to));
+        log(&transitions, &complaints);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -252,6 +250,14 @@ impl Engine {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
     }
+}
+
+/// Without any, nothing is written.
+fn log(transitions: &[Transition], complaints: &[Diagnostic]) {
+    together(|| {
+        transitions.iter().for_each(log_transition);
+        complaints.iter().for_each(log_complaint);
+    });
 }
 
 fn log_transition(transition: &Transition) {
