@@ -112,9 +112,10 @@ impl House {
         self.started(process)
     }
 
-    /// The same with its log in a file.
+    /// The same with its log in a file, which is in no folder that the server watches: a line there
+    /// would wake the watcher.
     pub(crate) fn start_logging_to_file(self) -> Server {
-        let file = File::create(self.path().join("log")).unwrap();
+        let file = tempfile::tempfile().unwrap();
         let process = Process::logging_to(file, self.serve());
         self.started(process)
     }
