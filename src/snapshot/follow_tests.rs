@@ -11,8 +11,11 @@ use crate::model::name::{Label, Name};
 use crate::model::service::{
     Endpoint, Instance, InstanceId, Location, Service, ServiceKey, Tag, Weights,
 };
-use crate::model::zone::WhenUnhealthy;
+use crate::model::zone::{WhenUnhealthy, ZoneSettings};
+use crate::snapshot::front::{Front, Key};
+use crate::snapshot::fronts::Wanted;
 use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
+use crate::snapshot::zone::Zone;
 
 /// Each instance carries the tags of the bits set in its number.
 fn service(carried: &[u8]) -> Arc<Service> {
@@ -44,7 +47,8 @@ fn address(number: usize) -> std::net::IpAddr {
 }
 
 fn tag(bit: u8) -> Tag {
-    Tag::parse(&format!("t{bit}.dotted")).unwrap()
+    let dotted = if bit < 2 { ".dotted" } else { "" };
+    Tag::parse(&format!("t{bit}{dotted}")).unwrap()
 }
 
 /// How each of the two addresses of each instance stands.
@@ -81,19 +85,41 @@ fn same(a: &ServiceView, b: &ServiceView) -> bool {
         && lines(a) == lines(b)
 }
 
+/// A zone that holds these views of its one service one after the other.
+fn zone(views: &[&ServiceView]) -> Zone {
+    let mut zone = Zone::new(&ZoneSettings::new(Name::parse("service.internal").unwrap()), 1);
+    for &view in views {
+        zone.replace(&view.service.key.name, Some(Arc::new(view.clone())));
+    }
+    zone
+}
+
+/// Whether both have the same fronts, or none, at the service's own name and at those of its tags.
+fn same_fronts(one: &Zone, other: &Zone) -> bool {
+    let tags = (0..4).map(|bit| Key::of_labels([tag(bit).as_str(), "web"]).unwrap());
+    tags.chain(Key::of_labels(["web"])).all(|key| {
+        let wanted = Wanted::new(key);
+        let [one, other] =
+            [one, other].map(|zone| zone.fronts.probe(&wanted).and_then(|probe| probe.find()));
+        Front::are_same(one, other)
+    })
+}
+
 proptest! {
     #[test]
     fn a_view_that_follows_is_the_one_that_would_be_built_and_shares_the_rest(
         written in vec((0u8..16, uniform2(fitness()), uniform2(fitness())), 0..8),
         waiting in any::<bool>(),
+        was_waiting in any::<bool>(),
     ) {
         let service = service(&written.iter().map(|w| w.0).collect::<Vec<_>>());
         let before = targets(&written.iter().map(|w| w.1).collect::<Vec<_>>());
         let now = targets(&written.iter().map(|w| w.2).collect::<Vec<_>>());
-        let view = build(Arc::clone(&service), before, true);
+        let view = build(Arc::clone(&service), before, was_waiting);
         let next = view.follow(&now, waiting);
         prop_assert!(same(&next, &build(service, now, waiting)), "{:?}", next);
-        prop_assert_eq!(lines(&view) == lines(&next), view.lines.is_one_with(&next.lines));
+        prop_assert_eq!(lines(&view) == lines(&next), view.lines.place() == next.lines.place());
+        prop_assert!(same_fronts(&zone(&[&view, &next]), &zone(&[&next])));
         let id = next.instance("i0").map(|(place, _)| place);
         prop_assert_eq!(id, (!written.is_empty()).then_some(0));
         for bit in 0..4 {

@@ -132,17 +132,13 @@ impl Front {
         front
     }
 
-    /// Whether this is the same, the lines one and the same piece included.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let Self { key, ttl, count, places, ref lines, addresses } = *self;
-        let same_lines = match (lines, &other.lines) {
-            (None, None) => true,
-            (Some(own), Some(others)) => own.is_one_with(others),
-            (None, Some(_)) | (Some(_), None) => false,
+    /// Whether these are the same, the lines one and the same piece included.
+    pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        let all = |front: &Self| {
+            let &Self { key, ttl, count, places, ref lines, addresses } = front;
+            (key, ttl, count, places, lines.as_ref().map(Lines::place), addresses)
         };
-        same_lines
-            && (key, ttl, count) == (other.key, other.ttl, other.count)
-            && (places, addresses) == (other.places, other.addresses)
+        one.map(all) == other.map(all)
     }
 
     /// Whether it holds no answer at all.

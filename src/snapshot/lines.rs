@@ -8,6 +8,7 @@
 //! | 4 for each instance, and 4 | where its line begins, and where the last one ends; little endian |
 //! | lines | see `Line` |
 
+use std::ffi::c_void;
 use std::net::IpAddr;
 
 use triomphe::ThinArc;
@@ -90,9 +91,9 @@ impl Lines {
         Self(ThinArc::from_header_and_slice((), &octets))
     }
 
-    /// Whether both are one piece of memory.
-    pub(super) fn is_one_with(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0.ptr(), other.0.ptr())
+    /// Where they stand in memory: copies stand in one place.
+    pub(super) fn place(&self) -> *const c_void {
+        self.0.ptr()
     }
 
     /// Reads where the piece begins, and gives anything of it: see `Probe::touch`.

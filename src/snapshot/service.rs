@@ -141,7 +141,11 @@ impl ServiceView {
         let of_moved = moved.clone().filter_map(|place| service.instances.get(place));
         let carried = of_moved.flat_map(|i| &*i.tags).filter(|tag| tag.is_name());
         next.all = Arc::new(select_of_all(service, targets));
-        next.tags.extend(select_tagged(service, (targets, &next.all), &carried.collect()));
+        for (tag, selection) in select_tagged(service, (targets, &next.all), &carried.collect()) {
+            if let Some(before) = next.tags.get_mut(&tag) {
+                *before = selection;
+            }
+        }
         if !moved.all(|place| is_one_line(service, place, [&self.targets, targets])) {
             next.lines = Lines::build(service, targets, |id| next.tags.contains_key(id));
         }

@@ -110,7 +110,7 @@ impl Zone {
         if let (Some(old), Some(new)) = (&old, &new)
             && Arc::ptr_eq(&old.service, &new.service)
         {
-            self.put_fronts(new);
+            self.renew_fronts(old, new);
             return;
         }
         if let Some(old) = &old {
@@ -129,10 +129,21 @@ impl Zone {
 
     fn put_fronts(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
-            let front = Front::new(key, view, selection);
-            // A service is there even where its front says nothing: who has none is no service.
-            let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
-            self.fronts.set(key, (!is_of_tag || !front.is_bare()).then_some(front));
+            self.fronts.set(key, plain_front(key, view, selection));
+        }
+    }
+
+    /// The same where the names are those of `old`. Both fronts are made: the one in the table lies
+    /// in memory far away, and most need not be touched.
+    fn renew_fronts(&mut self, old: &ServiceView, new: &ServiceView) {
+        for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
+            let front = plain_front(key, new, selection);
+            // They come in one order, as long as the one's tags are a copy of the other's.
+            let stays = key == its
+                && Front::are_same(front.as_ref(), plain_front(its, old, before).as_ref());
+            if !stays {
+                self.fronts.set(key, front);
+            }
         }
     }
 
@@ -183,6 +194,14 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     // Addresses stand below that name.
     let names = names.filter(move |_| service != "addr");
     names.filter_map(|(key, selection)| Some((key?, &**selection)))
+}
+
+/// What stands in the table at a name of `view`.
+fn plain_front(key: Key, view: &ServiceView, selection: &Selection) -> Option<Front> {
+    let front = Front::new(key, view, selection);
+    // A service is there even where its front says nothing: who has none is no service.
+    let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
+    (!is_of_tag || !front.is_bare()).then_some(front)
 }
 
 fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
