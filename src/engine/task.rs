@@ -218,7 +218,9 @@ impl Engine {
             self.runs.stop(id);
         }
         self.starting.extend(start);
-        transitions.iter().for_each(|transition| self.metrics.transition(transition.to));
+        for transition in &transitions {
+            self.metrics.transition(transition.to);
+        }
         log(&transitions, &complaints);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {

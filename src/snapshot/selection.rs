@@ -114,7 +114,7 @@ pub(super) fn select(service: &Service, members: Vec<(&Instance, &Target)>) -> S
 fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
     let eligible = members.iter().copied().filter(|(_, target)| is_eligible(service, target));
     if eligible.clone().next().is_some() {
-        return fill(service, members.len(), eligible);
+        return fill(service, members.len(), &eligible);
     }
     let fallback: Vec<_> = match service.when_unhealthy {
         WhenUnhealthy::Empty => Vec::new(),
@@ -122,7 +122,7 @@ fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
         WhenUnhealthy::All => members,
     };
     let (ttl, stale) = (service.min_ttl, !fallback.is_empty());
-    Selection { ttl, stale, ..fill(service, fallback.len(), fallback.iter().copied()) }
+    Selection { ttl, stale, ..fill(service, fallback.len(), &fallback.iter().copied()) }
 }
 
 /// Those that left within one detection time of the last of them to leave: what died together is
@@ -147,7 +147,7 @@ fn last_healthy<'a>(
 fn fill<'a>(
     service: &Service,
     most: usize,
-    members: impl Iterator<Item = (&'a Instance, &'a Target)> + Clone,
+    members: &(impl Iterator<Item = (&'a Instance, &'a Target)> + Clone),
 ) -> Selection {
     let (mut a, mut aaaa) = (Weighed::up_to(most), Weighed::up_to(most));
     let (mut cname, mut srv) = (Weighed::up_to(most), Weighed::up_to(most));
