@@ -1,9 +1,10 @@
 //! The fronts of all names of a zone, in a table that is cheap to copy with some of them changed.
 //!
-//! It has three levels of shared arrays that stay small enough for the nearest caches, and under
+//! It has two levels of shared arrays that stay small enough for the nearest caches, and under
 //! them leaves in which a name stands at or soon after the place that its hash says: finding one
 //! reads one line that may be far away. A change copies one array of each level and one leaf; a
-//! front that is set to what it is copies nothing.
+//! front that is set to what it is copies nothing. A third level would cost each question 8 ns, and
+//! spare a change little: those of one publication lie in several branches.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -13,21 +14,21 @@ use foldhash::fast::FixedState;
 use crate::snapshot::front::{Front, Key};
 
 type Leaf = Arc<[Front]>;
-type Twig = Arc<[Leaf]>;
-type Branch = Arc<[Twig]>;
+type Branch = Arc<[Leaf]>;
 
-/// Of an empty table: the branches, the twigs of each and the leaves of each of these. Powers of two.
-const FEWEST: [usize; 3] = [4, 4, 4];
+/// Branches of an empty table, and leaves of each of its branches. Powers of two.
+const FEWEST: [usize; 2] = [8, 8];
 /// The most of each: a hash has an octet for each level.
 const MOST: usize = 256;
 /// The table grows when its leaves hold more than so many fronts, on average.
-const FULL: usize = 8;
+const FULL: usize = 16;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub struct Fronts {
     branches: Arc<[Branch]>,
-    fans: [usize; 3],
+    /// How many branches there are, and leaves of each.
+    fans: [usize; 2],
     len: usize,
 }
 
@@ -48,9 +49,8 @@ pub struct Probe<'f> {
 
 impl Default for Fronts {
     fn default() -> Self {
-        let [branches, twigs, leaves] = FEWEST;
-        let twig: Twig = std::iter::repeat_n(Leaf::default(), leaves).collect();
-        let branch: Branch = std::iter::repeat_n(twig, twigs).collect();
+        let [branches, leaves] = FEWEST;
+        let branch: Branch = std::iter::repeat_n(Leaf::default(), leaves).collect();
         let branches = std::iter::repeat_n(branch, branches).collect();
         Self { branches, fans: FEWEST, len: 0 }
     }
@@ -60,9 +60,8 @@ impl Fronts {
     /// Where to look for it. Nothing of the leaf is read yet.
     #[inline]
     pub fn probe(&self, &Wanted { key, hash }: &Wanted) -> Option<Probe<'_>> {
-        let [branch, twig, leaf] = path(hash);
-        let branch = of(&self.branches, branch)?;
-        let leaf = of(of(branch, twig)?, leaf)?;
+        let [branch, leaf] = self.path(hash);
+        let leaf = self.branches.get(branch)?.get(leaf)?;
         Some(Probe { key, leaf, at: start(hash, leaf.len()) })
     }
 
@@ -79,7 +78,10 @@ impl Fronts {
             Some(front) if was_there => replace(leaf, front),
             front => {
                 let others = leaf.iter().filter(|other| !other.key.is_empty() && other.key != key);
-                *leaf = build(others.cloned().chain(front).collect());
+                // What stands there has its own room twice, and some.
+                let mut fronts = Vec::with_capacity(leaf.len() / 2 + 1);
+                fronts.extend(others.cloned().chain(front));
+                *leaf = build(fronts);
             }
         }
         self.len = self.len + usize::from(comes) - usize::from(was_there);
@@ -88,11 +90,19 @@ impl Fronts {
         }
     }
 
+    /// The branch and the leaf of a hash.
+    #[inline]
+    fn path(&self, hash: u64) -> [usize; 2] {
+        let [branch, leaf, ..] = hash.to_le_bytes();
+        let [branches, leaves] = self.fans.map(|fan| fan.wrapping_sub(1));
+        [usize::from(branch) & branches, usize::from(leaf) & leaves]
+    }
+
     /// Its own copy of the leaf of this hash.
     fn leaf(&mut self, hash: u64) -> Option<&mut Leaf> {
-        let [branch, twig, leaf] = path(hash);
-        let branch = of_mut(&mut self.branches, branch)?;
-        of_mut(of_mut(branch, twig)?, leaf)
+        let [branch, leaf] = self.path(hash);
+        let branch = Arc::make_mut(&mut self.branches).get_mut(branch)?;
+        Arc::make_mut(branch).get_mut(leaf)
     }
 
     /// Makes twice as many leaves, by the level that has the smallest arrays.
@@ -103,19 +113,17 @@ impl Fronts {
             return;
         }
         *least *= 2;
-        let [branches, twigs, leaves] = self.fans;
-        let mut fronts: Vec<Vec<Front>> = vec![Vec::new(); branches * twigs * leaves];
-        let old = self.branches.iter().flat_map(|branch| &**branch).flat_map(|twig| &**twig);
-        for front in old.flat_map(|leaf| &**leaf).filter(|front| !front.key.is_empty()) {
-            let [branch, twig, leaf] = path(hash(&front.key));
-            let at = (branch % branches * twigs + twig % twigs) * leaves + leaf % leaves;
-            if let Some(fronts) = fronts.get_mut(at) {
+        let [branches, leaves] = self.fans;
+        let mut fronts: Vec<Vec<Front>> = vec![Vec::new(); branches * leaves];
+        let old = self.branches.iter().flat_map(|branch| &**branch).flat_map(|leaf| &**leaf);
+        for front in old.filter(|front| !front.key.is_empty()) {
+            let [branch, leaf] = self.path(hash(&front.key));
+            if let Some(fronts) = fronts.get_mut(branch * leaves + leaf) {
                 fronts.push(front.clone());
             }
         }
-        let twig = |leaves: &[Vec<Front>]| leaves.iter().cloned().map(build).collect();
-        let branch = |of_branch: &[Vec<Front>]| of_branch.chunks(leaves).map(twig).collect();
-        self.branches = fronts.chunks(twigs * leaves).map(branch).collect();
+        let branch = |leaves: &[Vec<Front>]| leaves.iter().cloned().map(build).collect();
+        self.branches = fronts.chunks(leaves).map(branch).collect();
     }
 }
 
@@ -177,24 +185,6 @@ fn build(fronts: Vec<Front>) -> Leaf {
 
 fn hash(key: &Key) -> u64 {
     FixedState::default().hash_one(key)
-}
-
-/// The branch, the twig and the leaf of a hash, to be taken by the number that there are.
-fn path(hash: u64) -> [usize; 3] {
-    let [branch, twig, leaf, ..] = hash.to_le_bytes();
-    [branch, twig, leaf].map(usize::from)
-}
-
-/// What stands at this place of a path; there is a power of two of them.
-#[inline]
-fn of<T>(all: &[T], place: usize) -> Option<&T> {
-    all.get(place & all.len().wrapping_sub(1))
-}
-
-/// The same, in a copy where others share it.
-fn of_mut<T: Clone>(all: &mut Arc<[T]>, place: usize) -> Option<&mut T> {
-    let place = place & all.len().wrapping_sub(1);
-    Arc::make_mut(all).get_mut(place)
 }
 
 /// The place of a hash in a leaf of `len`.
@@ -285,10 +275,10 @@ mod tests {
         for number in 0..20_000 {
             fronts.set(key(number), Some(front(number, number.into())));
         }
-        let twigs = || fronts.branches.iter().flat_map(|branch| branch.iter());
-        let longest = twigs().flat_map(|twig| twig.iter()).map(|leaf| leaf.len()).max();
-        assert!(longest.unwrap() < 60, "no leaf is much longer than the others");
-        assert_eq!(fronts.fans, [16, 16, 16], "no array is much longer than the others");
+        let leaves = fronts.branches.iter().flat_map(|branch| branch.iter());
+        let longest = leaves.map(|leaf| leaf.len()).max();
+        assert!(longest.unwrap() < 100, "no leaf is much longer than the others");
+        assert_eq!(fronts.fans, [32, 64], "no array is much longer than the others");
         assert!((0..20_000).all(|number| ttl(&fronts, number) == Some(number.into())));
         assert_eq!(ttl(&fronts, 20_000), None);
     }

@@ -163,3 +163,42 @@ fn twenty_thousand_instances_measured() {
     assert!(document.is_none());
     assert_eq!(diagnostics.len(), 1_000);
 }
+
+#[test]
+#[ignore = "a measurement: cargo test --release --test properties scale -- --ignored --nocapture"]
+fn a_change_of_health_measured() {
+    const SERVICES: usize = 10_000;
+    const CHECKED: usize = 1_000;
+    /// As they come in a tick of 10 ms of 1,000 a second, when several come together.
+    const TOGETHER: usize = 5;
+    let check = "[[service.instance.check]]\ntcp = true\nfailures_before_critical = 1\n\
+         success_before_passing = 1\n";
+    let mut text = String::new();
+    for service in 0..SERVICES {
+        write!(text, "[[service]]\nname = \"s{service}\"\nport = 80\n").unwrap();
+        for n in (0..10).map(|place| service * 10 + place) {
+            let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+            write!(text, "[[service.instance]]\naddress = \"{address}\"\n").unwrap();
+            writeln!(text, "tags = [\"v{}\", \"all\"]", n % 2).unwrap();
+            text.push_str(if n % 10 == 0 && service < CHECKED { check } else { "" });
+        }
+    }
+    let mut scale = Scale::new();
+    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let mut running = scale.feed(Event::Loaded(vec![appeared, read(&text)])).start;
+    let mut now = Now::default();
+    for finding in [Finding::Pass, Finding::Fail].into_iter().cycle().take(11) {
+        let ids: Vec<_> = running.drain(..).map(|start| start.id).collect();
+        assert_eq!(ids.len(), CHECKED);
+        timed("  1,000 changes, five a turn", || {
+            for some in ids.chunks(TOGETHER) {
+                let said = some.iter().map(|&id| (id, Outcome::new(finding, "said"))).collect();
+                let effects = turn(&mut scale.world, Event::Outcomes(said), now);
+                assert_eq!(effects.transitions.len(), some.len());
+                scale.snapshot = effects.snapshot.unwrap();
+            }
+        });
+        now = now.after(std::time::Duration::from_secs(20));
+        running = turn(&mut scale.world, Event::Timer, now).start;
+    }
+}
