@@ -1,8 +1,8 @@
 //! The fronts of all names of a zone, in a table that is cheap to copy with some of them changed.
 //!
 //! It has two levels of shared arrays that stay small enough for the nearest caches, and under
-//! them leaves in which a name stands at or soon after the place that its hash says: finding one
-//! reads one line that may be far away. A change copies one array of each level and one leaf; a
+//! them leaves in which nearly all names stand where their hashes say (see `leaf`): finding one reads
+//! one line that may be far away. A change copies one array of each level and one leaf; a
 //! front that is set to what it is copies nothing. A third level would cost each question 8 ns, and
 //! spare a change little: those of one publication lie in several branches.
 
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::snapshot::front::{Front, Key};
+use crate::snapshot::leaf::{Leaf, Probe};
 
-type Leaf = Arc<[Front]>;
 type Branch = Arc<[Leaf]>;
 
 /// Branches of an empty table, and leaves of each of its branches. Powers of two.
@@ -39,14 +39,6 @@ pub struct Wanted {
     hash: u64,
 }
 
-/// Where a name's front stands if there is one.
-#[derive(Clone, Copy, Debug)]
-pub struct Probe<'f> {
-    key: Key,
-    leaf: &'f [Front],
-    at: usize,
-}
-
 impl Default for Fronts {
     fn default() -> Self {
         let [branches, leaves] = FEWEST;
@@ -61,8 +53,7 @@ impl Fronts {
     #[inline]
     pub fn probe(&self, &Wanted { key, hash }: &Wanted) -> Option<Probe<'_>> {
         let [branch, leaf] = self.path(hash);
-        let leaf = self.branches.get(branch)?.get(leaf)?;
-        Some(Probe { key, leaf, at: start(hash, leaf.len()) })
+        Some(self.branches.get(branch)?.get(leaf)?.probe(key, hash))
     }
 
     /// Puts `front` in the place of the front of `key`, or takes that out.
@@ -75,14 +66,8 @@ impl Fronts {
         let (was_there, comes) = (existing.is_some(), front.is_some());
         let Some(leaf) = self.leaf(wanted.hash) else { return };
         match front {
-            Some(front) if was_there => replace(leaf, front),
-            front => {
-                let others = leaf.iter().filter(|other| !other.key.is_empty() && other.key != key);
-                // What stands there has its own room twice, and some.
-                let mut fronts = Vec::with_capacity(leaf.len() / 2 + 1);
-                fronts.extend(others.cloned().chain(front));
-                *leaf = build(fronts);
-            }
+            Some(front) if was_there => leaf.replace(front),
+            front => *leaf = leaf.with(key, front, hash),
         }
         self.len = self.len + usize::from(comes) - usize::from(was_there);
         if self.len > self.fans.iter().product::<usize>() * FULL {
@@ -115,14 +100,16 @@ impl Fronts {
         *least *= 2;
         let [branches, leaves] = self.fans;
         let mut fronts: Vec<Vec<Front>> = vec![Vec::new(); branches * leaves];
-        let old = self.branches.iter().flat_map(|branch| &**branch).flat_map(|leaf| &**leaf);
-        for front in old.filter(|front| !front.key.is_empty()) {
+        let old = self.branches.iter().flat_map(|branch| &**branch);
+        for front in old.flat_map(Leaf::fronts) {
             let [branch, leaf] = self.path(hash(&front.key));
             if let Some(fronts) = fronts.get_mut(branch * leaves + leaf) {
                 fronts.push(front.clone());
             }
         }
-        let branch = |leaves: &[Vec<Front>]| leaves.iter().cloned().map(build).collect();
+        let branch = |leaves: &[Vec<Front>]| {
+            leaves.iter().map(|fronts| Leaf::build(fronts.clone(), hash)).collect()
+        };
         self.branches = fronts.chunks(leaves).map(branch).collect();
     }
 }
@@ -135,64 +122,8 @@ impl Wanted {
     }
 }
 
-impl<'f> Probe<'f> {
-    /// Reads the line that most probably holds the front, and gives anything of it. Reading those of
-    /// several questions one right after the other, the processor waits for all at once.
-    #[inline]
-    pub fn touch(&self) -> u32 {
-        self.leaf.get(self.at).map_or(0, Front::ttl)
-    }
-
-    /// The front of what was looked for.
-    #[inline]
-    pub fn find(&self) -> Option<&'f Front> {
-        let (before, from) = self.leaf.split_at_checked(self.at)?;
-        for front in from.iter().chain(before) {
-            if front.key == self.key {
-                return Some(front);
-            }
-            if front.key.is_empty() {
-                return None;
-            }
-        }
-        None
-    }
-}
-
-/// Puts a front in the place of the one that has its key.
-fn replace(leaf: &mut Leaf, front: Front) {
-    if let Some(old) = Arc::make_mut(leaf).iter_mut().find(|other| other.key == front.key) {
-        *old = front;
-    }
-}
-
-/// A leaf with room to spare, so that most fronts stand where their hashes say.
-fn build(fronts: Vec<Front>) -> Leaf {
-    if fronts.is_empty() {
-        return Leaf::default();
-    }
-    let len = fronts.len() * 2 + 1;
-    let mut leaf: Leaf = std::iter::repeat_n(Front::default(), len).collect();
-    for front in fronts {
-        let (before, from) = Arc::make_mut(&mut leaf).split_at_mut(start(hash(&front.key), len));
-        let mut round = from.iter_mut().chain(before);
-        if let Some(free) = round.find(|other| other.key.is_empty()) {
-            *free = front;
-        }
-    }
-    leaf
-}
-
 fn hash(key: &Key) -> u64 {
     FixedState::default().hash_one(key)
-}
-
-/// The place of a hash in a leaf of `len`.
-fn start(hash: u64, len: usize) -> usize {
-    let [.., a, b, c, d] = hash.to_le_bytes();
-    let part = u64::from(u32::from_le_bytes([a, b, c, d]));
-    let len = u64::try_from(len).unwrap_or(0);
-    usize::try_from(part.wrapping_mul(len) >> 32).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -250,7 +181,7 @@ mod tests {
         }
         let leaf = |fronts: &Fronts, number| {
             let wanted = Wanted::new(key(number));
-            fronts.probe(&wanted).unwrap().leaf.as_ptr()
+            fronts.probe(&wanted).unwrap().fronts.as_ptr()
         };
         let before = fronts.clone();
         fronts.set(key(7), Some(front(7, 1)));
@@ -276,8 +207,8 @@ mod tests {
             fronts.set(key(number), Some(front(number, number.into())));
         }
         let leaves = fronts.branches.iter().flat_map(|branch| branch.iter());
-        let longest = leaves.map(|leaf| leaf.len()).max();
-        assert!(longest.unwrap() < 100, "no leaf is much longer than the others");
+        let longest = leaves.map(|leaf| leaf.fronts().count()).max();
+        assert!(longest.unwrap() < 50, "no leaf is much longer than the others");
         assert_eq!(fronts.fans, [32, 64], "no array is much longer than the others");
         assert!((0..20_000).all(|number| ttl(&fronts, number) == Some(number.into())));
         assert_eq!(ttl(&fronts, 20_000), None);

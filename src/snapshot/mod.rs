@@ -6,6 +6,7 @@ pub mod choice;
 mod follow_tests;
 pub mod front;
 pub mod fronts;
+pub mod leaf;
 pub mod lines;
 pub mod selection;
 pub mod service;
