@@ -96,13 +96,10 @@ impl Lines {
         self.0.ptr()
     }
 
-    /// Reads where the piece begins, and gives anything of it: see `Probe::touch`.
-    pub fn touch(&self) -> usize {
-        self.0.slice.len()
-    }
-
-    /// Reads the first of the lines, and gives anything of them.
-    pub fn touch_all(&self) -> u8 {
+    /// Reads the first of the lines, and gives anything of them: see `Probe::touch`. The processor
+    /// does not wait for the length of the piece, but goes by what the lengths of others were.
+    #[inline]
+    pub fn touch(&self) -> u8 {
         let lines = self.0.slice.iter().step_by(CACHE_LINE).take(4);
         lines.fold(0, |sum, octet| sum ^ octet)
     }

@@ -17,6 +17,7 @@ pub mod cookies;
 pub mod fast;
 pub mod limits;
 pub mod respond;
+pub mod sender;
 pub mod source;
 pub mod tcp;
 pub mod throttle;

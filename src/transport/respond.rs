@@ -18,6 +18,7 @@ use crate::snapshot::{Rules, Snapshot};
 use crate::transport::asker::Asker;
 use crate::transport::cookies::Memo;
 use crate::transport::limits::{Guard, Limiter};
+use crate::transport::sender::LastSender;
 use crate::transport::source::can_ask;
 use crate::wire::options::ServerCookie;
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
@@ -68,12 +69,15 @@ pub struct Worker {
     pub guard: Option<Guard>,
     /// Of cookies that were shown to it.
     pub memo: Memo,
+    /// Who asked last.
+    pub last: LastSender,
 }
 
 impl Worker {
     /// A worker with a seed of its own, and without limits.
     pub fn new(cells: Arc<WorkerCells>) -> Self {
-        Self { rng: fastrand::Rng::new(), cells, guard: None, memo: Memo::default() }
+        let (rng, memo) = (fastrand::Rng::new(), Memo::default());
+        Self { rng, cells, guard: None, memo, last: LastSender::default() }
     }
 
     /// The same for all who send datagrams, that shares these limits.
@@ -86,6 +90,14 @@ impl Worker {
     pub fn rest(&mut self, clock: &Clock) {
         if let Some(guard) = &mut self.guard {
             guard.rest(clock);
+        }
+    }
+
+    /// For an answer that nothing limits.
+    #[inline]
+    pub(super) fn pass(&mut self, now: Instant) {
+        if let Some(guard) = &mut self.guard {
+            guard.pass(now);
         }
     }
 

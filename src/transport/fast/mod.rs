@@ -208,7 +208,7 @@ impl<'s> Asked<'s> {
         }
     }
 
-    /// What is needed beside the front: `touch` and `touch_all` have it fetched.
+    /// What is needed beside the front: `touch` has it fetched.
     #[inline]
     pub fn further(&self) -> Option<&'s Lines> {
         let Sought::Found(front) = self.front else { return None };
@@ -255,7 +255,8 @@ pub fn answer(
 ) -> Option<Fast> {
     let &Arrival { peer, asked, now } = arrival;
     let rules = &snapshot.rules;
-    if !can_ask(peer, Some(asked)) || !rules.access.permits(peer.ip()) {
+    let sender = worker.last.or(peer.ip(), rules);
+    if !can_ask(peer, Some(asked)) || !sender.may_ask {
         return None;
     }
     let head = this.head;
@@ -285,7 +286,9 @@ pub fn answer(
     let mut len = writer.write(&said, opt.as_ref(), &mut worker.rng)?;
     let mut rcode = said.rcode();
     // A valid cookie proves the sender as a connection does.
-    if !verdict.is_some_and(|verdict| verdict.is_valid) {
+    if sender.is_exempt || verdict.is_some_and(|verdict| verdict.is_valid) {
+        worker.pass(now.mono);
+    } else {
         match worker.limit((peer.ip(), now.mono), rules, said.class()) {
             None | Some(Action::DryRun) => {}
             Some(Action::Dropped) => {

@@ -107,9 +107,7 @@ impl Guard {
             self.notes.add(key, now);
             self.dry_run = rrl.dry_run;
         }
-        if self.notes.are_due(now) {
-            self.report(now);
-        }
+        self.pass(now);
         match verdict {
             Verdict::Within => None,
             Verdict::Over(_) if rrl.dry_run => Some(Action::DryRun),
@@ -117,13 +115,18 @@ impl Guard {
         }
     }
 
+    /// Says what is due to be said of others, whose answers are limited.
+    #[inline]
+    pub fn pass(&mut self, now: Instant) {
+        if self.notes.are_due(now) {
+            self.report(now);
+        }
+    }
+
     /// The end of a flood is told also when no packet comes any more.
     pub fn rest(&mut self, clock: &Clock) {
         if self.notes.are_open() {
-            let now = clock().mono;
-            if self.notes.are_due(now) {
-                self.report(now);
-            }
+            self.pass(clock().mono);
         }
     }
 
