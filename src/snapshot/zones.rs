@@ -47,6 +47,12 @@ impl Zones {
         self.by_apex.values()
     }
 
+    /// The zone, where one is all that is served.
+    pub fn only(&self) -> Option<&Zone> {
+        let mut all = self.by_apex.values();
+        all.next().filter(|_| all.len() == 0).map(|zone| &**zone)
+    }
+
     /// How many labels the longest apex has: no longer suffix of a name needs to be looked for.
     pub fn deepest(&self) -> usize {
         self.deepest

@@ -44,7 +44,12 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Folded) -> Option<W
         let zone = snapshot.zones.get(question.suffix(place)?)?;
         Some((place, zone))
     })?;
-    (zone.usable && !zone.facts.statics.has_redirects).then_some(Within { zone, left })
+    is_plain(zone).then_some(Within { zone, left })
+}
+
+/// Whether nothing in this zone leads elsewhere.
+pub(super) fn is_plain(zone: &Zone) -> bool {
+    zone.usable && !zone.facts.statics.has_redirects
 }
 
 /// `None` for all that is not plain. `has_no_front` where a front was looked for and is not there:

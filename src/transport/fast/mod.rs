@@ -31,13 +31,13 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::{Front, Key};
+use crate::snapshot::front::{Front, KEY, Key};
 use crate::snapshot::fronts::Wanted;
 use crate::snapshot::leaf::Probe;
 use crate::snapshot::lines::Lines;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
-use crate::transport::fast::find::{Within, find, zone_of};
+use crate::transport::fast::find::{Within, find, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::said::{Said, of_front, said};
 use crate::transport::fast::write::{Opt, Writer, slip};
@@ -98,7 +98,8 @@ enum Sought<'s> {
 #[derive(Debug)]
 pub struct Reader<'s> {
     snapshot: &'s Snapshot,
-    /// The zone of the last question, which is most often the next one's too.
+    /// The zone of the last question, which is most often the next one's too; before the first one
+    /// the only zone.
     last: Option<Last<'s>>,
 }
 
@@ -115,7 +116,7 @@ struct Last<'s> {
 impl<'s> Reader<'s> {
     /// Of what `snapshot` answers.
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, last: None }
+        Self { snapshot, last: Last::only(snapshot) }
     }
 
     /// Reads the message of `len` octets; `None` where it is not plain. Of the name's front nothing
@@ -152,6 +153,14 @@ impl<'s> Reader<'s> {
 }
 
 impl<'s> Last<'s> {
+    fn only(snapshot: &'s Snapshot) -> Option<Self> {
+        let zone = snapshot.zones.only().filter(|zone| is_plain(zone))?;
+        let name = zone.facts.apex.as_wire();
+        let (mut octets, len) = ([0; KEY], name.len());
+        octets.get_mut(..len)?.copy_from_slice(name);
+        Some(Self { zone, apex: Key::of(&octets, len)?, len })
+    }
+
     /// The same where the name is one or two labels below this apex. It is not even read to its
     /// end: from where it equals the apex on, it is known.
     #[inline]

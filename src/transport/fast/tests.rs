@@ -15,7 +15,7 @@ use crate::metrics::{Exposition, Metrics};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::batch::ROOM;
-use crate::transport::fast::world::{NAMES, world};
+use crate::transport::fast::world::{NAMES, one_zone, world};
 use crate::transport::fast::{Arrival, Fast, Reader, answer, respond as fast};
 use crate::transport::respond::{Received, Response, Worker, respond};
 
@@ -258,6 +258,18 @@ fn plain_questions_are_taken() {
             assert!(check(&snapshot, &asked.packet(), 1), "{name} {rtype}");
         }
     }
+}
+
+/// Then its apex is looked for in a name before any zone is.
+#[test]
+fn a_zone_that_is_served_alone_answers_what_is_its_own() {
+    let snapshot = one_zone(1232);
+    let taken = |name: &&str| check(&snapshot, &Asked::plain(name, 1).packet(), 1);
+    let names: Vec<&str> = NAMES.iter().copied().filter(taken).collect();
+    for name in ["web.svc.test", "v1.web.svc.test", "_web._tcp.svc.test", "web.in.deep.svc.test"] {
+        assert!(names.contains(&name), "{name} is not taken: {names:?}");
+    }
+    assert!(names.iter().all(|name| name.ends_with(".svc.test")), "{names:?}");
 }
 
 /// A defect may end the steps of a batch anywhere.

@@ -228,12 +228,16 @@ fn zone(apex: &str, text: &str) -> Zone {
     zone
 }
 
-/// All of it; `largest` is the largest answer over UDP.
-pub(super) fn world(largest: u16) -> Snapshot {
+fn svc() -> Zone {
     let beside = "static A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
                   web-1.web 60 HTTPS 1 .\n";
     let mut svc = zone("svc.test", beside);
     fill(&mut svc);
+    svc
+}
+
+/// All of it; `largest` is the largest answer over UDP.
+pub(super) fn world(largest: u16) -> Snapshot {
     let mut deep = zone("in.deep.svc.test", "");
     web(&mut deep);
     let mut wild = zone("wild.test", "* A 192.0.2.9\n");
@@ -242,7 +246,15 @@ pub(super) fn world(largest: u16) -> Snapshot {
     web(&mut cut);
     let mut unread = zone("unread.test", "");
     unread.usable = false;
-    let zones = [svc, deep, wild, cut, unread];
+    of([svc(), deep, wild, cut, unread], largest)
+}
+
+/// Its largest zone alone.
+pub(super) fn one_zone(largest: u16) -> Snapshot {
+    of([svc()], largest)
+}
+
+fn of<const N: usize>(zones: [Zone; N], largest: u16) -> Snapshot {
     let rules = Rules { udp_max_size: largest, ..Rules::default() };
     let zones = Arc::new(zones.into_iter().collect());
     Snapshot { zones, ..Snapshot::empty(rules) }
