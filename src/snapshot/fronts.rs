@@ -107,10 +107,9 @@ impl Fronts {
                 fronts.push(front.clone());
             }
         }
-        let branch = |leaves: &[Vec<Front>]| {
-            leaves.iter().map(|fronts| Leaf::build(fronts.clone(), hash)).collect()
-        };
-        self.branches = fronts.chunks(leaves).map(branch).collect();
+        let leaf = |fronts: &mut Vec<Front>| Leaf::build(std::mem::take(fronts), hash);
+        let branch = |leaves: &mut [Vec<Front>]| leaves.iter_mut().map(leaf).collect();
+        self.branches = fronts.chunks_mut(leaves).map(branch).collect();
     }
 }
 
