@@ -22,7 +22,7 @@ pub(super) struct Sender {
 impl LastSender {
     /// What `rules` say of `client`.
     #[inline]
-    pub(super) fn or(&mut self, client: IpAddr, rules: &Arc<Rules>) -> Sender {
+    pub(super) fn of(&mut self, client: IpAddr, rules: &Arc<Rules>) -> Sender {
         match &self.0 {
             Some((known, last)) if last.client == client && Arc::ptr_eq(known, rules) => *last,
             _ => self.find(client, rules),
@@ -68,7 +68,7 @@ mod tests {
             ("::1", &first, (false, false)),
             ("10.0.0.1", &first, (true, false)),
         ] {
-            let sender = last.or(client.parse().unwrap(), rules);
+            let sender = last.of(client.parse().unwrap(), rules);
             assert_eq!((sender.may_ask, sender.is_exempt), expected, "{client}");
         }
     }

@@ -264,7 +264,7 @@ pub fn answer(
 ) -> Option<Fast> {
     let &Arrival { peer, asked, now } = arrival;
     let rules = &snapshot.rules;
-    let sender = worker.last.or(peer.ip(), rules);
+    let sender = worker.last.of(peer.ip(), rules);
     if !can_ask(peer, Some(asked)) || !sender.may_ask {
         return None;
     }
