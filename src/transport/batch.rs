@@ -14,28 +14,20 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::Range;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
 use nix::libc;
+
+use crate::transport::address::{ADDRESS, CONTROL, asked, peer, source};
+use crate::transport::places::Places;
 
 /// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
 pub const MESSAGES: usize = 64;
 /// No query is longer; what is, is cut and cannot be read. No answer over UDP is longer either.
 pub const ROOM: usize = 4096;
 
-/// A `sockaddr_in` has 16 octets, a `sockaddr_in6` 28.
-const ADDRESS: usize = 28;
-/// A header of 16 octets and an `in6_pktinfo` of 20, and what aligns them.
-const CONTROL: usize = 40;
-/// Where the data of the one control message begin.
-const CONTROL_DATA: usize = 16;
-/// With an `in_pktinfo` of 12 octets, and aligned.
-const CONTROL_V4: usize = 32;
-/// With an `in6_pktinfo`, and aligned.
-const CONTROL_V6: usize = 40;
 const COUNT: libc::c_uint = 64;
 const ADDRESS_LEN: libc::socklen_t = 28;
 
@@ -63,10 +55,6 @@ struct Memory {
 const _: () = assert!(COUNT as usize == MESSAGES && ADDRESS_LEN as usize == ADDRESS);
 const _: () = assert!(size_of::<Slot>() % 128 == 64);
 const _: () = assert!(std::mem::offset_of!(Slot, address) == 64);
-const _: () = assert!(size_of::<libc::cmsghdr>() == CONTROL_DATA);
-const _: () = assert!(size_of::<libc::in_pktinfo>() + CONTROL_DATA <= CONTROL_V4);
-const _: () = assert!(size_of::<libc::in6_pktinfo>() + CONTROL_DATA <= CONTROL_V6);
-const _: () = assert!(size_of::<libc::sockaddr_in6>() == ADDRESS);
 
 /// See the module.
 #[derive(Debug)]
@@ -74,10 +62,10 @@ pub struct Batch {
     memory: NonNull<Memory>,
     /// So many headers are as the last call has left them.
     used: usize,
-    /// The messages at these places are there: those received and not passed by.
-    held: Range<usize>,
-    /// So many of them are to be answered.
-    answers: usize,
+    /// The messages at these places are there: those received and not answered.
+    held: Places,
+    /// Those at these places hold their answers.
+    answered: Places,
     /// A header has moved to the place of one whose message is not answered.
     has_moved: bool,
 }
@@ -118,7 +106,8 @@ impl Batch {
         // SAFETY: the layout is not empty, and all of `Memory` may be zero.
         let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let mut batch = Self { memory, used: MESSAGES, held: 0..0, answers: 0, has_moved: true };
+        let (held, answered) = (Places::default(), Places::default());
+        let mut batch = Self { memory, used: MESSAGES, held, answered, has_moved: true };
         batch.set_out();
         batch
     }
@@ -155,7 +144,8 @@ impl Batch {
             header.msg_hdr.msg_namelen = ADDRESS_LEN;
             header.msg_hdr.msg_controllen = CONTROL as _;
         }
-        (self.used, self.held, self.answers, self.has_moved) = (0, 0..0, 0, false);
+        (self.used, self.has_moved) = (0, false);
+        (self.held, self.answered) = (Places::default(), Places::default());
     }
 
     /// Receives what there is, once there is something.
@@ -173,7 +163,7 @@ impl Batch {
             libc::recvmmsg(socket.as_raw_fd(), headers, COUNT, flags as _, ptr::null_mut())
         };
         self.used = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        self.held = 0..self.used;
+        self.held = Places::first(self.used);
         Ok(self.used)
     }
 
@@ -181,7 +171,7 @@ impl Batch {
     pub fn octets(&self, place: usize) -> Option<(&[u8; ROOM], usize)> {
         // SAFETY: the kernel is not writing, and no message is borrowed to be written.
         let memory = unsafe { self.memory.as_ref() };
-        let header = memory.headers.get(place).filter(|_| self.held.contains(&place))?;
+        let header = memory.headers.get(place).filter(|_| self.held.contains(place))?;
         let slot = memory.slots.get(place)?;
         Some((&slot.octets, usize::try_from(header.msg_len).map_or(ROOM, |len| len.min(ROOM))))
     }
@@ -189,7 +179,7 @@ impl Batch {
     /// The message received at `place`.
     #[inline]
     pub fn message(&mut self, place: usize) -> Option<Message<'_>> {
-        if !self.held.contains(&place) {
+        if !self.held.contains(place) {
             return None;
         }
         // SAFETY: the kernel is not writing, and the borrow of `self` ends with the message's.
@@ -204,36 +194,48 @@ impl Batch {
     }
 
     /// The message at `place` holds its answer, of `len` octets: it goes back where it came from.
-    /// Places are answered in order: those before are gone.
     #[inline]
     pub fn answer(&mut self, place: usize, len: usize) {
-        if !self.held.contains(&place) || len > ROOM {
+        if !self.held.contains(place) || len > ROOM {
             return;
         }
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let memory = unsafe { self.memory.as_mut() };
         let buffers = (memory.slots.get_mut(place), memory.vectors.get_mut(place));
         let (Some(slot), Some(vector)) = buffers else { return };
-        if place > self.answers {
-            memory.headers.copy_within(place..=place, self.answers);
-            self.has_moved = true;
-        }
-        let Some(header) = memory.headers.get_mut(self.answers) else { return };
+        let Some(header) = memory.headers.get_mut(place) else { return };
         let header = &mut header.msg_hdr;
         header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
         header.msg_flags = 0;
         let control = CONTROL.min(header.msg_controllen as _);
         header.msg_controllen = source(&mut slot.control, control) as _;
         vector.iov_len = len;
-        self.answers = self.answers.saturating_add(1);
-        self.held.start = place.saturating_add(1);
+        self.held = self.held.without(place);
+        self.answered = self.answered.with(place);
+    }
+
+    /// Has the headers of the messages that are answered stand before all others, and says how many
+    /// they are.
+    fn gather(&mut self) -> usize {
+        let answers = self.answered.count();
+        if self.answered != Places::first(answers) {
+            self.has_moved = true;
+            // SAFETY: the kernel is not writing, and no message is borrowed.
+            let memory = unsafe { self.memory.as_mut() };
+            let places = (0..MESSAGES).filter(|&place| self.answered.contains(place));
+            for (to, place) in places.enumerate() {
+                memory.headers.copy_within(place..=place, to);
+            }
+        }
+        answers
     }
 
     /// Sends the answers without waiting, and says how many the system did not take: the askers
     /// ask again.
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
+        let answers = self.gather();
         let (mut done, mut failed) = (0, 0_usize);
-        while let Some(left) = self.answers.checked_sub(done).filter(|&left| left > 0) {
+        while let Some(left) = answers.checked_sub(done).filter(|&left| left > 0) {
             let memory = self.memory.as_ptr();
             // SAFETY: `done + left` is `answers`, at most `MESSAGES`, and `answer` has made each of
             // these headers lead into `memory` with lengths that fit; nothing else borrows it now.
@@ -249,7 +251,7 @@ impl Batch {
                 _ => (done, failed) = (done.saturating_add(1), failed.saturating_add(1)),
             }
         }
-        (self.held, self.answers) = (0..0, 0);
+        (self.held, self.answered) = (Places::default(), Places::default());
         failed
     }
 }
@@ -259,68 +261,6 @@ impl Drop for Batch {
         // SAFETY: it was allocated in `new` with this layout, and nothing is borrowed from it.
         unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
     }
-}
-
-/// The sender in a socket address of so many octets.
-fn peer(address: &[u8; ADDRESS], len: usize) -> Option<SocketAddr> {
-    let (&[f0, f1, p0, p1, rest @ ..], &[_, _, _, _, a, b, c, d, ..]) = (address, address);
-    let family = libc::c_int::from(u16::from_ne_bytes([f0, f1]));
-    let port = u16::from_be_bytes([p0, p1]);
-    if family == libc::AF_INET && len >= size_of::<libc::sockaddr_in>() {
-        return Some(SocketAddr::from((Ipv4Addr::new(a, b, c, d), port)));
-    }
-    // The flow information comes before the address, the scope behind it: nothing reads either, as
-    // the answer goes back by the octets that came.
-    let ip = rest.get(4..)?.first_chunk::<16>()?;
-    (family == libc::AF_INET6 && len >= ADDRESS)
-        .then(|| SocketAddr::from((Ipv6Addr::from(*ip), port)))
-}
-
-/// The one control message in so many octets, if it is of this kind: its data.
-fn data_of(
-    control: &[u8; CONTROL],
-    len: usize,
-    (level, kind): (libc::c_int, libc::c_int),
-) -> Option<&[u8]> {
-    let (header, data) = control.get(..len)?.split_at_checked(CONTROL_DATA)?;
-    let words = header.rchunks_exact(4).take(2);
-    words.eq([kind.to_ne_bytes(), level.to_ne_bytes()]).then_some(data)
-}
-
-/// The address that a message came to.
-fn asked(control: &[u8; CONTROL], len: usize) -> Option<IpAddr> {
-    if let Some(data) = data_of(control, len, (libc::IPPROTO_IP, libc::IP_PKTINFO)) {
-        // Behind the interface and the address to answer from.
-        return Some(Ipv4Addr::from(*data.get(8..)?.first_chunk::<4>()?).into());
-    }
-    let data = data_of(control, len, (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO))?;
-    Some(Ipv6Addr::from(*data.first_chunk::<16>()?).into())
-}
-
-/// Makes the control message that names the address asked into one that names the answer's source,
-/// and says how many octets of it are to be sent. Sockets of one address have none.
-fn source(control: &mut [u8; CONTROL], len: usize) -> usize {
-    if len < CONTROL_DATA {
-        return 0;
-    }
-    let (header, data) = control.split_at_mut(CONTROL_DATA);
-    let kind = |level: libc::c_int, kind: libc::c_int| {
-        let words = header.rchunks_exact(4).take(2);
-        words.eq([kind.to_ne_bytes(), level.to_ne_bytes()])
-    };
-    if len >= CONTROL_V4 && kind(libc::IPPROTO_IP, libc::IP_PKTINFO) {
-        // The kernel names the address to answer from; which way out is for its routes to say.
-        data.iter_mut().take(4).for_each(|octet| *octet = 0);
-        return CONTROL_V4;
-    }
-    if len >= CONTROL_V6 && kind(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) {
-        // Only link-local addresses mean nothing without their interface.
-        if !matches!(data, [0xfe, second, ..] if *second & 0xc0 == 0x80) {
-            data.iter_mut().skip(16).take(4).for_each(|octet| *octet = 0);
-        }
-        return CONTROL_V6;
-    }
-    0
 }
 
 #[cfg(test)]
@@ -364,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_an_answer_leaves_no_trace() {
+    fn answers_come_in_any_order_once_and_a_message_without_one_leaves_no_trace() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let askers: Vec<UdpSocket> =
             (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
@@ -375,12 +315,12 @@ mod tests {
             }
             assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 5);
             let answered: Vec<usize> = (0..5).filter(|place| !silent.contains(place)).collect();
-            for &place in &answered {
+            for &place in answered.iter().rev() {
                 let message = batch.message(place).unwrap();
                 assert_eq!(message.octets[..message.len], [u8::try_from(place).unwrap(); 7]);
                 batch.answer(place, place + 1);
-                // Those before are not answered again.
-                batch.answer(place.saturating_sub(1), 9);
+                assert!(batch.message(place).is_none() && batch.octets(place).is_none());
+                batch.answer(place, 9);
             }
             assert_eq!(batch.send(server.as_fd()), 0);
             for (place, asker) in askers.iter().enumerate() {

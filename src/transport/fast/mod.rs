@@ -15,6 +15,7 @@
 
 mod find;
 mod question;
+pub mod round;
 mod said;
 mod write;
 

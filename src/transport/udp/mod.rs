@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::array;
-use std::hint::black_box;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -18,9 +16,10 @@ use crate::metrics::Metrics;
 use crate::metrics::dns::{Dropped, Transport};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
-use crate::transport::batch::{Batch, MESSAGES, Message, ROOM, Wait};
+use crate::transport::batch::{Batch, Message, ROOM, Wait};
 use crate::transport::bind::queue_drops;
-use crate::transport::fast::{self, Arrival, Asked, Fast, Reader};
+use crate::transport::fast::round::Round;
+use crate::transport::fast::{self, Arrival, Asked, Fast};
 use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
 
 /// How long a silent worker takes to see that it is to stop.
@@ -124,25 +123,24 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut plain: [Option<Asked<'_>>; MESSAGES] = array::from_fn(|_| None);
-        let these = plain.get_mut(..count).unwrap_or_default();
+        let mut round = Round::new(count);
         let batch = &self.batch;
-        let reading = || read(batch, snapshot, these);
-        if catch_unwind(AssertUnwindSafe(reading)).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| round.read(batch, snapshot))).is_err() {
             self.worker.cells.panicked();
         }
-        let (mut place, mut answers) = (0_usize, 0_u64);
-        while place < count {
+        let (mut turn, mut answers) = (0_usize, 0_u64);
+        while turn < count {
             let going_on = || {
-                while let Some(plain) = these.get(place) {
-                    let way = plain.as_ref().map_or(Way::General, Way::Fast);
+                while let Some((place, plain)) = round.turn(turn) {
+                    let way = plain.map_or(Way::General, Way::Fast);
                     answers = answers.saturating_add(self.one(place, &way, now, snapshot));
-                    place = place.saturating_add(1);
+                    turn = turn.saturating_add(1);
                 }
             };
             if catch_unwind(AssertUnwindSafe(going_on)).is_err() {
+                let place = round.turn(turn).map_or(turn, |(place, _)| place);
                 answers = answers.saturating_add(self.one(place, &Way::Apology, now, snapshot));
-                place = place.saturating_add(1);
+                turn = turn.saturating_add(1);
             }
         }
         if answers > 0 {
@@ -167,20 +165,6 @@ impl<'s> Serving<'s> {
         self.batch.answer(place, len);
         1
     }
-}
-
-/// Reads the plain questions of a batch and has fetched what their answers are made of.
-fn read<'s>(batch: &Batch, snapshot: &'s Snapshot, plain: &mut [Option<Asked<'s>>]) {
-    let mut reader = Reader::new(snapshot);
-    for (place, asked) in plain.iter_mut().enumerate() {
-        let Some((octets, len)) = batch.octets(place) else { break };
-        reader.read_to(octets, len, asked);
-    }
-    plain.iter_mut().flatten().for_each(Asked::probe);
-    black_box(plain.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
-    plain.iter_mut().flatten().for_each(Asked::find);
-    let further = plain.iter().flatten().filter_map(Asked::further);
-    black_box(further.fold(0, |sum, lines| sum ^ lines.touch()));
 }
 
 /// Writes the answer to a message over it, and says how long it is.

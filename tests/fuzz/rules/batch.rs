@@ -1,7 +1,7 @@
 //! What the batched system calls hand out, over real sockets: the input is a list of steps, and what
 //! each gives is held against a list of what was sent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -38,10 +38,8 @@ struct Model {
     is_open: bool,
     /// What stands at the places that were written over.
     written: HashMap<usize, Vec<u8>>,
-    /// Places in the order of their answers.
-    answers: Vec<usize>,
-    /// How long the answer of each place is; the last word on it counts.
-    lengths: Vec<usize>,
+    /// How long the answers are, by their places: those of a client come in this order.
+    answers: BTreeMap<usize, usize>,
 }
 
 /// Does what the input says.
@@ -85,8 +83,7 @@ impl Model {
             received: Vec::new(),
             is_open: false,
             written: HashMap::new(),
-            answers: Vec::new(),
-            lengths: vec![0; MESSAGES],
+            answers: BTreeMap::new(),
         }
     }
 
@@ -110,8 +107,7 @@ impl Model {
     }
 
     fn holds(&self, place: usize) -> bool {
-        let next = self.answers.last().map_or(0, |last| last + 1);
-        self.is_open && (next..self.received.len()).contains(&place)
+        self.is_open && place < self.received.len() && !self.answers.contains_key(&place)
     }
 
     /// Each message is what was sent, as far as there is room for it, and says from whom and whither.
@@ -138,8 +134,7 @@ impl Model {
         }
         self.batch.answer(place, len);
         if is_taken {
-            self.answers.push(place);
-            self.lengths[place] = len;
+            self.answers.insert(place, len);
         }
     }
 
@@ -147,10 +142,10 @@ impl Model {
     fn send(&mut self) {
         assert_eq!(self.batch.send(self.server.as_fd()), 0);
         self.is_open = false;
-        for place in std::mem::take(&mut self.answers) {
+        for (place, answered) in std::mem::take(&mut self.answers) {
             let mut octets = [0; ROOM + 1];
             let len = self.clients[self.received[place].client].recv(&mut octets).unwrap();
-            assert_eq!(octets[..len], self.written[&place][..self.lengths[place]]);
+            assert_eq!(octets[..len], self.written[&place][..answered]);
         }
         for client in &self.clients {
             client.set_nonblocking(true).unwrap();

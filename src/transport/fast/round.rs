@@ -1,0 +1,84 @@
+//! The messages of a batch, taken from step to step together: what a step needs from far is on its
+//! way for all of them at once.
+//!
+//! They are answered in an order of their own. Where a question for addresses follows one for
+//! instances the processor foresees nothing of the way that it takes; where its like went before, all.
+
+use std::array;
+use std::hint::black_box;
+
+use crate::model::dns::Rtype;
+use crate::snapshot::Snapshot;
+use crate::transport::batch::{Batch, MESSAGES};
+use crate::transport::fast::{Asked, Reader};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Round<'s> {
+    /// The plain questions, by the places of their messages.
+    asked: [Option<Asked<'s>>; MESSAGES],
+    /// The place whose turn it is: questions for IPv4 addresses before all others.
+    order: [u8; MESSAGES],
+    /// How many messages there are.
+    count: usize,
+}
+
+/// Each at its own place.
+fn as_received() -> [u8; MESSAGES] {
+    array::from_fn(|place| u8::try_from(place).unwrap_or(u8::MAX))
+}
+
+impl<'s> Round<'s> {
+    /// So many messages, none of which is read yet.
+    #[inline]
+    pub fn new(count: usize) -> Self {
+        Self {
+            asked: array::from_fn(|_| None),
+            order: as_received(),
+            count: count.min(MESSAGES),
+        }
+    }
+
+    /// Reads those of a batch, and has fetched what their answers are made of.
+    #[inline]
+    pub fn read(&mut self, batch: &Batch, snapshot: &'s Snapshot) {
+        let mut reader = Reader::new(snapshot);
+        let (mut order, mut first, mut last) = (self.order, 0_usize, self.count);
+        for (asked, &place) in self.asked.iter_mut().zip(&self.order).take(self.count) {
+            let Some((octets, len)) = batch.octets(place.into()) else { return };
+            reader.read_to(octets, len, asked);
+            let is_other = asked.as_ref().is_some_and(|asked| asked.head.rtype != Rtype::A);
+            // The place is put at both ends, and stays at the one that moves: there is no branch.
+            let before_last = last.saturating_sub(1);
+            for end in [first, before_last] {
+                if let Some(end) = order.get_mut(end) {
+                    *end = place;
+                }
+            }
+            (first, last) =
+                if is_other { (first, before_last) } else { (first.saturating_add(1), last) };
+        }
+        self.order = order;
+        let asked = &mut self.asked;
+        asked.iter_mut().flatten().for_each(Asked::probe);
+        black_box(asked.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
+        let others = order.get(last..self.count).unwrap_or_default();
+        for &place in others {
+            if let Some(Some(asked)) = asked.get_mut(usize::from(place)) {
+                asked.find();
+            }
+        }
+        let further = others.iter().filter_map(|&place| {
+            let asked = asked.get(usize::from(place))?.as_ref()?;
+            asked.further()
+        });
+        black_box(further.fold(0, |sum, lines| sum ^ lines.touch()));
+    }
+
+    /// The place of the message that is answered in this turn, and its question if that is plain.
+    #[inline]
+    pub fn turn(&self, turn: usize) -> Option<(usize, Option<&Asked<'s>>)> {
+        let place = usize::from(*self.order.get(..self.count)?.get(turn)?);
+        Some((place, self.asked.get(place)?.as_ref()))
+    }
+}
