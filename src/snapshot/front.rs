@@ -178,26 +178,31 @@ impl Bits {
     /// From a random one on, round to the one before it: as `rotated` has it with the same places.
     pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
         let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
-        let from = (0..first_of(count, rng)).fold(self.0, |bits, _| without_lowest(bits));
-        Ring { from, before: self.0 ^ from }
+        let first = first_of(count, rng);
+        // As many turns for each first one: how many there are can be foreseen.
+        let from = (0..count).fold(
+            self.0,
+            |bits, turn| {
+                if turn < first { without_lowest(bits) } else { bits }
+            },
+        );
+        let before = self.0 ^ from;
+        Ring(u16::from_le_bytes([from, before]))
     }
 }
 
-/// Places in the order of an answer.
+/// Places in the order of an answer: those of the lower octet, and then those of the other.
 #[derive(Clone, Debug)]
-pub struct Ring {
-    from: u8,
-    before: u8,
-}
+pub struct Ring(u16);
 
 impl Iterator for Ring {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let bits = if self.from == 0 { &mut self.before } else { &mut self.from };
-        let place = bits.trailing_zeros();
-        *bits = without_lowest(*bits);
-        usize::try_from(place).ok().filter(|&place| place < 8)
+        let place = usize::try_from(self.0.trailing_zeros() % 8).ok()?;
+        let some = self.0 != 0;
+        self.0 &= self.0.wrapping_sub(1);
+        some.then_some(place)
     }
 }
 

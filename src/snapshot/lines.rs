@@ -1,12 +1,24 @@
 //! The SRV records of a service and the addresses behind them, in the octets that are sent.
 //!
 //! All of a service's stand in one piece of memory, and what leads to it is one pointer: whoever has
-//! that can have all the lines fetched at once.
+//! that can have all the lines fetched at once. The targets of most end with the service's name,
+//! which stands there once.
 //!
 //! | octets | what |
 //! |---|---|
+//! | 1 | the length of the service's name |
+//! | so many | that name in wire form, folded |
 //! | 4 for each instance, and 4 | where its line begins, and where the last one ends; little endian |
-//! | lines | see `Line` |
+//! | lines | see below |
+//! | 8 | nothing: what is short may be read by pieces of one length |
+//!
+//! | octets of a line | what |
+//! |---|---|
+//! | 8 | the length of its SRV record's data, 0 where it has none; priority, weight, port |
+//! | 1 | the length of what its target does not share with the service's name |
+//! | 1 | where in the service's name the target goes on |
+//! | so many | the first part of the target in wire form, folded |
+//! | the others | see `Sets` |
 
 use std::ffi::c_void;
 use std::net::IpAddr;
@@ -21,9 +33,15 @@ use crate::snapshot::service::{Fitness, Target, is_eligible, targets_of};
 /// Octets of a place.
 const PLACE: usize = 4;
 /// The length of an SRV record's data, and its priority, weight and port.
-const BEFORE_TARGET: usize = 8;
-/// What the processor fetches at once.
-const CACHE_LINE: usize = 64;
+const HEAD: usize = 8;
+/// Of those, what belongs to the data.
+const WORDS: usize = 6;
+/// Of a line, what stands before its target.
+const BEFORE_TARGET: usize = HEAD + 2;
+/// What may be read behind a line.
+const BEHIND: usize = 8;
+/// No part of a cache line is further from what `touch` reads; a piece may begin within one.
+const STEP: usize = 32;
 
 /// The lines of all instances, by their places.
 #[derive(Clone, Debug)]
@@ -32,11 +50,22 @@ pub struct Lines(ThinArc<(), u8>);
 /// What is sent of one instance.
 #[derive(Clone, Debug)]
 pub struct Line<'l> {
-    /// The data of its SRV record behind two octets of its length: priority, weight, port, and the
-    /// target in wire form, folded. The length is 0 when there is no such record.
-    data: &'l [u8],
+    /// The length of the data of its SRV record in two octets, and of the data what stands before the
+    /// target: priority, weight and port. The length is 0 where there is no such record.
+    pub head: [u8; HEAD],
+    /// The target in two parts, folded.
+    pub target: [Part<'l>; 2],
     /// What the target's name answers: the fit addresses, or all when none is. None of a host.
     pub addresses: Sets<'l>,
+}
+
+/// Octets that may be copied with some of those behind them.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'l> {
+    /// They, and what happens to stand there.
+    pub from: &'l [u8],
+    /// How many they are.
+    pub len: usize,
 }
 
 /// Addresses in sets of one type. Each set has an octet for the length of an address, two for their
@@ -63,12 +92,15 @@ impl Lines {
         targets: &[Target],
         is_tag: impl Fn(&str) -> bool,
     ) -> Self {
-        let places = (service.instances.len() + 1) * PLACE;
-        let mut octets = vec![0; places];
         let own = service.key.zone.child(service.key.name.as_str()).ok();
+        let suffix = own.as_ref().map_or(&[][..], Name::as_wire);
+        let mut octets = vec![u8::try_from(suffix.len()).unwrap_or(0)];
+        octets.extend_from_slice(suffix);
+        let table = octets.len();
+        octets.resize(table + (service.instances.len() + 1) * PLACE, 0);
         let mut rest = targets;
         for (number, instance) in service.instances.iter().enumerate() {
-            put_place(number, &mut octets);
+            put_place(table + number * PLACE, &mut octets);
             let end = rest.partition_point(|target| target.instance <= number);
             let (its, others) = rest.split_at(end);
             rest = others;
@@ -78,16 +110,14 @@ impl Lines {
                 // An `addr` name has the one address that it spells.
                 addresses.truncate(1);
             }
-            let mut target = Vec::new();
-            if instance.port.is_some() {
-                let names = (label, own.as_ref());
-                let first = addresses.first().copied();
-                put_target(instance, names, (&service.key.zone, first), &mut target);
-            }
-            put_data(words(service, instance, its), &target, &mut octets);
+            let first = addresses.first().copied();
+            let target =
+                instance.port.and_then(|_| target(service, instance, suffix, (label, first)));
+            put_target(words(service, instance, its), target, suffix, &mut octets);
             put_sets(&addresses, &mut octets);
         }
-        put_place(service.instances.len(), &mut octets);
+        put_place(table + service.instances.len() * PLACE, &mut octets);
+        octets.extend([0; BEHIND]);
         Self(ThinArc::from_header_and_slice((), &octets))
     }
 
@@ -100,7 +130,7 @@ impl Lines {
     /// does not wait for the length of the piece, but goes by what the lengths of others were.
     #[inline]
     pub fn touch(&self) -> u8 {
-        let lines = self.0.slice.iter().step_by(CACHE_LINE).take(4);
+        let lines = self.0.slice.iter().step_by(STEP).take(8);
         lines.fold(0, |sum, octet| sum ^ octet)
     }
 
@@ -113,32 +143,51 @@ impl Lines {
     }
 
     /// The line of the instance at this place.
+    #[inline]
     pub fn get(&self, place: usize) -> Option<Line<'_>> {
-        let octets = &self.0.slice;
-        let places = octets.get(place.checked_mul(PLACE)?..)?;
-        let &[s0, s1, s2, s3, e0, e1, e2, e3] = places.first_chunk()?;
+        let (&suffix, rest) = self.0.slice.split_first()?;
+        let suffix = usize::from(suffix);
+        let table = rest.get(suffix..)?;
+        let &[s0, s1, s2, s3, e0, e1, e2, e3] =
+            table.get(place.checked_mul(PLACE)?..)?.first_chunk()?;
         let start = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3])).ok()?;
         let end = usize::try_from(u32::from_le_bytes([e0, e1, e2, e3])).ok()?;
-        let line = octets.get(start..end)?;
-        let len = usize::from(u16::from_be_bytes(*line.first_chunk()?));
-        let (data, sets) = line.split_at_checked(len.checked_add(2)?)?;
-        Some(Line { data, addresses: Sets(sets) })
+        let (&[l0, l1, p0, p1, w0, w1, o0, o1, len, at], own) =
+            self.0.slice.get(start..)?.split_first_chunk::<BEFORE_TARGET>()?;
+        let (len, at) = (usize::from(len), usize::from(at));
+        let sets = start.checked_add(BEFORE_TARGET)?.checked_add(len)?..end;
+        let shared = Part { from: rest.get(at..)?, len: suffix.checked_sub(at)? };
+        Some(Line {
+            head: [l0, l1, p0, p1, w0, w1, o0, o1],
+            target: [Part { from: own, len }, shared],
+            addresses: Sets(self.0.slice.get(sets)?),
+        })
     }
 }
 
-impl<'l> Line<'l> {
+impl Line<'_> {
     /// Whether there is an SRV record.
     pub fn has_record(&self) -> bool {
-        self.data.len() > BEFORE_TARGET
+        let [len0, len1, ..] = self.head;
+        len0 | len1 != 0
     }
 
-    /// The length and the data of the SRV record.
-    pub fn data(&self) -> &'l [u8] {
-        self.data
+    /// The length of the head and the target.
+    pub fn size(&self) -> usize {
+        let [own, shared] = &self.target;
+        HEAD + own.len + shared.len
     }
 
-    /// Where the target begins in `data`.
-    pub const TARGET: usize = BEFORE_TARGET;
+    /// Where the target begins behind the head's front.
+    pub const TARGET: usize = HEAD;
+}
+
+impl Sets<'_> {
+    /// The address, where it is one, and of IPv4.
+    pub fn only_v4(&self) -> Option<[u8; 4]> {
+        let &[4, 0, 1, a, b, c, d] = self.0 else { return None };
+        Some([a, b, c, d])
+    }
 }
 
 impl<'l> Iterator for Sets<'l> {
@@ -191,20 +240,32 @@ fn chosen(service: &Service, its: &[Target]) -> impl Iterator<Item = IpAddr> {
     chosen.filter_map(|t| t.endpoint.address())
 }
 
-/// The line at this place begins here, or the one before it ends.
-fn put_place(place: usize, octets: &mut [u8]) {
+/// Writes into the table, at `field`, that a line begins here, or the one before it ends.
+fn put_place(field: usize, octets: &mut [u8]) {
     // A service of so many instances that this fails does not fit the memory of any machine.
     let here = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let field = octets.get_mut(place * PLACE..).and_then(|rest| rest.first_chunk_mut());
-    if let Some(field) = field {
+    if let Some(field) = octets.get_mut(field..).and_then(|rest| rest.first_chunk_mut()) {
         *field = here;
     }
 }
 
-fn put_data(words: [u8; 6], target: &[u8], octets: &mut Vec<u8>) {
-    let data = if target.is_empty() { Vec::new() } else { [&words, target].concat() };
-    octets.extend(u16::try_from(data.len()).unwrap_or(0).to_be_bytes());
-    octets.extend(data);
+/// The first part of the target of an SRV record, and where in the service's name it goes on.
+struct Beginning {
+    own: Vec<u8>,
+    at: usize,
+}
+
+/// All of a line but the addresses.
+fn put_target(words: [u8; WORDS], target: Option<Beginning>, suffix: &[u8], octets: &mut Vec<u8>) {
+    let Some(Beginning { own, at }) = target else {
+        octets.extend([0; BEFORE_TARGET]);
+        return;
+    };
+    let len = WORDS + own.len() + suffix.len().saturating_sub(at);
+    octets.extend(u16::try_from(len).unwrap_or(0).to_be_bytes());
+    octets.extend(words);
+    octets.extend([own.len(), at].map(|number| u8::try_from(number).unwrap_or(0)));
+    octets.extend(own);
 }
 
 fn put_sets(addresses: &[IpAddr], octets: &mut Vec<u8>) {
@@ -221,29 +282,27 @@ fn put_sets(addresses: &[IpAddr], octets: &mut Vec<u8>) {
     }
 }
 
-/// Appends the target of an instance's SRV record: the host of an external instance; else the
-/// instance's name, or the `addr` name of its first address where it has none.
-fn put_target(
+/// The target of an instance's SRV record: the host of an external instance; else the instance's
+/// name, or the `addr` name of its first address where it has none.
+fn target(
+    service: &Service,
     instance: &Instance,
-    (label, service): (Option<&str>, Option<&Name>),
-    (apex, first): (&Name, Option<IpAddr>),
-    names: &mut Vec<u8>,
-) {
+    suffix: &[u8],
+    (label, first): (Option<&str>, Option<IpAddr>),
+) -> Option<Beginning> {
     if let Some(host) = instance.location.host() {
-        names.extend_from_slice(host.as_wire());
-    } else if let Some(label) = label {
-        let Some(service) = service.map(Name::as_wire) else { return };
-        // A longer name cannot be registered: `sources` measures it.
-        if let Ok(len) = u8::try_from(label.len())
-            && service.len() + label.len() < MAX_NAME
-        {
-            names.push(len);
-            names.extend_from_slice(label.as_bytes());
-            names.extend_from_slice(service);
-        }
-    } else if let Some(Ok(name)) = first.map(|address| addr_name(apex, address)) {
-        names.extend_from_slice(name.as_wire());
+        return Some(Beginning { own: host.as_wire().to_vec(), at: suffix.len() });
     }
+    let apex = service.key.zone.as_wire();
+    let at = suffix.len().checked_sub(apex.len())?;
+    if let Some(label) = label {
+        let len = u8::try_from(label.len()).ok()?;
+        // A longer name cannot be registered: `sources` measures it.
+        let fits = suffix.len() + label.len() < MAX_NAME;
+        return fits.then(|| Beginning { own: [&[len], label.as_bytes()].concat(), at: 0 });
+    }
+    let name = addr_name(&service.key.zone, first?).ok()?;
+    Some(Beginning { own: name.as_wire().strip_suffix(apex)?.to_vec(), at })
 }
 
 /// The name that spells an address.

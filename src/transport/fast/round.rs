@@ -32,11 +32,7 @@ impl<'s> Round<'s> {
     /// So many messages, none of which is read yet.
     #[inline]
     pub fn new(count: usize) -> Self {
-        Self {
-            asked: array::from_fn(|_| None),
-            order: as_received(),
-            count: count.min(MESSAGES),
-        }
+        Self { asked: array::from_fn(|_| None), order: as_received(), count: count.min(MESSAGES) }
     }
 
     /// Reads those of a batch, and has fetched what their answers are made of.

@@ -230,6 +230,17 @@ fn every_name_and_type_of_the_world_is_said_alike() {
 }
 
 #[test]
+fn instances_are_cut_alike_at_every_size() {
+    let services = ["long-enough-for-two-lines-of-any-cache.svc.test", "many.svc.test"];
+    for size in 512..=1232 {
+        for name in services {
+            let asked = Asked { opt: Some((size, false, Vec::new())), ..Asked::plain(name, 33) };
+            assert!(check(one_of(1232), &asked.packet(), size.into()), "{name} in {size}");
+        }
+    }
+}
+
+#[test]
 fn plain_questions_are_taken() {
     let snapshot = world(1232);
     for (name, rtype) in [

@@ -48,6 +48,7 @@ pub(super) const NAMES: &[&str] = &[
     "capped.svc.test",
     "many.svc.test",
     "v1.many.svc.test",
+    "long-enough-for-two-lines-of-any-cache.svc.test",
     "down.svc.test",
     "down-1.down.svc.test",
     "stale.svc.test",
@@ -182,6 +183,11 @@ fn fill(zone: &mut Zone) {
     };
     serve(zone, "capped", many(9).map(|i| (i, WELL)).collect(), |s, _| s.max_answers = 2);
     serve(zone, "many", many(60).map(|i| (i, WELL)).collect(), nothing);
+    let long = (0..7).map(|n| {
+        let id = "longer-and-longer-ids".get(..3 * (n + 1)).unwrap();
+        (instance(&format!("{id}{n}"), &format!("10.0.8.{n}"), &[]), WELL)
+    });
+    serve(zone, "long-enough-for-two-lines-of-any-cache", long.collect(), nothing);
     serve(zone, "down", two("down", NEVER, LEFT), nothing);
     serve(zone, "stale", two("stale", NEVER, NEVER), |s, _| s.when_unhealthy = WhenUnhealthy::All);
     serve(zone, "last", two("last", NEVER, LEFT), |service, _| {

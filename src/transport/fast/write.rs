@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
 use crate::snapshot::choice::first_of;
-use crate::snapshot::lines::{Line, Set, Sets};
+use crate::snapshot::lines::{Line, Part, Set, Sets};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
@@ -26,6 +26,8 @@ const FRONT: usize = 12;
 const A_RECORD: usize = 16;
 /// The same without the length.
 const BEFORE_LEN: usize = 10;
+/// Most names below a service's are no longer, and most of their first labels not half as long.
+const SHORT: usize = 32;
 /// The five numbers of a SOA.
 const NUMBERS: usize = 20;
 /// A pointer to the question's name (RFC 1035 section 4.1.4).
@@ -176,12 +178,11 @@ impl Body<'_> {
     ) -> Option<Counts> {
         let fitting = self.room.checked_div(A_RECORD)?.min(addresses.len());
         let (records, _) = self.take(fitting.checked_mul(A_RECORD)?)?.as_chunks_mut::<A_RECORD>();
-        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front(ASKED, Rtype::A, ttl, 4)?;
+        let front = front(ASKED, Rtype::A, ttl, 4)?;
         // As `rotated` has them. Two loops would end where nobody can foresee it.
         let mut at = first_of(addresses.len(), rng);
         for record in records {
-            let &[a, b, c, d] = addresses.get(at)?;
-            *record = [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d];
+            *record = a_record(front, *addresses.get(at)?);
             let next = at.saturating_add(1);
             at = if next < addresses.len() { next } else { 0 };
         }
@@ -217,26 +218,37 @@ impl Body<'_> {
         let [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, ..] =
             front(ASKED, Rtype::SRV, ttl, 0)?;
         for line in lines.clone() {
-            let len = BEFORE_LEN.checked_add(line.data().len())?;
+            let len = BEFORE_LEN.checked_add(line.size())?;
             let Some(room) = self.room.checked_sub(len) else {
                 return Some(Counts { cut: true, ..counts });
             };
             self.room = room;
-            let (front, data) = self.take(len)?.split_first_chunk_mut::<BEFORE_LEN>()?;
-            *front = [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3];
-            data.copy_from_slice(line.data());
+            self.put([o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3])?;
+            self.put(line.head)?;
+            let [own, shared] = &line.target;
+            self.put_part::<{ SHORT / 2 }>(own)?;
+            self.put_part::<SHORT>(shared)?;
             counts.answers = counts.answers.checked_add(1)?;
         }
         for line in lines {
             at = at.checked_add(BEFORE_LEN)?;
             let owner = 0xc000 | u16::try_from(at.checked_add(Line::TARGET)?).ok()?;
-            for set in line.addresses.clone() {
-                let Some(room) = self.room.checked_sub(len_of(&set)?) else { return Some(counts) };
+            if let Some(address) = line.addresses.only_v4() {
+                let Some(room) = self.room.checked_sub(A_RECORD) else { return Some(counts) };
                 self.room = room;
-                counts.additional =
-                    counts.additional.checked_add(self.put_set(owner, &set, ttl)?)?;
+                self.put(a_record(front(owner, Rtype::A, ttl, 4)?, address))?;
+                counts.additional = counts.additional.checked_add(1)?;
+            } else {
+                for set in line.addresses.clone() {
+                    let Some(room) = self.room.checked_sub(len_of(&set)?) else {
+                        return Some(counts);
+                    };
+                    self.room = room;
+                    counts.additional =
+                        counts.additional.checked_add(self.put_set(owner, &set, ttl)?)?;
+                }
             }
-            at = at.checked_add(line.data().len())?;
+            at = at.checked_add(line.size())?;
         }
         Some(counts)
     }
@@ -244,10 +256,9 @@ impl Body<'_> {
     /// How many they are.
     fn put_set(&mut self, owner: u16, set: &Set<'_>, ttl: u32) -> Option<u16> {
         let front = front(owner, set.rtype, ttl, set.len_of_each())?;
-        let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front;
         for address in set.addresses() {
-            if let &[a, b, c, d] = address {
-                self.put([f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d])?;
+            if let Ok(address) = <[u8; 4]>::try_from(address) {
+                self.put(a_record(front, address))?;
             } else {
                 self.put(front)?;
                 self.put_slice(address)?;
@@ -302,6 +313,18 @@ impl Body<'_> {
         Some(())
     }
 
+    /// What is at most `N` octets long is copied with what stands behind it, which is written over:
+    /// a length that is known takes no call.
+    fn put_part<const N: usize>(&mut self, &Part { from, len }: &Part<'_>) -> Option<()> {
+        let room = std::mem::take(&mut self.rest);
+        match (from.first_chunk::<N>(), room.first_chunk_mut::<N>()) {
+            (Some(from), Some(to)) if len <= N => *to = *from,
+            _ => room.get_mut(..len)?.copy_from_slice(from.get(..len)?),
+        }
+        self.rest = room.get_mut(len..)?;
+        Some(())
+    }
+
     fn put_slice(&mut self, octets: &[u8]) -> Option<()> {
         self.take(octets.len())?.copy_from_slice(octets);
         Some(())
@@ -322,6 +345,12 @@ fn front(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> 
     let [a, b, c, d] = ttl.to_be_bytes();
     let [l0, l1] = u16::try_from(len).ok()?.to_be_bytes();
     Some([o0, o1, t0, t1, 0, 1, a, b, c, d, l0, l1])
+}
+
+/// A record of an IPv4 address.
+fn a_record(front: [u8; FRONT], [a, b, c, d]: [u8; 4]) -> [u8; A_RECORD] {
+    let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front;
+    [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d]
 }
 
 /// Of the records of a set.
