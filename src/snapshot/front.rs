@@ -54,6 +54,13 @@ impl Key {
         Some(Self(words))
     }
 
+    /// All of these octets, folded; `None` where they are none or too many.
+    pub fn of_wire(labels: &[u8]) -> Option<Self> {
+        let mut octets = [0; KEY];
+        octets.get_mut(..labels.len())?.copy_from_slice(labels);
+        Self::of(&octets, labels.len())
+    }
+
     /// Of labels, folded; `None` where they are too long.
     pub fn of_labels<'l>(labels: impl IntoIterator<Item = &'l str>) -> Option<Self> {
         let mut octets = [0; KEY];
@@ -66,6 +73,14 @@ impl Key {
             len = end;
         }
         Self::of(&octets, len)
+    }
+
+    /// The octets, and zeroes behind them.
+    pub fn octets(&self) -> [u8; KEY] {
+        let mut octets = [0; KEY];
+        let (chunks, _) = octets.as_chunks_mut::<WORD>();
+        chunks.iter_mut().zip(self.0).for_each(|(chunk, word)| *chunk = word.to_le_bytes());
+        octets
     }
 
     /// Whether this is nobody's.

@@ -81,6 +81,11 @@ impl Leaf {
 }
 
 impl<'f> Probe<'f> {
+    /// What is looked for.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Reads the line that most probably holds the front, and gives anything of it. Reading those of
     /// several questions one right after the other, the processor waits for all at once.
     #[inline]

@@ -56,13 +56,43 @@ pub struct Facts {
     pub address_ttl: u32,
     /// Names that are no services, the apex among them.
     pub statics: StaticNames,
+    /// The primary server and the hostmaster, as the SOA of a negative answer spells them.
+    pub spelled: [Spelled; 2],
+}
+
+/// A name as a message can spell it that asks for one below the apex.
+#[derive(Clone, Debug)]
+pub enum Spelled {
+    /// In full.
+    Whole(Name),
+    /// The labels left of the apex; a pointer to it follows (RFC 1035 section 4.1.4).
+    Below(Box<[u8]>),
+}
+
+impl Spelled {
+    fn new(name: Name, apex: &Name) -> Self {
+        match name.below(apex).and_then(|_| name.as_wire().strip_suffix(apex.as_wire())) {
+            Some(labels) => Self::Below(labels.into()),
+            None => Self::Whole(name),
+        }
+    }
+
+    /// Its octets, and whether a pointer to the apex follows.
+    pub fn octets(&self) -> (&[u8], bool) {
+        match self {
+            Self::Whole(name) => (name.as_wire(), false),
+            Self::Below(labels) => (labels, true),
+        }
+    }
 }
 
 impl Facts {
     /// Puts together what stays until a file is changed.
     pub fn new(settings: &ZoneSettings, statics: &Statics) -> Self {
         let negative_ttl = ttl_seconds(settings.negative_ttl);
+        let Soa { mname, rname, .. } = soa(settings, statics, 0);
         Self {
+            spelled: [mname, rname].map(|name| Spelled::new(name, &settings.apex)),
             apex: settings.apex.clone(),
             soa_ttl: statics.soa.as_ref().map_or(negative_ttl, |(ttl, _)| *ttl),
             address_ttl: settled_ttl(settings.ttl, settings.min_ttl, std::iter::empty()),

@@ -2,6 +2,7 @@
 //! too: a service, a tag of one, one instance, or nothing at all.
 
 use crate::snapshot::Snapshot;
+use crate::snapshot::front::Key;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
@@ -50,6 +51,22 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Folded) -> Option<W
 /// Whether nothing in this zone leads elsewhere.
 pub(super) fn is_plain(zone: &Zone) -> bool {
     zone.usable && !zone.facts.statics.has_redirects
+}
+
+/// Whether the name of this key is missing, which has no front, where that is seen at once: right
+/// below an apex, and no other zone is served.
+pub(super) fn is_missing(
+    snapshot: &Snapshot,
+    Within { zone, left }: Within<'_>,
+    key: &Key,
+) -> bool {
+    let is_plain = !matches!(key.octets(), [_, b'_', ..] | [4, b'a', b'd', b'd', b'r', ..]);
+    let statics = &zone.facts.statics;
+    left == 1
+        && is_plain
+        && !statics.has_wildcards
+        && !statics.has_child(key)
+        && snapshot.zones.only().is_some()
 }
 
 /// `None` for all that is not plain. `has_no_front` where a front was looked for and is not there:

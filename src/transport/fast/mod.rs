@@ -32,13 +32,13 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::{Front, KEY, Key};
+use crate::snapshot::front::{Front, Key};
 use crate::snapshot::fronts::Wanted;
 use crate::snapshot::leaf::Probe;
 use crate::snapshot::lines::Lines;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
-use crate::transport::fast::find::{Within, find, is_plain, zone_of};
+use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::said::{Said, of_front, said};
 use crate::transport::fast::write::{Opt, Writer, slip};
@@ -157,9 +157,7 @@ impl<'s> Last<'s> {
     fn only(snapshot: &'s Snapshot) -> Option<Self> {
         let zone = snapshot.zones.only().filter(|zone| is_plain(zone))?;
         let name = zone.facts.apex.as_wire();
-        let (mut octets, len) = ([0; KEY], name.len());
-        octets.get_mut(..len)?.copy_from_slice(name);
-        Some(Self { zone, apex: Key::of(&octets, len)?, len })
+        Some(Self { zone, apex: Key::of_wire(name)?, len: name.len() })
     }
 
     /// The same where the name is one or two labels below this apex. It is not even read to its
@@ -216,6 +214,19 @@ impl<'s> Asked<'s> {
         {
             self.front = Sought::Found(front);
         }
+    }
+
+    /// What is said where it has no front and nothing else either.
+    fn missing(&self, snapshot: &Snapshot) -> Option<Said<'s>> {
+        let Sought::There(probe) = &self.front else { return None };
+        let zone = self.within.zone;
+        let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
+        let rcode = Rcode::NxDomain;
+        is_missing(snapshot, self.within, probe.key()).then_some(Said::Negative {
+            rcode,
+            zone,
+            apex,
+        })
     }
 
     /// What is needed beside the front: `touch` has it fetched.
@@ -278,6 +289,8 @@ pub fn answer(
     };
     let said = if let Some(said) = front.and_then(|front| of_front(front, head.rtype)) {
         said
+    } else if let Some(missing) = this.missing(snapshot).filter(|_| front.is_none()) {
+        missing
     } else {
         let has_no_front = front.is_none() && matches!(this.front, Sought::There(_));
         let facts = (has_no_front, edns.is_some());

@@ -16,6 +16,8 @@ const MOST_LABELS: usize = 16;
 const COUNTED: u64 = 0x0000_0001_0000_0000;
 /// All of them but RD, AD and CD, which may be set; all other flags and the opcode are 0.
 const MASK: u64 = 0xfecf_ffff_ffff_ffff;
+/// What stands behind the name of a question.
+const TYPE_AND_CLASS: usize = 4;
 /// An OPT record without options: root, type, size, code and flags, length.
 const OPT: usize = 11;
 
@@ -74,9 +76,16 @@ impl Head {
         let at = HEADER.checked_add(name_len)?;
         let &[type0, type1, 0, 1] = octets.get(at..)?.first_chunk::<4>()? else { return None };
         let rtype = Rtype(u16::from_be_bytes([type0, type1]));
-        let end = at.checked_add(4)?;
+        let end = at.checked_add(TYPE_AND_CLASS)?;
         let is_whole = if has_more { end < len } else { end == len };
         (is_whole && is_data(rtype)).then_some(Self { end, rtype, has_more })
+    }
+}
+
+impl Head {
+    /// Where the name of the question ends in the packet.
+    pub(super) fn end_of_name(&self) -> Option<usize> {
+        self.end.checked_sub(TYPE_AND_CLASS)
     }
 }
 

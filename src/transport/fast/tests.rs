@@ -15,7 +15,7 @@ use crate::metrics::{Exposition, Metrics};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::batch::ROOM;
-use crate::transport::fast::world::{NAMES, one_zone, world};
+use crate::transport::fast::world::{NAMES, one_zone, wild_zone, world};
 use crate::transport::fast::{Arrival, Fast, Reader, answer, respond as fast};
 use crate::transport::respond::{Received, Response, Worker, respond};
 
@@ -281,6 +281,15 @@ fn a_zone_that_is_served_alone_answers_what_is_its_own() {
         assert!(names.contains(&name), "{name} is not taken: {names:?}");
     }
     assert!(names.iter().all(|name| name.ends_with(".svc.test")), "{names:?}");
+    let packet = Asked::plain("any.svc.test", 1).packet();
+    assert!(!check(&wild_zone(), &packet, 1), "a wildcard answers");
+    // A name that is no text is known as well.
+    let mut packet = Asked::plain("x.svc.test", 1).packet();
+    let is_taken = [b'x', 201, 200].map(|octet| {
+        packet[13] = octet;
+        check(&snapshot, &packet, 1)
+    });
+    assert_eq!(is_taken, [true, true, false]);
 }
 
 /// A defect may end the steps of a batch anywhere.

@@ -76,6 +76,7 @@ pub(super) const NAMES: &[&str] = &[
     "ns1.svc.test",
     "static.svc.test",
     "x.static.svc.test",
+    "empty.svc.test",
     "0a000001.addr.svc.test",
     "0a0000ff.addr.svc.test",
     "addr.svc.test",
@@ -236,7 +237,7 @@ fn zone(apex: &str, text: &str) -> Zone {
 
 fn svc() -> Zone {
     let beside = "static A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
-                  web-1.web 60 HTTPS 1 .\n";
+                  web-1.web 60 HTTPS 1 .\nbelow.empty A 192.0.2.6\n\\200 A 192.0.2.5\n";
     let mut svc = zone("svc.test", beside);
     fill(&mut svc);
     svc
@@ -246,13 +247,22 @@ fn svc() -> Zone {
 pub(super) fn world(largest: u16) -> Snapshot {
     let mut deep = zone("in.deep.svc.test", "");
     web(&mut deep);
-    let mut wild = zone("wild.test", "* A 192.0.2.9\n");
-    web(&mut wild);
     let mut cut = zone("cut.test", "below NS ns.other.example.\n");
     web(&mut cut);
     let mut unread = zone("unread.test", "");
     unread.usable = false;
-    of([svc(), deep, wild, cut, unread], largest)
+    of([svc(), deep, wild("wild.test"), cut, unread], largest)
+}
+
+fn wild(apex: &str) -> Zone {
+    let mut wild = zone(apex, "* A 192.0.2.9\n");
+    web(&mut wild);
+    wild
+}
+
+/// A zone with a wildcard, alone.
+pub(super) fn wild_zone() -> Snapshot {
+    of([wild("svc.test")], 1232)
 }
 
 /// Its largest zone alone.

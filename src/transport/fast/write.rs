@@ -6,10 +6,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
-use crate::model::name::Name;
 use crate::snapshot::choice::first_of;
 use crate::snapshot::lines::{Line, Part, Set, Sets};
-use crate::snapshot::zone::Zone;
+use crate::snapshot::zone::{Spelled, Zone};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
 use crate::transport::fast::said::{Drawn, Said};
@@ -28,6 +27,7 @@ const A_RECORD: usize = 16;
 const BEFORE_LEN: usize = 10;
 /// Most names below a service's are no longer, and most of their first labels not half as long.
 const SHORT: usize = 32;
+const POINTER: usize = 2;
 /// The five numbers of a SOA.
 const NUMBERS: usize = 20;
 /// A pointer to the question's name (RFC 1035 section 4.1.4).
@@ -271,19 +271,18 @@ impl Body<'_> {
     fn put_soa(&mut self, zone: &Zone, apex: usize) -> Option<Counts> {
         let soa = &zone.soa;
         let apex = 0xc000 | u16::try_from(apex).ok()?;
-        let (mname, rname) = (spelled(&soa.mname, zone), spelled(&soa.rname, zone));
-        let len = mname.len().checked_add(rname.len())?.checked_add(NUMBERS)?;
+        let names = zone.facts.spelled.each_ref().map(Spelled::octets);
+        let len = names.iter().try_fold(NUMBERS, |sum, (octets, is_below)| {
+            sum.checked_add(octets.len())?.checked_add(if *is_below { POINTER } else { 0 })
+        })?;
         if len.checked_add(FRONT)? > self.room {
             return None;
         }
         self.put(front(apex, Rtype::SOA, zone.negative_ttl(), len)?)?;
-        for name in [mname, rname] {
-            match name {
-                Spelled::Whole(octets) => self.put_slice(octets)?,
-                Spelled::Below(octets) => {
-                    self.put_slice(octets)?;
-                    self.put(apex.to_be_bytes())?;
-                }
+        for (octets, is_below) in names {
+            self.put_slice(octets)?;
+            if is_below {
+                self.put(apex.to_be_bytes())?;
             }
         }
         for number in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
@@ -356,34 +355,4 @@ fn a_record(front: [u8; FRONT], [a, b, c, d]: [u8; 4]) -> [u8; A_RECORD] {
 /// Of the records of a set.
 fn len_of(set: &Set<'_>) -> Option<usize> {
     FRONT.checked_add(set.len_of_each())?.checked_mul(usize::from(set.count))
-}
-
-/// A name of a SOA.
-enum Spelled<'n> {
-    /// In full.
-    Whole(&'n [u8]),
-    /// The labels left of the apex; a pointer to it follows.
-    Below(&'n [u8]),
-}
-
-impl Spelled<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Whole(octets) => octets.len(),
-            Self::Below(octets) => octets.len().saturating_add(2),
-        }
-    }
-}
-
-fn spelled<'n>(name: &'n Name, zone: &Zone) -> Spelled<'n> {
-    let (whole, apex) = (name.as_wire(), zone.facts.apex.as_wire());
-    let mut labels = name.labels();
-    while labels.rest().len() > apex.len() {
-        labels.next();
-    }
-    if labels.rest() == apex {
-        let below = whole.len().checked_sub(apex.len()).and_then(|len| whole.get(..len));
-        return below.map_or(Spelled::Whole(whole), Spelled::Below);
-    }
-    Spelled::Whole(whole)
 }
