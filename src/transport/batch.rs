@@ -20,8 +20,9 @@ use std::ptr::{self, NonNull};
 
 use nix::libc;
 
-use crate::transport::address::{ADDRESS, CONTROL, asked, peer, source};
-use crate::transport::places::Places;
+// The benchmark's reflector has these files too.
+use super::address::{ADDRESS, CONTROL, asked, peer, source};
+use super::places::Places;
 
 /// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
 pub const MESSAGES: usize = 64;

@@ -1,6 +1,6 @@
 //! Places of a batch, a bit each.
 
-use crate::transport::batch::MESSAGES;
+use super::batch::MESSAGES;
 
 /// Some of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

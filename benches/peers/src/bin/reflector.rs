@@ -10,9 +10,12 @@ use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-#[expect(dead_code, reason = "all messages are answered")]
+#[path = "../../../../src/transport/address.rs"]
+mod address;
 #[path = "../../../../src/transport/batch.rs"]
 mod batch;
+#[path = "../../../../src/transport/places.rs"]
+mod places;
 use batch::{Batch, Wait};
 
 /// `IP_MTU_DISCOVER`, which livezone sets as well.
