@@ -178,7 +178,7 @@ impl Line<'_> {
         HEAD + own.len + shared.len
     }
 
-    /// Where the target begins behind the head's front.
+    /// Where the target begins behind an SRV record's owner, type, class and TTL.
     pub const TARGET: usize = HEAD;
 }
 
