@@ -1,11 +1,14 @@
 //! How long the pure functions take: parse, look up, encode, build, and the fast path as a whole.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a benchmark")]
 
 #[path = "../tests/allocations/world.rs"]
 mod world;
 
 use std::hint::black_box;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use livezone::answer::answer;
@@ -15,8 +18,9 @@ use livezone::model::dns::Question;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::snapshot::service::build;
-use livezone::transport::batch::ROOM;
-use livezone::transport::fast::{self, Arrival};
+use livezone::transport::batch::{Batch, MESSAGES, ROOM, Wait};
+use livezone::transport::fast::round::Round;
+use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::respond::Worker;
 use livezone::wire::reply::{Limits, encode};
 use livezone::wire::request::{Incoming, parse};
@@ -24,6 +28,7 @@ use livezone::wire::request::{Incoming, parse};
 use crate::world::{crowd, query, service, snapshot};
 
 const SERVICES: usize = 1000;
+const BATCH: u32 = 64;
 /// Kinds of questions: what is asked of `svc-N.svc.test`, and the type.
 const KINDS: [(&str, &str, u8); 4] =
     [("a", "", 1), ("srv", "", 33), ("tag", "v1.", 1), ("nxdomain", "no-", 1)];
@@ -76,6 +81,70 @@ fn general_path(criterion: &mut Criterion) {
     }
 }
 
+/// Seven questions in ten are for A, two for SRV, the others for a tag or for what is missing.
+fn mixed() -> Vec<Vec<u8>> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let kinds = std::iter::repeat_with(|| match rng.usize(..100) {
+        0..70 => ("", 1, rng.usize(..SERVICES)),
+        70..90 => ("", 33, rng.usize(..SERVICES)),
+        90..98 => ("v1.", 1, rng.usize(..SERVICES)),
+        _ => ("no-", 1, rng.usize(..SERVICES)),
+    });
+    let packet = |(before, rtype, n)| query(&format!("{before}svc-{n}.svc.test"), rtype, true);
+    kinds.take(32 * SERVICES).map(packet).collect()
+}
+
+/// What a UDP worker does between its two system calls, for one question of a full batch: the
+/// kernel's work on the others has driven code and data from the near caches, and the predictions of
+/// branches, which a loop over the fast path alone never sees.
+fn between_system_calls(criterion: &mut Criterion) {
+    let snapshot = snapshot(SERVICES);
+    let mut worker = Worker::new(Metrics::new("0").worker(Transport::Udp));
+    let [server, client] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let (asked, now) = (server.local_addr().unwrap(), Now::default());
+    client.connect(asked).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut batch = Batch::new();
+    assert_eq!(usize::try_from(BATCH), Ok(MESSAGES));
+    let mut answer = |question: &mut dyn FnMut() -> Vec<u8>| {
+        for _ in 0..MESSAGES {
+            client.send(&question()).unwrap();
+        }
+        let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
+        assert_eq!(count, MESSAGES);
+        let start = Instant::now();
+        let mut round = Round::new(count);
+        round.read(&batch, &snapshot);
+        for (place, plain) in (0..count).filter_map(|turn| round.turn(turn)) {
+            let message = batch.message(place).unwrap();
+            let arrival = Arrival { peer: &message.peer.unwrap(), asked: &asked, now };
+            let buffer = (message.octets, message.len);
+            let said = fast::answer(buffer, plain.unwrap(), &arrival, &snapshot, &mut worker);
+            let Some(Fast::Answered { len, .. }) = said else { panic!("an answer") };
+            batch.answer(place, len);
+        }
+        let took = start.elapsed();
+        assert_eq!(batch.send(server.as_fd()), 0);
+        for _ in 0..count {
+            client.recv(&mut [0; ROOM]).unwrap();
+        }
+        took
+    };
+    let of_one = KINDS.map(|(kind, before, rtype)| (kind, questions(before, rtype)));
+    for (kind, questions) in of_one.into_iter().chain([("mixed", mixed())]) {
+        let mut next = questions.iter().cycle();
+        criterion.bench_function(&format!("batch/{kind}"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                let batches = iterations.div_ceil(BATCH.into());
+                let mut question = || next.next().unwrap().clone();
+                let took = (0..batches).fold(0, |sum, _| sum + answer(&mut question).as_nanos());
+                let of_all = took * u128::from(iterations) / u128::from(batches * u64::from(BATCH));
+                Duration::from_nanos(u64::try_from(of_all).unwrap())
+            });
+        });
+    }
+}
+
 /// Of which a datagram has room for a dozen and a stream for all.
 fn a_thousand_instances(criterion: &mut Criterion) {
     let snapshot = crowd(1000);
@@ -110,5 +179,12 @@ fn build_a_service(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, fast_path, general_path, a_thousand_instances, build_a_service);
+criterion_group!(
+    benches,
+    fast_path,
+    between_system_calls,
+    general_path,
+    a_thousand_instances,
+    build_a_service
+);
 criterion_main!(benches);
