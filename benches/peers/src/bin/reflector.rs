@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 #[path = "../../../../src/transport/address.rs"]
 mod address;
+#[expect(dead_code, reason = "all messages are answered")]
 #[path = "../../../../src/transport/batch.rs"]
 mod batch;
 #[path = "../../../../src/transport/places.rs"]
