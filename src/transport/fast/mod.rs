@@ -131,7 +131,7 @@ impl<'s> Reader<'s> {
 
     /// The same, where nothing is to be moved.
     #[inline]
-    pub fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
+    fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
         if let Some(last) = &self.last
             && let Some(again) = last.read(octets, len)
         {
@@ -201,7 +201,7 @@ impl<'s> Asked<'s> {
 
     /// Has the front fetched. What it gives means nothing.
     #[inline]
-    pub fn fetch(&self) -> u32 {
+    fn fetch(&self) -> u32 {
         if let Sought::There(probe) = &self.front { probe.touch() } else { 0 }
     }
 
@@ -219,19 +219,17 @@ impl<'s> Asked<'s> {
     /// What is said where it has no front and nothing else either.
     fn missing(&self, snapshot: &Snapshot) -> Option<Said<'s>> {
         let Sought::There(probe) = &self.front else { return None };
-        let zone = self.within.zone;
+        if !is_missing(snapshot, self.within, probe.key()) {
+            return None;
+        }
+        let (zone, rcode) = (self.within.zone, Rcode::NxDomain);
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
-        let rcode = Rcode::NxDomain;
-        is_missing(snapshot, self.within, probe.key()).then_some(Said::Negative {
-            rcode,
-            zone,
-            apex,
-        })
+        Some(Said::Negative { rcode, zone, apex })
     }
 
     /// What is needed beside the front: `touch` has it fetched.
     #[inline]
-    pub fn further(&self) -> Option<&'s Lines> {
+    fn further(&self) -> Option<&'s Lines> {
         let Sought::Found(front) = self.front else { return None };
         Some(front.instances()?.1)
     }
@@ -289,7 +287,9 @@ pub fn answer(
     };
     let said = if let Some(said) = front.and_then(|front| of_front(front, head.rtype)) {
         said
-    } else if let Some(missing) = this.missing(snapshot).filter(|_| front.is_none()) {
+    } else if front.is_none()
+        && let Some(missing) = this.missing(snapshot)
+    {
         missing
     } else {
         let has_no_front = front.is_none() && matches!(this.front, Sought::There(_));

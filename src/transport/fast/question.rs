@@ -80,9 +80,7 @@ impl Head {
         let is_whole = if has_more { end < len } else { end == len };
         (is_whole && is_data(rtype)).then_some(Self { end, rtype, has_more })
     }
-}
 
-impl Head {
     /// Where the name of the question ends in the packet.
     pub(super) fn end_of_name(&self) -> Option<usize> {
         self.end.checked_sub(TYPE_AND_CLASS)

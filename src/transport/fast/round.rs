@@ -78,3 +78,37 @@ impl<'s> Round<'s> {
         Some((place, self.asked.get(place)?.as_ref()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::transport::batch::Wait;
+    use crate::transport::fixtures::{context, query_for};
+
+    #[test]
+    fn each_message_has_its_turn_and_those_for_ipv4_addresses_come_first() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(server.local_addr().unwrap()).unwrap();
+        for rtype in [Rtype::SRV, Rtype::A, Rtype::AAAA, Rtype::A] {
+            client.send(&query_for(1, rtype)).unwrap();
+        }
+        client.send(b"no question").unwrap();
+        let mut batch = Batch::new();
+        let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
+        let snapshot = context().current.load_full();
+        let mut round = Round::new(count);
+        let places = |round: &Round<'_>| -> Vec<(usize, bool)> {
+            (0..6)
+                .map_while(|turn| round.turn(turn))
+                .map(|(p, asked)| (p, asked.is_some()))
+                .collect()
+        };
+        assert!(places(&round).into_iter().eq((0..5).map(|place| (place, false))));
+        round.read(&batch, &snapshot);
+        assert_eq!(places(&round), [(1, true), (3, true), (4, false), (2, true), (0, true)]);
+    }
+}
