@@ -42,8 +42,12 @@ fn data_of(
     (level, kind): (libc::c_int, libc::c_int),
 ) -> Option<&[u8]> {
     let (header, data) = control.get(..len)?.split_at_checked(CONTROL_DATA)?;
+    is_kind(header, level, kind).then_some(data)
+}
+
+fn is_kind(header: &[u8], level: libc::c_int, kind: libc::c_int) -> bool {
     let words = header.rchunks_exact(4).take(2);
-    words.eq([kind.to_ne_bytes(), level.to_ne_bytes()]).then_some(data)
+    words.eq([kind.to_ne_bytes(), level.to_ne_bytes()])
 }
 
 /// The address that a message came to.
@@ -63,16 +67,12 @@ pub(super) fn source(control: &mut [u8; CONTROL], len: usize) -> usize {
         return 0;
     }
     let (header, data) = control.split_at_mut(CONTROL_DATA);
-    let kind = |level: libc::c_int, kind: libc::c_int| {
-        let words = header.rchunks_exact(4).take(2);
-        words.eq([kind.to_ne_bytes(), level.to_ne_bytes()])
-    };
-    if len >= CONTROL_V4 && kind(libc::IPPROTO_IP, libc::IP_PKTINFO) {
+    if len >= CONTROL_V4 && is_kind(header, libc::IPPROTO_IP, libc::IP_PKTINFO) {
         // The kernel names the address to answer from; which way out is for its routes to say.
         data.iter_mut().take(4).for_each(|octet| *octet = 0);
         return CONTROL_V4;
     }
-    if len >= CONTROL_V6 && kind(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) {
+    if len >= CONTROL_V6 && is_kind(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) {
         // Only link-local addresses mean nothing without their interface.
         if !matches!(data, [0xfe, second, ..] if *second & 0xc0 == 0x80) {
             data.iter_mut().skip(16).take(4).for_each(|octet| *octet = 0);
