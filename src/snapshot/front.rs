@@ -194,13 +194,11 @@ impl Bits {
     pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
         let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
         let first = first_of(count, rng);
+        let mut from = self.0;
         // As many turns for each first one: how many there are can be foreseen.
-        let from = (0..count).fold(
-            self.0,
-            |bits, turn| {
-                if turn < first { without_lowest(bits) } else { bits }
-            },
-        );
+        for turn in 0..count {
+            from = if turn < first { without_lowest(from) } else { from };
+        }
         let before = self.0 ^ from;
         Ring(u16::from_le_bytes([from, before]))
     }

@@ -40,7 +40,7 @@ const WORDS: usize = 6;
 const BEFORE_TARGET: usize = HEAD + 2;
 /// What may be read behind a line.
 const BEHIND: usize = 8;
-/// No part of a cache line is further from what `touch` reads; a piece may begin within one.
+/// How far apart `touch` reads: half a cache line, as a piece may begin anywhere in one.
 const STEP: usize = 32;
 
 /// The lines of all instances, by their places.
