@@ -1,4 +1,5 @@
-//! How long the pure functions take: parse, look up, encode, build, and the fast path as a whole.
+//! How long the pure functions take: parse, look up, encode, build, and the fast path as a whole, in a
+//! loop of its own and between two system calls.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a benchmark")]
 
 #[path = "../tests/allocations/world.rs"]
