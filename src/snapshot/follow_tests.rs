@@ -13,7 +13,6 @@ use crate::model::service::{
 };
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::snapshot::front::{Front, Key};
-use crate::snapshot::fronts::Wanted;
 use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
 use crate::snapshot::zone::Zone;
 
@@ -98,9 +97,8 @@ fn zone(views: &[&ServiceView]) -> Zone {
 fn same_fronts(one: &Zone, other: &Zone) -> bool {
     let tags = (0..4).map(|bit| Key::of_labels([tag(bit).as_str(), "web"]).unwrap());
     tags.chain(Key::of_labels(["web"])).all(|key| {
-        let wanted = Wanted::new(key);
         let [one, other] =
-            [one, other].map(|zone| zone.fronts.probe(&wanted).and_then(|probe| probe.find()));
+            [one, other].map(|zone| zone.fronts.probe(key).and_then(|probe| probe.find()));
         Front::are_same(one, other)
     })
 }

@@ -32,13 +32,6 @@ pub struct Fronts {
     len: usize,
 }
 
-/// A key that is looked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted {
-    key: Key,
-    hash: u64,
-}
-
 impl Default for Fronts {
     fn default() -> Self {
         let [branches, leaves] = FEWEST;
@@ -49,22 +42,22 @@ impl Default for Fronts {
 }
 
 impl Fronts {
-    /// Where to look for it. Nothing of the leaf is read yet.
+    /// Where to look for the front of `key`: see `Leaf::probe`.
     #[inline]
-    pub fn probe(&self, &Wanted { key, hash }: &Wanted) -> Option<Probe<'_>> {
+    pub fn probe(&self, key: Key) -> Option<Probe<'_>> {
+        let hash = hash(&key);
         let [branch, leaf] = self.path(hash);
         Some(self.branches.get(branch)?.get(leaf)?.probe(key, hash))
     }
 
     /// Puts `front` in the place of the front of `key`, or takes that out.
     pub(super) fn set(&mut self, key: Key, front: Option<Front>) {
-        let wanted = Wanted::new(key);
-        let existing = self.probe(&wanted).and_then(|probe| probe.find());
+        let existing = self.probe(key).and_then(|probe| probe.find());
         if Front::are_same(existing, front.as_ref()) {
             return;
         }
         let (was_there, comes) = (existing.is_some(), front.is_some());
-        let Some(leaf) = self.leaf(wanted.hash) else { return };
+        let Some(leaf) = self.leaf(hash(&key)) else { return };
         match front {
             Some(front) if was_there => leaf.replace(front),
             front => *leaf = leaf.with(key, front, hash),
@@ -113,14 +106,6 @@ impl Fronts {
     }
 }
 
-impl Wanted {
-    /// This one.
-    #[inline]
-    pub fn new(key: Key) -> Self {
-        Self { key, hash: hash(&key) }
-    }
-}
-
 fn hash(key: &Key) -> u64 {
     FixedState::default().hash_one(key)
 }
@@ -142,7 +127,7 @@ mod tests {
     }
 
     fn ttl(fronts: &Fronts, number: u16) -> Option<u32> {
-        fronts.probe(&Wanted::new(key(number))).unwrap().find().map(Front::ttl)
+        fronts.probe(key(number)).unwrap().find().map(Front::ttl)
     }
 
     proptest! {
@@ -178,10 +163,7 @@ mod tests {
         for number in 0..1000 {
             fronts.set(key(number), Some(front(number, 1)));
         }
-        let leaf = |fronts: &Fronts, number| {
-            let wanted = Wanted::new(key(number));
-            fronts.probe(&wanted).unwrap().fronts.as_ptr()
-        };
+        let leaf = |fronts: &Fronts, number| fronts.probe(key(number)).unwrap().fronts.as_ptr();
         let before = fronts.clone();
         fronts.set(key(7), Some(front(7, 1)));
         fronts.set(key(1000), None);

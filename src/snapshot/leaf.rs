@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use prefetch_index::prefetch_index;
+
 use crate::snapshot::front::{Front, Key};
 
 /// Numbers that are tried: among so many there is one that leaves none of 8 fronts out of its place, and
@@ -27,7 +29,7 @@ pub(super) struct Leaf {
 pub struct Probe<'f> {
     key: Key,
     pub(super) fronts: &'f [Front],
-    at: usize,
+    at: u32,
 }
 
 impl Leaf {
@@ -72,11 +74,13 @@ impl Leaf {
         self.fronts.iter().filter(|front| !front.key.is_empty())
     }
 
-    /// Where to look for the front of `key`, whose hash this is. Nothing of the table is read yet.
+    /// Where to look for the front of `key`, whose hash this is. The line that most probably holds it
+    /// is on its way, and nobody waits for it yet.
     #[inline]
     pub(super) fn probe(&self, key: Key, hash: u64) -> Probe<'_> {
         let at = place(hash, self.factor, self.fronts.len());
-        Probe { key, fronts: &self.fronts, at }
+        prefetch_index(&self.fronts, at);
+        Probe { key, fronts: &self.fronts, at: u32::try_from(at).unwrap_or(0) }
     }
 }
 
@@ -86,17 +90,10 @@ impl<'f> Probe<'f> {
         &self.key
     }
 
-    /// Reads the line that most probably holds the front, and gives anything of it. Reading those of
-    /// several questions one right after the other, the processor waits for all at once.
-    #[inline]
-    pub fn touch(&self) -> u32 {
-        self.fronts.get(self.at).map_or(0, Front::ttl)
-    }
-
     /// The front of what was looked for.
     #[inline]
     pub fn find(&self) -> Option<&'f Front> {
-        let (before, from) = self.fronts.split_at_checked(self.at)?;
+        let (before, from) = self.fronts.split_at_checked(usize::try_from(self.at).ok()?)?;
         for front in from.iter().chain(before) {
             if front.key == self.key {
                 return Some(front);
@@ -106,6 +103,13 @@ impl<'f> Probe<'f> {
             }
         }
         None
+    }
+
+    /// The same, where this is the front that was found.
+    #[inline]
+    #[must_use]
+    pub fn found(self, front: &'f Front) -> Self {
+        Self { fronts: std::slice::from_ref(front), at: 0, ..self }
     }
 }
 
@@ -162,7 +166,7 @@ mod tests {
                     let probe = leaf.probe(key(n), hash(&key(n)));
                     assert_eq!(probe.find().map(Front::ttl), Some(n));
                     all += 1;
-                    elsewhere += usize::from(probe.touch() != n);
+                    elsewhere += usize::from(probe.fronts[probe.at as usize].key != key(n));
                 }
             }
             assert!(elsewhere * 10 <= all, "{count}: {elsewhere} of {all}");

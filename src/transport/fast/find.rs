@@ -35,7 +35,7 @@ pub(super) struct Within<'s> {
     /// The zone.
     pub(super) zone: &'s Zone,
     /// How many labels stand left of its apex.
-    pub(super) left: usize,
+    pub(super) left: u8,
 }
 
 /// `None` where there is none, or none that is plain.
@@ -43,7 +43,7 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Folded) -> Option<W
     let first = question.labels.saturating_sub(snapshot.zones.deepest());
     let (left, zone) = (first..=question.labels).find_map(|place| {
         let zone = snapshot.zones.get(question.suffix(place)?)?;
-        Some((place, zone))
+        Some((u8::try_from(place).ok()?, zone))
     })?;
     is_plain(zone).then_some(Within { zone, left })
 }
@@ -94,10 +94,10 @@ pub(super) fn find<'s>(
 fn registered<'s>(
     zone: &'s Zone,
     question: &Folded,
-    left: usize,
+    left: u8,
     has_no_front: bool,
 ) -> Option<Node<'s>> {
-    let last = left.checked_sub(1)?;
+    let last = usize::from(left).checked_sub(1)?;
     let Some(label) = question.label(last) else { return Some(Node::Missing) };
     if label == "addr" {
         return None;

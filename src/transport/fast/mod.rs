@@ -32,10 +32,8 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::{Front, Key};
-use crate::snapshot::fronts::Wanted;
+use crate::snapshot::front::Key;
 use crate::snapshot::leaf::Probe;
-use crate::snapshot::lines::Lines;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
@@ -76,24 +74,18 @@ pub enum Fast {
 /// A plain question, and where its answer is to be looked for. Those that came together go from
 /// step to step together: what a step needs from far is on its way for all of them at once.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Asked<'s> {
     head: Head,
-    within: Within<'s>,
-    front: Sought<'s>,
+    zone: &'s Zone,
+    /// As in `Within`.
+    left: u8,
+    /// Where its front is, or nowhere; on its way here. `None` where it has no key.
+    front: Option<Probe<'s>>,
 }
 
-/// What is known of a name's front.
-#[derive(Clone, Copy, Debug)]
-enum Sought<'s> {
-    /// Nothing: it has no key.
-    Unknown,
-    /// Its key.
-    Wanted(Wanted),
-    /// It is there, or nowhere.
-    There(Probe<'s>),
-    /// This is it.
-    Found(&'s Front),
-}
+// A cache line of its own.
+const _: () = assert!(size_of::<Option<Asked<'_>>>() == 64);
 
 /// Reads plain questions, one after the other.
 #[derive(Debug)]
@@ -120,8 +112,8 @@ impl<'s> Reader<'s> {
         Self { snapshot, last: Last::only(snapshot) }
     }
 
-    /// Reads the message of `len` octets; `None` where it is not plain. Of the name's front nothing
-    /// is read yet.
+    /// Reads the message of `len` octets; `None` where it is not plain. The name's front is not waited
+    /// for.
     #[inline]
     pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let mut asked = None;
@@ -133,9 +125,9 @@ impl<'s> Reader<'s> {
     #[inline]
     fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
         if let Some(last) = &self.last
-            && let Some(again) = last.read(octets, len)
+            && let Some((head, left, key)) = last.read(octets, len)
         {
-            *asked = Some(again);
+            *asked = Some(Asked::new(head, Within { zone: last.zone, left }, key));
         } else {
             *asked = self.look_up(octets, len);
         }
@@ -146,10 +138,10 @@ impl<'s> Reader<'s> {
         let (question, head) = Question::read(octets, len)?;
         let within = zone_of(self.snapshot, &question.fold())?;
         let Within { zone, left } = within;
-        if question.labels.checked_sub(left) == Some(self.snapshot.zones.deepest()) {
-            self.last = question.key_from(left).map(|(apex, len)| Last { zone, apex, len });
+        if question.labels.checked_sub(left.into()) == Some(self.snapshot.zones.deepest()) {
+            self.last = question.key_from(left.into()).map(|(apex, len)| Last { zone, apex, len });
         }
-        Some(Asked::new(head, within, question.key(left)))
+        Some(Asked::new(head, within, question.key(left.into())))
     }
 }
 
@@ -163,10 +155,10 @@ impl<'s> Last<'s> {
     /// The same where the name is one or two labels below this apex. It is not even read to its
     /// end: from where it equals the apex on, it is known.
     #[inline]
-    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<(Head, u8, Option<Key>)> {
         let (name, has_more) = read_header(octets)?;
         let mut at = 0_usize;
-        for left in 1..=2 {
+        for left in 1..=2_u8 {
             let label = usize::from(*name.get(at)?);
             if label == 0 || label > MAX_LABEL {
                 return None;
@@ -175,8 +167,7 @@ impl<'s> Last<'s> {
             let rest = name.get(at..)?.first_chunk()?;
             if Key::of(rest, self.len)? == self.apex {
                 let head = Head::read(octets, len, at.checked_add(self.len)?, has_more)?;
-                let within = Within { zone: self.zone, left };
-                return Some(Asked::new(head, within, Key::of(name.first_chunk()?, at)));
+                return Some((head, left, Key::of(name.first_chunk()?, at)));
             }
         }
         None
@@ -185,53 +176,38 @@ impl<'s> Last<'s> {
 
 impl<'s> Asked<'s> {
     #[inline]
-    fn new(head: Head, within: Within<'s>, key: Option<Key>) -> Self {
-        let front = key.map_or(Sought::Unknown, |key| Sought::Wanted(Wanted::new(key)));
-        Self { head, within, front }
+    fn new(head: Head, Within { zone, left }: Within<'s>, key: Option<Key>) -> Self {
+        let front = key.and_then(|key| zone.fronts.probe(key));
+        Self { head, zone, left, front }
     }
 
-    /// Finds where the front of the name would be.
-    #[inline]
-    pub fn probe(&mut self) {
-        if let Sought::Wanted(wanted) = &self.front {
-            let probe = self.within.zone.fronts.probe(wanted);
-            self.front = probe.map_or(Sought::Unknown, Sought::There);
-        }
+    fn within(&self) -> Within<'s> {
+        Within { zone: self.zone, left: self.left }
     }
 
-    /// Has the front fetched. What it gives means nothing.
-    #[inline]
-    fn fetch(&self) -> u32 {
-        if let Sought::There(probe) = &self.front { probe.touch() } else { 0 }
-    }
-
-    /// Finds the front where it leads to more that is needed.
+    /// Finds the front where it leads to more that is needed, and has that fetched.
     #[inline]
     pub fn find(&mut self) {
         if self.head.rtype == Rtype::SRV
-            && let Sought::There(probe) = &self.front
+            && let Some(probe) = self.front
             && let Some(front) = probe.find()
         {
-            self.front = Sought::Found(front);
+            if let Some((_, lines)) = front.instances() {
+                lines.fetch();
+            }
+            self.front = Some(probe.found(front));
         }
     }
 
     /// What is said where it has no front and nothing else either.
     fn missing(&self, snapshot: &Snapshot) -> Option<Said<'s>> {
-        let Sought::There(probe) = &self.front else { return None };
-        if !is_missing(snapshot, self.within, probe.key()) {
+        let probe = self.front.as_ref()?;
+        if !is_missing(snapshot, self.within(), probe.key()) {
             return None;
         }
-        let (zone, rcode) = (self.within.zone, Rcode::NxDomain);
+        let (zone, rcode) = (self.zone, Rcode::NxDomain);
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
         Some(Said::Negative { rcode, zone, apex })
-    }
-
-    /// What is needed beside the front: `touch` has it fetched.
-    #[inline]
-    fn further(&self) -> Option<&'s Lines> {
-        let Sought::Found(front) = self.front else { return None };
-        Some(front.instances()?.1)
     }
 }
 
@@ -243,8 +219,7 @@ pub fn respond(
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let mut asked = Reader::new(snapshot).read(octets, len)?;
-    asked.probe();
+    let asked = Reader::new(snapshot).read(octets, len)?;
     answer((octets, len), &asked, &arrival, snapshot, worker)
 }
 
@@ -280,11 +255,7 @@ pub fn answer(
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
-    let front = match &this.front {
-        Sought::Found(front) => Some(*front),
-        Sought::There(probe) => probe.find(),
-        Sought::Unknown | Sought::Wanted(_) => None,
-    };
+    let front = this.front.as_ref().and_then(Probe::find);
     let said = if let Some(said) = front.and_then(|front| of_front(front, head.rtype)) {
         said
     } else if front.is_none()
@@ -292,9 +263,9 @@ pub fn answer(
     {
         missing
     } else {
-        let has_no_front = front.is_none() && matches!(this.front, Sought::There(_));
+        let has_no_front = front.is_none() && this.front.is_some();
         let facts = (has_no_front, edns.is_some());
-        said_else(octets, len, this.within, facts, snapshot)?
+        said_else(octets, len, this.within(), facts, snapshot)?
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = match cookie {

@@ -25,7 +25,7 @@ const OPT: usize = 11;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     /// Where the question ends in the packet.
-    pub(super) end: usize,
+    end: u16,
     /// A type of data.
     pub(super) rtype: Rtype,
     /// One record more stands behind the question.
@@ -78,12 +78,18 @@ impl Head {
         let rtype = Rtype(u16::from_be_bytes([type0, type1]));
         let end = at.checked_add(TYPE_AND_CLASS)?;
         let is_whole = if has_more { end < len } else { end == len };
+        let end = u16::try_from(end).ok()?;
         (is_whole && is_data(rtype)).then_some(Self { end, rtype, has_more })
     }
 
+    /// Where the question ends in the packet.
+    pub(super) fn end(self) -> usize {
+        self.end.into()
+    }
+
     /// Where the name of the question ends in the packet.
-    pub(super) fn end_of_name(&self) -> Option<usize> {
-        self.end.checked_sub(TYPE_AND_CLASS)
+    pub(super) fn end_of_name(self) -> Option<usize> {
+        self.end().checked_sub(TYPE_AND_CLASS)
     }
 }
 
@@ -170,11 +176,11 @@ impl Folded {
 impl Head {
     /// What stands behind the question in the message of `len` octets: nothing or an OPT record.
     #[inline]
-    pub(super) fn edns(&self, octets: &[u8; ROOM], len: usize) -> Result<Option<Edns>, NotPlain> {
+    pub(super) fn edns(self, octets: &[u8; ROOM], len: usize) -> Result<Option<Edns>, NotPlain> {
         if !self.has_more {
             return Ok(None);
         }
-        octets.get(self.end..len).and_then(read_opt).map(Some).ok_or(NotPlain)
+        octets.get(self.end()..len).and_then(read_opt).map(Some).ok_or(NotPlain)
     }
 }
 

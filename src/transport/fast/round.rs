@@ -5,7 +5,6 @@
 //! instances the processor foresees nothing of the way that it takes; where its like went before, all.
 
 use std::array;
-use std::hint::black_box;
 
 use crate::model::dns::Rtype;
 use crate::snapshot::Snapshot;
@@ -56,19 +55,12 @@ impl<'s> Round<'s> {
         }
         self.order = order;
         let asked = &mut self.asked;
-        asked.iter_mut().flatten().for_each(Asked::probe);
-        black_box(asked.iter().flatten().fold(0, |sum, asked| sum ^ asked.fetch()));
         let others = order.get(last..self.count).unwrap_or_default();
         for &place in others {
             if let Some(Some(asked)) = asked.get_mut(usize::from(place)) {
                 asked.find();
             }
         }
-        let further = others.iter().filter_map(|&place| {
-            let asked = asked.get(usize::from(place))?.as_ref()?;
-            asked.further()
-        });
-        black_box(further.fold(0, |sum, lines| sum ^ lines.touch()));
     }
 
     /// The place of the message that is answered in this turn, and its question if that is plain.

@@ -122,7 +122,7 @@ pub(super) fn said<'s>(
     (question, rtype): (&Folded, Rtype),
     has_edns: bool,
 ) -> Option<Said<'s>> {
-    let apex = question.offset(left)?;
+    let apex = question.offset(left.into())?;
     let negative = |rcode| Said::Negative { rcode, zone, apex };
     let view = match *node {
         Node::Missing => return Some(negative(Rcode::NxDomain)),

@@ -149,7 +149,6 @@ fn after_another(
     room[..first.len()].copy_from_slice(&first);
     assert!(reader.read(&room, first.len()).is_some());
     let mut asked = reader.read(octets, len)?;
-    asked.probe();
     asked.find();
     answer((octets, len), &asked, &arrival(&PEER), snapshot, worker)
 }

@@ -86,7 +86,8 @@ impl<'b> Writer<'b> {
         opt: Option<&Opt>,
         rng: &mut fastrand::Rng,
     ) -> Option<usize> {
-        let Self { octets, head: Head { end, rtype, .. }, limit } = self;
+        let Self { octets, head, limit } = self;
+        let (end, rtype) = (head.end(), head.rtype);
         let room = limit.checked_sub(opt.map_or(0, Opt::len))?.checked_sub(end)?;
         let mut body = Body { rest: octets.get_mut(end..limit)?, room };
         let mut counts = match said {
@@ -131,7 +132,7 @@ fn put_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: Counts
 
 /// Makes of an answer one that is empty and says to ask over TCP, which a forged sender never does.
 pub(super) fn slip(octets: &mut [u8; ROOM], head: Head, opt: Option<&Opt>) -> Option<usize> {
-    let mut body = Body { rest: octets.get_mut(head.end..)?, room: 0 };
+    let mut body = Body { rest: octets.get_mut(head.end()..)?, room: 0 };
     let mut counts = Counts::default();
     if let Some(opt) = opt {
         body.put_opt(opt)?;

@@ -220,7 +220,6 @@ fn at_once(
         let mut reader = Reader::new(snapshot);
         reader.read(&octets, packet.len());
         let asked = reader.read(&octets, packet.len()).map(|mut asked| {
-            asked.probe();
             asked.find();
             asked
         });
