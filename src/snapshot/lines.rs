@@ -7,18 +7,20 @@
 //! | octets | what |
 //! |---|---|
 //! | 1 | the length of the service's name |
-//! | so many | that name in wire form, folded |
-//! | 4 for each instance, and 4 | where its line begins, and where the last one ends; little endian |
-//! | lines | see below |
-//! | 8 | nothing: what is short may be read by pieces of one length |
+//! | 4 | where the lines begin |
+//! | so many | the service's name in wire form, folded |
+//! | all others before the lines | first parts of targets, and addresses that have no room in a line |
+//! | 21 for each instance | its line |
 //!
 //! | octets of a line | what |
 //! |---|---|
 //! | 8 | the length of its SRV record's data, 0 where it has none; priority, weight, port |
 //! | 1 | the length of what its target does not share with the service's name |
 //! | 1 | where in the service's name the target goes on |
-//! | so many | the first part of the target in wire form, folded |
-//! | the others | see `Sets` |
+//! | 4 | where the first part of the target stands, in wire form, folded |
+//! | 7 | its address as `Sets` has it where that is one of IPv4; else three times 0, and where a length of 4 octets and so many octets of `Sets` stand |
+//!
+//! Places and lengths of 4 octets are little endian.
 
 use std::ffi::c_void;
 use std::net::IpAddr;
@@ -33,14 +35,18 @@ use crate::snapshot::service::{Fitness, Target, is_eligible, targets_of};
 
 /// Octets of a place.
 const PLACE: usize = 4;
+/// What stands before the service's name.
+const BEFORE_NAME: usize = 1 + PLACE;
 /// The length of an SRV record's data, and its priority, weight and port.
 const HEAD: usize = 8;
-/// Of those, what belongs to the data.
-const WORDS: usize = 6;
-/// Of a line, what stands before its target.
-const BEFORE_TARGET: usize = HEAD + 2;
-/// What may be read behind a line.
-const BEHIND: usize = 8;
+/// The first of these.
+const LENGTH: usize = 2;
+/// The others, which belong to the data.
+const WORDS: usize = HEAD - LENGTH;
+/// A set of one IPv4 address.
+const SET: usize = 7;
+/// Octets of a line.
+const LINE: usize = HEAD + 2 + PLACE + SET;
 /// Cache lines that `fetch` has fetched: they hold the lines of some six instances.
 const FETCHED: usize = 4;
 /// Octets of one.
@@ -98,12 +104,11 @@ impl Lines {
         let own = service.key.zone.child(service.key.name.as_str()).ok();
         let suffix = own.as_ref().map_or(&[][..], Name::as_wire);
         let mut octets = vec![u8::try_from(suffix.len()).unwrap_or(0)];
+        octets.extend(place(0));
         octets.extend_from_slice(suffix);
-        let table = octets.len();
-        octets.resize(table + (service.instances.len() + 1) * PLACE, 0);
+        let mut lines = Vec::with_capacity(service.instances.len() * LINE);
         let mut rest = targets;
         for (number, instance) in service.instances.iter().enumerate() {
-            put_place(table + number * PLACE, &mut octets);
             let end = rest.partition_point(|target| target.instance <= number);
             let (its, others) = rest.split_at(end);
             rest = others;
@@ -116,11 +121,14 @@ impl Lines {
             let first = addresses.first().copied();
             let target =
                 instance.port.and_then(|_| target(service, instance, suffix, (label, first)));
-            put_target(words(service, instance, its), target, suffix, &mut octets);
-            put_sets(&addresses, &mut octets);
+            put_target(words(service, instance, its), target, suffix, (&mut octets, &mut lines));
+            put_addresses(&addresses, (&mut octets, &mut lines));
         }
-        put_place(table + service.instances.len() * PLACE, &mut octets);
-        octets.extend([0; BEHIND]);
+        let begin = place(octets.len());
+        octets.extend(lines);
+        if let Some(field) = octets.get_mut(1..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = begin;
+        }
         Self(ThinArc::from_header_and_slice((), &octets))
     }
 
@@ -140,33 +148,60 @@ impl Lines {
     }
 
     /// The lines of the instances at these places that have an SRV record.
+    #[inline]
     pub fn all(
         &self,
         places: impl Iterator<Item = usize> + Clone,
     ) -> impl Iterator<Item = Line<'_>> + Clone {
-        places.filter_map(|place| self.get(place).filter(Line::has_record))
+        let piece = self.piece();
+        places.filter_map(move |place| piece?.line(place).filter(Line::has_record))
     }
 
     /// The line of the instance at this place.
-    #[inline]
     pub fn get(&self, place: usize) -> Option<Line<'_>> {
-        let (&suffix, rest) = self.0.slice.split_first()?;
-        let suffix = usize::from(suffix);
-        let table = rest.get(suffix..)?;
-        let &[s0, s1, s2, s3, e0, e1, e2, e3] =
-            table.get(place.checked_mul(PLACE)?..)?.first_chunk()?;
-        let start = usize::try_from(u32::from_le_bytes([s0, s1, s2, s3])).ok()?;
-        let end = usize::try_from(u32::from_le_bytes([e0, e1, e2, e3])).ok()?;
-        let (&[l0, l1, p0, p1, w0, w1, o0, o1, len, at], own) =
-            self.0.slice.get(start..)?.split_first_chunk::<BEFORE_TARGET>()?;
-        let (len, at) = (usize::from(len), usize::from(at));
-        let sets = start.checked_add(BEFORE_TARGET)?.checked_add(len)?..end;
-        let shared = Part { from: rest.get(at..)?, len: suffix.checked_sub(at)? };
+        self.piece()?.line(place)
+    }
+
+    #[inline]
+    fn piece(&self) -> Option<Piece<'_>> {
+        let octets = &self.0.slice;
+        let (&[suffix, b0, b1, b2, b3], from_name) = octets.split_first_chunk::<BEFORE_NAME>()?;
+        let (lines, _) = octets.get(read_place([b0, b1, b2, b3])?..)?.as_chunks();
+        Some(Piece { octets, suffix: Part { from: from_name, len: suffix.into() }, lines })
+    }
+}
+
+/// Where the parts of a piece stand.
+#[derive(Clone, Copy, Debug)]
+struct Piece<'l> {
+    octets: &'l [u8],
+    /// The service's name.
+    suffix: Part<'l>,
+    lines: &'l [[u8; LINE]],
+}
+
+impl<'l> Piece<'l> {
+    #[inline]
+    fn line(&self, place: usize) -> Option<Line<'l>> {
+        let line = self.lines.get(place)?;
+        let &[l0, l1, p0, p1, w0, w1, o0, o1, len, at, f0, f1, f2, f3, ..] = line;
+        let own = Part { from: self.octets.get(read_place([f0, f1, f2, f3])?..)?, len: len.into() };
+        let at = usize::from(at);
+        let shared =
+            Part { from: self.suffix.from.get(at..)?, len: self.suffix.len.checked_sub(at)? };
         Some(Line {
             head: [l0, l1, p0, p1, w0, w1, o0, o1],
-            target: [Part { from: own, len }, shared],
-            addresses: Sets(self.0.slice.get(sets)?),
+            target: [own, shared],
+            addresses: self.sets(line.last_chunk()?)?,
         })
+    }
+
+    #[inline]
+    fn sets(&self, set: &'l [u8; SET]) -> Option<Sets<'l>> {
+        let &[0, _, _, p0, p1, p2, p3] = set else { return Some(Sets(set)) };
+        let rest = self.octets.get(read_place([p0, p1, p2, p3])?..)?;
+        let (len, sets) = rest.split_first_chunk()?;
+        sets.get(..read_place(*len)?).map(Sets)
     }
 }
 
@@ -179,8 +214,8 @@ impl Line<'_> {
 
     /// The length of the head and the target.
     pub fn size(&self) -> usize {
-        let [own, shared] = &self.target;
-        HEAD + own.len + shared.len
+        let [len0, len1, ..] = self.head;
+        usize::from(u16::from_be_bytes([len0, len1])) + LENGTH
     }
 
     /// Where the target begins behind an SRV record's owner, type, class and TTL.
@@ -245,13 +280,14 @@ fn chosen(service: &Service, its: &[Target]) -> impl Iterator<Item = IpAddr> {
     chosen.filter_map(|t| t.endpoint.address())
 }
 
-/// Writes into the table, at `field`, that a line begins here, or the one before it ends.
-fn put_place(field: usize, octets: &mut [u8]) {
-    // A service of so many instances that this fails does not fit the memory of any machine.
-    let here = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_le_bytes();
-    if let Some(field) = octets.get_mut(field..).and_then(|rest| rest.first_chunk_mut()) {
-        *field = here;
-    }
+/// A service of so many instances that this fails does not fit the memory of any machine.
+fn place(place: usize) -> [u8; PLACE] {
+    u32::try_from(place).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+#[inline]
+fn read_place(octets: [u8; PLACE]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(octets)).ok()
 }
 
 /// The first part of the target of an SRV record, and where in the service's name it goes on.
@@ -261,29 +297,44 @@ struct Beginning {
 }
 
 /// All of a line but the addresses.
-fn put_target(words: [u8; WORDS], target: Option<Beginning>, suffix: &[u8], octets: &mut Vec<u8>) {
+fn put_target(
+    words: [u8; WORDS],
+    target: Option<Beginning>,
+    suffix: &[u8],
+    (octets, lines): (&mut Vec<u8>, &mut Vec<u8>),
+) {
     let Some(Beginning { own, at }) = target else {
-        octets.extend([0; BEFORE_TARGET]);
+        lines.extend([0; HEAD + 2 + PLACE]);
         return;
     };
     let len = WORDS + own.len() + suffix.len().saturating_sub(at);
-    octets.extend(u16::try_from(len).unwrap_or(0).to_be_bytes());
-    octets.extend(words);
-    octets.extend([own.len(), at].map(|number| u8::try_from(number).unwrap_or(0)));
+    lines.extend(u16::try_from(len).unwrap_or(0).to_be_bytes());
+    lines.extend(words);
+    lines.extend([own.len(), at].map(|number| u8::try_from(number).unwrap_or(0)));
+    lines.extend(place(octets.len()));
     octets.extend(own);
 }
 
-fn put_sets(addresses: &[IpAddr], octets: &mut Vec<u8>) {
+fn put_addresses(addresses: &[IpAddr], (octets, lines): (&mut Vec<u8>, &mut Vec<u8>)) {
+    let mut sets = Vec::new();
     let of_one_type = addresses.chunk_by(|one, next| one.is_ipv4() == next.is_ipv4());
     for set in of_one_type.flat_map(|set| set.chunks(u16::MAX.into())) {
-        octets.push(if set.iter().all(IpAddr::is_ipv4) { 4 } else { 16 });
-        octets.extend(u16::try_from(set.len()).unwrap_or(0).to_be_bytes());
+        sets.push(if set.iter().all(IpAddr::is_ipv4) { 4 } else { 16 });
+        sets.extend(u16::try_from(set.len()).unwrap_or(0).to_be_bytes());
         for address in set {
             match address {
-                IpAddr::V4(address) => octets.extend(address.octets()),
-                IpAddr::V6(address) => octets.extend(address.octets()),
+                IpAddr::V4(address) => sets.extend(address.octets()),
+                IpAddr::V6(address) => sets.extend(address.octets()),
             }
         }
+    }
+    if sets.len() == SET {
+        lines.extend(sets);
+    } else {
+        lines.extend([0; SET - PLACE]);
+        lines.extend(place(octets.len()));
+        octets.extend(place(sets.len()));
+        octets.extend(sets);
     }
 }
 

@@ -25,8 +25,10 @@ const FRONT: usize = 12;
 const A_RECORD: usize = 16;
 /// The same without the length.
 const BEFORE_LEN: usize = 10;
-/// Most names below a service's are no longer, and most of their first labels not half as long.
+/// Most names of services are no longer.
 const SHORT: usize = 32;
+/// Nor most labels of instances.
+const LABEL: usize = 16;
 const POINTER: usize = 2;
 /// The five numbers of a SOA.
 const NUMBERS: usize = 20;
@@ -88,22 +90,20 @@ impl<'b> Writer<'b> {
     ) -> Option<usize> {
         let Self { octets, head, limit } = self;
         let (end, rtype) = (head.end(), head.rtype);
-        let room = limit.checked_sub(opt.map_or(0, Opt::len))?.checked_sub(end)?;
-        let mut body = Body { rest: octets.get_mut(end..limit)?, room };
+        let mut body = Body { octets, at: end, limit: limit.checked_sub(opt.map_or(0, Opt::len))? };
+        body.left(0)?;
         let mut counts = match said {
             Said::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
             Said::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
             Said::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
             Said::FewSrv(places, lines, ttl) => {
-                let lines = lines.all(places.rotated(rng));
-                body.put_instances(end, lines, *ttl)?
+                body.put_instances(lines.all(places.rotated(rng)), *ttl)?
             }
             Said::Srv(Drawn { choice, limit, ttl }, lines) => {
-                let lines = lines.all(choice.rotate(rng, *limit).copied());
-                body.put_instances(end, lines, *ttl)?
+                body.put_instances(lines.all(choice.rotate(rng, *limit).copied()), *ttl)?
             }
             Said::Instance { place, lines, ttl } => {
-                body.put_instances(end, lines.all(std::iter::once(*place)), *ttl)?
+                body.put_instances(lines.all(std::iter::once(*place)), *ttl)?
             }
             Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses.clone(), *ttl)?,
             Said::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
@@ -112,11 +112,11 @@ impl<'b> Writer<'b> {
             body.put_opt(opt)?;
             counts.additional = counts.additional.checked_add(1)?;
         }
-        let left = body.rest.len();
+        let len = body.at;
         let header = octets.first_chunk_mut::<HEADER>()?;
         let cut = if counts.cut { TC } else { 0 };
         put_header(header, QR_AA | cut, said.rcode(), counts);
-        limit.checked_sub(left)
+        Some(len)
     }
 }
 
@@ -132,25 +132,32 @@ fn put_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: Counts
 
 /// Makes of an answer one that is empty and says to ask over TCP, which a forged sender never does.
 pub(super) fn slip(octets: &mut [u8; ROOM], head: Head, opt: Option<&Opt>) -> Option<usize> {
-    let mut body = Body { rest: octets.get_mut(head.end()..)?, room: 0 };
+    let mut body = Body { octets, at: head.end(), limit: 0 };
     let mut counts = Counts::default();
     if let Some(opt) = opt {
         body.put_opt(opt)?;
         counts.additional = 1;
     }
-    let len = ROOM.checked_sub(body.rest.len())?;
+    let len = body.at;
     put_header(octets.first_chunk_mut::<HEADER>()?, QR_TC, Rcode::NoError, counts);
     Some(len)
 }
 
 /// The sections while they grow.
 struct Body<'b> {
-    rest: &'b mut [u8],
-    /// What may be used of it; the OPT record comes behind.
-    room: usize,
+    octets: &'b mut [u8; ROOM],
+    /// Where the next record begins.
+    at: usize,
+    /// Where the last one has to end: the OPT record comes behind.
+    limit: usize,
 }
 
 impl Body<'_> {
+    /// The room that is left behind so many octets, if they fit.
+    fn left(&self, octets: usize) -> Option<usize> {
+        self.limit.checked_sub(self.at)?.checked_sub(octets)
+    }
+
     fn put_drawn<T, const N: usize>(
         &mut self,
         rtype: Rtype,
@@ -160,7 +167,7 @@ impl Body<'_> {
     ) -> Option<Counts> {
         let Drawn { choice, limit, ttl } = *drawn;
         let wanted = choice.wanted(limit);
-        let fitting = self.room.checked_div(FRONT.checked_add(N)?)?.min(wanted);
+        let fitting = self.left(0)?.checked_div(FRONT.checked_add(N)?)?.min(wanted);
         let front = front(ASKED, rtype, ttl, N)?;
         for item in choice.rotate(rng, limit).take(fitting) {
             self.put(front)?;
@@ -177,7 +184,7 @@ impl Body<'_> {
         ttl: u32,
         rng: &mut fastrand::Rng,
     ) -> Option<Counts> {
-        let fitting = self.room.checked_div(A_RECORD)?.min(addresses.len());
+        let fitting = self.left(0)?.checked_div(A_RECORD)?.min(addresses.len());
         let (records, _) = self.take(fitting.checked_mul(A_RECORD)?)?.as_chunks_mut::<A_RECORD>();
         let front = front(ASKED, Rtype::A, ttl, 4)?;
         // As `rotated` has them. Two loops would end where nobody can foresee it.
@@ -195,9 +202,7 @@ impl Body<'_> {
     fn put_addresses(&mut self, rtype: Rtype, all: Sets<'_>, ttl: u32) -> Option<Counts> {
         let of_type = all.filter(|set| set.rtype == rtype);
         let needed = of_type.clone().try_fold(0_usize, |sum, set| sum.checked_add(len_of(&set)?));
-        if needed? > self.room {
-            return None;
-        }
+        self.left(needed?)?;
         let mut counts = Counts::default();
         for set in of_type {
             counts.answers = counts.answers.checked_add(self.put_set(ASKED, &set, ttl)?)?;
@@ -205,51 +210,48 @@ impl Body<'_> {
         Some(counts)
     }
 
-    /// SRV records, which begin at `at` in the message, and behind them the addresses of their
-    /// targets, whose owners point to where each target stands (RFC 2782: uncompressed). Records
+    /// SRV records, and behind them the addresses of their targets, whose owners point to where each target stands (RFC 2782: uncompressed). Records
     /// are left out from the first that does not fit, and addresses from the first target and type
     /// not all of which fit: a part would be taken for all.
     fn put_instances<'l>(
         &mut self,
-        mut at: usize,
         lines: impl Iterator<Item = Line<'l>> + Clone,
         ttl: u32,
     ) -> Option<Counts> {
         let mut counts = Counts::default();
         let [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, ..] =
             front(ASKED, Rtype::SRV, ttl, 0)?;
+        let mut record = self.at;
         for line in lines.clone() {
-            let len = BEFORE_LEN.checked_add(line.size())?;
-            let Some(room) = self.room.checked_sub(len) else {
+            if self.left(BEFORE_LEN.checked_add(line.size())?).is_none() {
                 return Some(Counts { cut: true, ..counts });
-            };
-            self.room = room;
-            self.put([o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3])?;
-            self.put(line.head)?;
-            let [own, shared] = &line.target;
-            self.put_part::<{ SHORT / 2 }>(own)?;
-            self.put_part::<SHORT>(shared)?;
+            }
+            let [l0, l1, p0, p1, w0, w1, n0, n1] = line.head;
+            self.put([
+                o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, l0, l1, p0, p1, w0, w1, n0, n1,
+            ])?;
+            self.put_target(&line.target)?;
             counts.answers = counts.answers.checked_add(1)?;
         }
-        for line in lines {
-            at = at.checked_add(BEFORE_LEN)?;
-            let owner = 0xc000 | u16::try_from(at.checked_add(Line::TARGET)?).ok()?;
+        'all: for line in lines {
+            let target = record.checked_add(BEFORE_LEN)?.checked_add(Line::TARGET)?;
+            let owner = 0xc000 | u16::try_from(target).ok()?;
             if let Some(address) = line.addresses.only_v4() {
-                let Some(room) = self.room.checked_sub(A_RECORD) else { return Some(counts) };
-                self.room = room;
+                if self.left(A_RECORD).is_none() {
+                    break;
+                }
                 self.put(a_record(front(owner, Rtype::A, ttl, 4)?, address))?;
                 counts.additional = counts.additional.checked_add(1)?;
             } else {
                 for set in line.addresses.clone() {
-                    let Some(room) = self.room.checked_sub(len_of(&set)?) else {
-                        return Some(counts);
-                    };
-                    self.room = room;
-                    counts.additional =
-                        counts.additional.checked_add(self.put_set(owner, &set, ttl)?)?;
+                    if self.left(len_of(&set)?).is_none() {
+                        break 'all;
+                    }
+                    let more = self.put_set(owner, &set, ttl)?;
+                    counts.additional = counts.additional.checked_add(more)?;
                 }
             }
-            at = at.checked_add(line.size())?;
+            record = record.checked_add(BEFORE_LEN)?.checked_add(line.size())?;
         }
         Some(counts)
     }
@@ -276,9 +278,7 @@ impl Body<'_> {
         let len = names.iter().try_fold(NUMBERS, |sum, (octets, is_below)| {
             sum.checked_add(octets.len())?.checked_add(if *is_below { POINTER } else { 0 })
         })?;
-        if len.checked_add(FRONT)? > self.room {
-            return None;
-        }
+        self.left(len.checked_add(FRONT)?)?;
         self.put(front(apex, Rtype::SOA, zone.negative_ttl(), len)?)?;
         for (octets, is_below) in names {
             self.put_slice(octets)?;
@@ -307,21 +307,18 @@ impl Body<'_> {
     }
 
     fn put<const N: usize>(&mut self, octets: [u8; N]) -> Option<()> {
-        let (front, rest) = std::mem::take(&mut self.rest).split_first_chunk_mut::<N>()?;
-        *front = octets;
-        self.rest = rest;
+        *self.octets.get_mut(self.at..)?.first_chunk_mut()? = octets;
+        self.at = self.at.checked_add(N)?;
         Some(())
     }
 
-    /// What is at most `N` octets long is copied with what stands behind it, which is written over:
-    /// a length that is known takes no call.
-    fn put_part<const N: usize>(&mut self, &Part { from, len }: &Part<'_>) -> Option<()> {
-        let room = std::mem::take(&mut self.rest);
-        match (from.first_chunk::<N>(), room.first_chunk_mut::<N>()) {
-            (Some(from), Some(to)) if len <= N => *to = *from,
-            _ => room.get_mut(..len)?.copy_from_slice(from.get(..len)?),
+    fn put_target(&mut self, [own, shared]: &[Part<'_>; 2]) -> Option<()> {
+        let at = self.at;
+        if put_short(self.octets.get_mut(at..)?, own, shared).is_none() {
+            self.put_slice(own.from.get(..own.len)?)?;
+            self.put_slice(shared.from.get(..shared.len)?)?;
         }
-        self.rest = room.get_mut(len..)?;
+        self.at = at.checked_add(own.len)?.checked_add(shared.len)?;
         Some(())
     }
 
@@ -332,10 +329,25 @@ impl Body<'_> {
 
     /// The next so many octets.
     fn take(&mut self, len: usize) -> Option<&mut [u8]> {
-        let (front, rest) = std::mem::take(&mut self.rest).split_at_mut_checked(len)?;
-        self.rest = rest;
-        Some(front)
+        let end = self.at.checked_add(len)?;
+        let octets = self.octets.get_mut(self.at..end)?;
+        self.at = end;
+        Some(octets)
     }
+}
+
+/// Writes both with what stands behind each, which is written over later: a length that is known takes
+/// no call. `None` where one is too long.
+#[inline]
+fn put_short(room: &mut [u8], own: &Part<'_>, shared: &Part<'_>) -> Option<()> {
+    let room = room.first_chunk_mut::<{ LABEL + SHORT }>()?;
+    let (own_octets, shared_octets) = (own.from.first_chunk()?, shared.from.first_chunk()?);
+    if own.len > LABEL || shared.len > SHORT {
+        return None;
+    }
+    *room.first_chunk_mut::<LABEL>()? = *own_octets;
+    *room.get_mut(own.len..)?.first_chunk_mut::<SHORT>()? = *shared_octets;
+    Some(())
 }
 
 /// Everything of a record but its data.
