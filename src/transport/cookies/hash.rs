@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use siphasher::sip::SipHasher24;
 
 use crate::config::cookies::Secret;
+use crate::model::time::Now;
 
 /// Octets that are hashed for an IPv4 client.
 const HASHED_V4: usize = 20;
@@ -57,6 +59,8 @@ pub struct Memo {
     /// What they were made with.
     secret: Option<Secret>,
     entries: Box<[Option<(Hashed, u64)>]>,
+    /// The last time, and its seconds.
+    time: Option<(SystemTime, u32)>,
 }
 
 /// Nobody is shown what would make others believe a cookie.
@@ -69,7 +73,16 @@ impl fmt::Debug for Memo {
 impl Memo {
     /// With room for hashes; one by default has none.
     pub fn with_room() -> Self {
-        Self { secret: None, entries: Box::new([None; REMEMBERED]) }
+        Self { entries: Box::new([None; REMEMBERED]), ..Self::default() }
+    }
+
+    /// The wall clock in the 32 bits that a cookie has for it. All messages of a batch have one time.
+    #[inline]
+    pub(super) fn seconds(&mut self, now: Now) -> u32 {
+        match self.time {
+            Some((time, seconds)) if time == now.wall => seconds,
+            _ => self.time.insert((now.wall, seconds(now))).1,
+        }
     }
 
     /// `hashed.with(secret)`.
@@ -79,9 +92,9 @@ impl Memo {
             self.secret = Some(secret);
             self.entries.fill(None);
         }
-        // Clients' parts are as good as random (RFC 7873 section 4.1).
+        // Clients' parts are as good as random (RFC 7873 section 4.1), or differ in some octet.
         let [client, ..] = hashed.words;
-        let [place, ..] = client.to_le_bytes();
+        let place = client.to_le_bytes().iter().fold(0, |place, octet| place ^ octet);
         match self.entries.get_mut(usize::from(place)) {
             Some(Some((known, hash))) if known == hashed => *hash,
             Some(entry) => entry.insert((*hashed, hashed.with(secret))).1,
@@ -90,11 +103,26 @@ impl Memo {
     }
 }
 
+fn seconds(now: Now) -> u32 {
+    let since: Duration = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let [.., a, b, c, d] = since.as_secs().to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_time_is_read_anew_when_it_is_another() {
+        let mut memo = Memo::with_room();
+        for second in [0, 7, 7, 8, 3, u64::from(u32::MAX) + 5] {
+            let now = Now::default().after(Duration::from_secs(second));
+            assert_eq!(u64::from(memo.seconds(now)), second % (1 << 32));
+        }
+    }
 
     proptest! {
         #[test]

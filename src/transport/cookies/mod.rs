@@ -4,7 +4,6 @@
 mod hash;
 
 use std::net::IpAddr;
-use std::time::{Duration, UNIX_EPOCH};
 
 use crate::config::cookies::Cookies;
 use crate::model::time::Now;
@@ -44,7 +43,7 @@ impl Cookies {
     ) -> Option<Verdict> {
         let current = self.secret?;
         let client = client.to_canonical();
-        let now = seconds(now);
+        let now = memo.seconds(now);
         let mut is_valid = false;
         if let ServerCookie::Ours(ours) = cookie.server
             && let Some(age) = believable_age(ours, now)
@@ -85,15 +84,10 @@ impl Verdict {
     }
 }
 
-/// The wall clock in the 32 bits that a cookie has for it.
-fn seconds(now: Now) -> u32 {
-    let since: Duration = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let [.., a, b, c, d] = since.as_secs().to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::cookies::Secret;
 

@@ -272,7 +272,8 @@ pub fn answer(
         Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, peer.ip(), now),
         None => None,
     };
-    let cookie = cookie.zip(verdict).map(|(cookie, verdict)| (cookie.client, verdict.server));
+    let shown = cookie.zip(verdict.as_ref());
+    let cookie = shown.map(|(cookie, verdict)| (cookie.client, &verdict.server));
     let limits = Limits::udp(edns, rules.udp_max_size);
     let payload = limits.payload();
     let opt = edns.map(|edns| Opt { payload, dnssec_ok: edns.dnssec_ok, cookie });

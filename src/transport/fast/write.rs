@@ -51,17 +51,17 @@ struct Counts {
 
 /// What the OPT record of an answer says beside the rcode.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Opt {
+pub(super) struct Opt<'c> {
     /// The size of our own buffer.
     pub(super) payload: u16,
     /// As in the query (RFC 3225).
     pub(super) dnssec_ok: bool,
     /// The asker's cookie, and ours to stand behind it: to join them here would take as long as to
     /// write them.
-    pub(super) cookie: Option<([u8; 8], Standard)>,
+    pub(super) cookie: Option<([u8; 8], &'c Standard)>,
 }
 
-impl Opt {
+impl Opt<'_> {
     fn len(&self) -> usize {
         if self.cookie.is_some() { OPT + usize::from(COOKIE_OPTION) } else { OPT }
     }
@@ -85,7 +85,7 @@ impl<'b> Writer<'b> {
     pub(super) fn write(
         self,
         said: &Said<'_>,
-        opt: Option<&Opt>,
+        opt: Option<&Opt<'_>>,
         rng: &mut fastrand::Rng,
     ) -> Option<usize> {
         let Self { octets, head, limit } = self;
@@ -131,7 +131,7 @@ fn put_header(header: &mut [u8; HEADER], flags: u8, rcode: Rcode, counts: Counts
 }
 
 /// Makes of an answer one that is empty and says to ask over TCP, which a forged sender never does.
-pub(super) fn slip(octets: &mut [u8; ROOM], head: Head, opt: Option<&Opt>) -> Option<usize> {
+pub(super) fn slip(octets: &mut [u8; ROOM], head: Head, opt: Option<&Opt<'_>>) -> Option<usize> {
     let mut body = Body { octets, at: head.end(), limit: 0 };
     let mut counts = Counts::default();
     if let Some(opt) = opt {
@@ -293,7 +293,7 @@ impl Body<'_> {
     }
 
     /// RFC 6891 section 6.1.
-    fn put_opt(&mut self, opt: &Opt) -> Option<()> {
+    fn put_opt(&mut self, opt: &Opt<'_>) -> Option<()> {
         let [size0, size1] = opt.payload.to_be_bytes();
         let flags = if opt.dnssec_ok { 0x80 } else { 0 };
         let Some((client, server)) = opt.cookie else {
