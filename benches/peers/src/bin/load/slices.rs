@@ -18,8 +18,9 @@ use crate::questions::{Form, read};
 use crate::window::{Askers, Seen};
 use crate::{Target, Words};
 
-/// A server that has slept a while is asked for so long before anything is counted.
-const LEAD_IN: Duration = Duration::from_millis(10);
+/// A server that has slept a while is asked for so long before anything is counted: some thousands of
+/// questions, so that most names have been asked for since the others drove its data from the caches.
+const LEAD_IN: Duration = Duration::from_millis(30);
 
 struct Measured {
     target: Target,
