@@ -18,9 +18,9 @@
 //! | 1 | the length of what its target does not share with the service's name |
 //! | 1 | where in the service's name the target goes on |
 //! | 4 | where the first part of the target stands, in wire form, folded |
-//! | 7 | its address as `Sets` has it where that is one of IPv4; else three times 0, and where a length of 4 octets and so many octets of `Sets` stand |
+//! | 7 | its address as `Sets` has it, where that is one of IPv4; else 0, 0, 0 and where others stand |
 //!
-//! Places and lengths of 4 octets are little endian.
+//! Others stand behind their length of 4 octets, as `Sets` has them. What takes 4 octets is little endian.
 
 use std::ffi::c_void;
 use std::net::IpAddr;

@@ -210,9 +210,10 @@ impl Body<'_> {
         Some(counts)
     }
 
-    /// SRV records, and behind them the addresses of their targets, whose owners point to where each target stands (RFC 2782: uncompressed). Records
-    /// are left out from the first that does not fit, and addresses from the first target and type
-    /// not all of which fit: a part would be taken for all.
+    /// SRV records, and behind them the addresses of their targets, whose owners point to where each
+    /// target stands (RFC 2782: uncompressed). Records are left out from the first that does not fit,
+    /// and addresses from the first target and type not all of which fit: a part would be taken for
+    /// all.
     fn put_instances<'l>(
         &mut self,
         lines: impl Iterator<Item = Line<'l>> + Clone,
