@@ -124,6 +124,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn clients_that_differ_in_one_octet_have_places_of_their_own() {
+        for octet in 0..8 {
+            let mut memo = Memo::with_room();
+            for n in 0..=255 {
+                let mut client = [1, 2, 3, 4, 5, 6, 7, 8];
+                client[octet] = n;
+                let address = "192.0.2.1".parse().unwrap();
+                memo.hash(&Hashed::new(client, 0, address), Secret([7; 16]));
+            }
+            assert!(memo.entries.iter().all(Option::is_some), "octet {octet}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_remembered_is_what_would_be_made(
