@@ -19,7 +19,7 @@ use livezone::model::dns::Question;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::snapshot::service::build;
-use livezone::transport::batch::{Batch, MESSAGES, ROOM, Wait};
+use livezone::transport::batch::{Batch, MESSAGES, ROOM, Sending, Wait};
 use livezone::transport::fast::round::Round;
 use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::respond::Worker;
@@ -105,7 +105,7 @@ fn between_system_calls(criterion: &mut Criterion) {
     let (asked, now) = (server.local_addr().unwrap(), Now::default());
     client.connect(asked).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut batch = Batch::new();
+    let mut batch = Batch::new(Sending::InTrains);
     assert_eq!(usize::try_from(BATCH), Ok(MESSAGES));
     let mut answer = |question: &mut dyn FnMut() -> Vec<u8>| {
         for _ in 0..MESSAGES {

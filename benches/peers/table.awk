@@ -9,7 +9,7 @@ $2 == "slice" && $5 > 0 && $6 > 0 {
   answers[$1, $4] += $5; sound[$1, $4] += $10 + $11
 }
 $2 == "total" && $4 > 0 && $6 + $7 > 0 { user[$1, $3] = $5 / 1000 * $6 / ($6 + $7) / $4 }
-$2 == "learnt" && !$4 && $3 !~ /^reflector/ { no_cookies = no_cookies " " $3 }
+$2 == "learnt" && !$4 && $3 !~ /^(reflector|trains)/ { no_cookies = no_cookies " " $3 }
 
 function ratios(form, server, other,   round, row) {
   row = form FS server FS other
@@ -29,7 +29,7 @@ END {
     if (!count[key FS "rate"]) continue
     printf "%-13s %-10s %9d %8.3f %5.2f %6s  %-20s %s\n", form, server, part(key FS "rate", 50),
       user[form, server], part(key FS "busy", 50),
-      server ~ /^reflector/ ? "-" : sprintf("%.3f", sound[form, server] / answers[form, server]),
+      server ~ /^(reflector|trains)/ ? "-" : sprintf("%.3f", sound[form, server] / answers[form, server]),
       ratios(form, server, "reflector"), ratios(form, server, beside)
   }
   if (no_cookies) print "given no cookie, and asked with one that is made up:" no_cookies

@@ -78,6 +78,11 @@ pub fn queue_drops(socket: &UdpSocket) -> nix::Result<u32> {
     Ok(drops)
 }
 
+/// Whether the system takes datagrams apart for `socket` (`UDP_SEGMENT`): Linux does since 4.18.
+pub fn takes_trains(socket: &UdpSocket) -> bool {
+    getsockopt(socket, sockopt::UdpGsoSegment).is_ok()
+}
+
 /// Everything bound, in the order of `listen`.
 #[derive(Debug)]
 pub struct Bound {

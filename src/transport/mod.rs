@@ -10,14 +10,12 @@
     )
 )]
 
-mod address;
 mod asker;
 pub mod batch;
 pub mod bind;
 pub mod cookies;
 pub mod fast;
 pub mod limits;
-mod places;
 pub mod respond;
 pub mod sender;
 pub mod source;

@@ -77,7 +77,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::*;
-    use crate::transport::batch::Wait;
+    use crate::transport::batch::{Sending, Wait};
     use crate::transport::fixtures::{context, query_for};
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
             client.send(&query_for(1, rtype)).unwrap();
         }
         client.send(b"no question").unwrap();
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(Sending::InTrains);
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         let snapshot = context().current.load_full();
         let mut round = Round::new(count);

@@ -16,8 +16,8 @@ use crate::metrics::Metrics;
 use crate::metrics::dns::{Dropped, Transport};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
-use crate::transport::batch::{Batch, Message, ROOM, Wait};
-use crate::transport::bind::queue_drops;
+use crate::transport::batch::{Batch, Message, ROOM, Sending, Wait};
+use crate::transport::bind::{queue_drops, takes_trains};
 use crate::transport::fast::round::Round;
 use crate::transport::fast::{self, Arrival, Asked, Fast};
 use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
@@ -90,7 +90,8 @@ impl<'s> Serving<'s> {
         context: &'s Context,
         worker: Worker,
     ) -> Self {
-        let (batch, out) = (Batch::new(), Vec::with_capacity(ROOM));
+        let sending = if takes_trains(socket) { Sending::InTrains } else { Sending::Alone };
+        let (batch, out) = (Batch::new(sending), Vec::with_capacity(ROOM));
         Self { socket, bound, context, worker, batch, out, drops: Drops::default() }
     }
 

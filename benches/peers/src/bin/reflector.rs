@@ -1,7 +1,8 @@
 //! Sends every datagram back with QR set, lengthened to what an answer to its type would be: what a
 //! name server can at best do with these sockets.
 //!
-//! `reflector ADDRESS [TYPE=OCTETS]...`: so many octets are added to a question of that type number.
+//! `reflector ADDRESS alone|trains [TYPE=OCTETS]...`: so many octets are added to a question of that
+//! type number. Messages leave one by one, or together as livezone's answers do.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -10,14 +11,10 @@ use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-#[path = "../../../../src/transport/address.rs"]
-mod address;
 #[expect(dead_code, reason = "all messages are answered")]
-#[path = "../../../../src/transport/batch.rs"]
+#[path = "../../../../src/transport/batch/mod.rs"]
 mod batch;
-#[path = "../../../../src/transport/places.rs"]
-mod places;
-use batch::{Batch, Wait};
+use batch::{Batch, Sending, Wait};
 
 /// `IP_MTU_DISCOVER`, which livezone sets as well.
 #[derive(Clone, Copy)]
@@ -34,6 +31,11 @@ nix::setsockopt_impl!(
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let address: std::net::SocketAddr = arguments.next().expect("an address").parse().expect("it");
+    let sending = match arguments.next().as_deref() {
+        Some("alone") => Sending::Alone,
+        Some("trains") => Sending::InTrains,
+        _ => panic!("alone or trains"),
+    };
     let mut growth = [0_usize; 256];
     for pair in arguments {
         let (rtype, octets) = pair.split_once('=').expect("TYPE=OCTETS");
@@ -47,7 +49,7 @@ fn main() {
     setsockopt(&socket, MtuDiscovery, &libc::IP_PMTUDISC_OMIT).expect("an option");
     socket.set_read_timeout(Some(Duration::from_millis(250))).expect("a timeout");
     socket.bind(&address.into()).expect("the address");
-    let mut batch = Batch::new();
+    let mut batch = Batch::new(sending);
     loop {
         let Ok(count) = batch.receive(socket.as_fd(), Wait::ForOne) else { continue };
         for place in 0..count {

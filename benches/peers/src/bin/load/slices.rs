@@ -1,7 +1,8 @@
 //! Goes round all servers in short slices, in another order each round, so that what disturbs the
 //! machine disturbs them all.
 //!
-//! Options: `--form plain|edns|client-cookie|cookie`, `--rounds N`, `--slice SECONDS`, `--seed N`.
+//! Options: `--form plain|edns|client-cookie|cookie`, `--rounds N`, `--slice SECONDS`, `--seed N`,
+//! `--sockets N` and `--window N`, the outstanding questions of each.
 //! It prints
 //!
 //! - `slice ROUND SERVER ANSWERS NANOSECONDS WALL SENT LOST FOUND ABSENT` for every slice: the
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::Ticks;
 use crate::questions::{Form, read};
-use crate::window::{Askers, Seen};
+use crate::window::{Askers, Crowd, Seen};
 use crate::{Target, Words};
 
 /// A server that has slept a while is asked for so long before anything is counted: some thousands of
@@ -32,13 +33,13 @@ struct Measured {
 
 pub fn run(path: &str, targets: Vec<Target>, words: &Words) {
     let form = Form::named(words.text("form", "plain"));
-    let questions = read(path, form);
+    let (questions, crowd) = (read(path, form), Crowd::of(words));
     let lasts = Duration::from_secs_f64(words.number("slice", 0.2));
     let mut random = Random(words.number("seed", 1.0) as u64 | 1);
     let mut all: Vec<Measured> = targets
         .into_iter()
         .map(|target| {
-            let askers = Askers::new(target.address, form, &questions);
+            let askers = Askers::new(target.address, form, crowd, &questions);
             let ticks = target.family.ticks();
             Measured { target, askers, answers: 0, nanoseconds: 0, ticks }
         })

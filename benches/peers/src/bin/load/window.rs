@@ -5,16 +5,16 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmsg,
+};
 
+use crate::Words;
 use crate::questions::{Form, Question};
 
 /// Questions a call.
 const BATCH: usize = 64;
-/// Different ports, as a server that shares its port among workers tells askers apart by them.
-const SOCKETS: usize = 16;
-/// Outstanding questions of a socket; lost ones are forgotten after a while without an answer.
-const WINDOW: usize = 128;
+/// Lost questions are forgotten after a while without an answer.
 const LOST: Duration = Duration::from_millis(20);
 /// How long a first cookie is waited for.
 const COOKIE: Duration = Duration::from_millis(200);
@@ -40,9 +40,27 @@ impl Seen {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Copy)]
+pub struct Crowd {
+    /// Different ports, as a server that shares its port among workers tells askers apart by them.
+    pub sockets: usize,
+    /// Outstanding questions of each.
+    pub window: usize,
+}
+
+impl Crowd {
+    /// From `--sockets` and `--window`.
+    pub fn of(words: &Words) -> Self {
+        let number = |key, without| words.number(key, without) as usize;
+        Self { sockets: number("sockets", 16.0), window: number("window", 128.0) }
+    }
+}
+
 /// All sockets that ask one server.
 pub struct Askers {
     all: Vec<Asker>,
+    window: usize,
     /// Sockets that the server has given a cookie.
     pub learnt: usize,
     pub seen: Seen,
@@ -61,12 +79,13 @@ struct Asker {
 
 impl Askers {
     /// Opens the sockets; each learns its cookie where the form has one.
-    pub fn new(address: SocketAddr, form: Form, questions: &[Question]) -> Self {
-        let all: Vec<_> = (0..SOCKETS).map(|n| Asker::new(address, (form, n), questions)).collect();
+    pub fn new(address: SocketAddr, form: Form, crowd: Crowd, questions: &[Question]) -> Self {
+        let Crowd { sockets, window } = crowd;
+        let all: Vec<_> = (0..sockets).map(|n| Asker::new(address, (form, n), questions)).collect();
         let is_learnt = |asker: &&Asker| form == Form::Cookie && !asker.end.ends_with(&MADE_UP);
         let learnt = all.iter().filter(is_learnt).count();
         let headers = MultiHeaders::preallocate(BATCH, None);
-        Self { all, learnt, seen: Seen::nothing(), headers, fronts: vec![[0; 12]; BATCH] }
+        Self { all, window, learnt, seen: Seen::nothing(), headers, fronts: vec![[0; 12]; BATCH] }
     }
 
     /// Asks from `next` on for so long, and waits for the last answers.
@@ -94,8 +113,8 @@ impl Askers {
 
     fn send(&mut self, place: usize, questions: &[Question], next: &mut usize) {
         let asker = &mut self.all[place];
-        let free = (WINDOW - asker.outstanding).min(BATCH).min(questions.len());
-        if free < BATCH / 2 {
+        let free = (self.window - asker.outstanding).min(BATCH).min(questions.len());
+        if free < (BATCH / 2).min(self.window) {
             return;
         }
         if *next + free > questions.len() {
@@ -103,18 +122,24 @@ impl Askers {
         }
         let chosen = &questions[*next..*next + free];
         // The id carries the type, so that the answers' lengths can be told apart.
-        let ids: Vec<[u8; 2]> =
-            chosen.iter().zip(0_u8..).map(|(q, n)| [q.rtype.to_be_bytes()[1], n]).collect();
-        let parts: Vec<[IoSlice<'_>; 3]> = chosen
-            .iter()
-            .zip(&ids)
-            .map(|(q, id)| [id, &q.rest[..], &asker.end].map(IoSlice::new))
-            .collect();
-        let nobody = [None; BATCH];
-        let fd = asker.socket.as_raw_fd();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let sent = sendmmsg(fd, &mut self.headers, &parts, &nobody[..free], [], flags)
-            .map_or(0, |results| results.count());
+        let mut chosen: Vec<([u8; 2], &Question)> =
+            chosen.iter().zip(0_u8..).map(|(q, n)| ([q.rtype.to_be_bytes()[1], n], q)).collect();
+        chosen.sort_unstable_by_key(|(_, question)| question.rest.len());
+        let mut sent = 0;
+        for alike in chosen.chunk_by(|(_, one), (_, other)| one.rest.len() == other.rest.len()) {
+            let parts: Vec<IoSlice<'_>> = alike
+                .iter()
+                .flat_map(|(id, q)| [&id[..], &q.rest, &asker.end])
+                .map(IoSlice::new)
+                .collect();
+            let each = alike.iter().map(|(id, q)| id.len() + q.rest.len() + asker.end.len()).next();
+            let segments = u16::try_from(each.unwrap_or(0)).expect("a short question");
+            let segments = [ControlMessage::UdpGsoSegments(&segments)];
+            let (fd, flags) = (asker.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+            if sendmsg::<SockaddrStorage>(fd, &parts, &segments, flags, None).is_ok() {
+                sent += alike.len();
+            }
+        }
         *next += sent;
         asker.outstanding += sent;
         self.seen.sent += sent as u64;
@@ -132,7 +157,7 @@ impl Askers {
                 asker.outstanding = 0;
                 asker.heard = now;
             }
-            if count < BATCH {
+            if count < BATCH.min(self.window) || self.all[place].outstanding == 0 {
                 return;
             }
         }
@@ -156,10 +181,10 @@ impl Askers {
 
     /// Reads at most a batch.
     fn receive(&mut self, place: usize) -> usize {
-        let mut lengths = [0_usize; BATCH];
+        let (mut lengths, room) = ([0_usize; BATCH], self.window.min(BATCH));
         let count = {
             let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-                self.fronts.iter_mut().map(|front| [IoSliceMut::new(front)]).collect();
+                self.fronts[..room].iter_mut().map(|front| [IoSliceMut::new(front)]).collect();
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
             let fd = self.all[place].socket.as_raw_fd();
             recvmmsg(fd, &mut self.headers, slices.iter_mut(), flags, None).map_or(0, |results| {
@@ -186,7 +211,7 @@ impl Asker {
         let socket = UdpSocket::bind(any).expect("a socket");
         socket.connect(address).expect("the address");
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20);
-        let client = [1, 2, 3, 4, 5, 6, 7, n as u8];
+        let client = [1, 2, 3, 4, 5, 6, (n >> 8) as u8, n as u8];
         let server = if form == Form::Cookie { learn(&socket, client, questions) } else { None };
         let end = form.end(client, server.as_deref().unwrap_or(&MADE_UP));
         Self { socket, end, outstanding: 0, heard: Instant::now() }

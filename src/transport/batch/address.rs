@@ -6,18 +6,21 @@ use nix::libc;
 
 /// A `sockaddr_in` has 16 octets, a `sockaddr_in6` 28.
 pub(super) const ADDRESS: usize = 28;
-/// A header of 16 octets and an `in6_pktinfo` of 20, and what aligns them.
-pub(super) const CONTROL: usize = 40;
-/// Where the data of the one control message begin.
+/// Room for both control messages: where a message comes to or goes from, and segments.
+pub(super) const CONTROL: usize = CONTROL_V6 + CONTROL_SEGMENTS;
+/// Where the data of a control message begin.
 const CONTROL_DATA: usize = 16;
 /// With an `in_pktinfo` of 12 octets, and aligned.
 const CONTROL_V4: usize = 32;
-/// With an `in6_pktinfo`, and aligned.
+/// With an `in6_pktinfo` of 20, and aligned.
 const CONTROL_V6: usize = 40;
+/// With a number of two octets, and aligned.
+const CONTROL_SEGMENTS: usize = 24;
 
 const _: () = assert!(size_of::<libc::cmsghdr>() == CONTROL_DATA);
 const _: () = assert!(size_of::<libc::in_pktinfo>() + CONTROL_DATA <= CONTROL_V4);
 const _: () = assert!(size_of::<libc::in6_pktinfo>() + CONTROL_DATA <= CONTROL_V6);
+const _: () = assert!(size_of::<u16>() + CONTROL_DATA <= CONTROL_SEGMENTS);
 const _: () = assert!(size_of::<libc::sockaddr_in6>() == ADDRESS);
 
 /// The sender in a socket address of so many octets.
@@ -33,6 +36,23 @@ pub(super) fn peer(address: &[u8; ADDRESS], len: usize) -> Option<SocketAddr> {
     let ip = rest.get(4..)?.first_chunk::<16>()?;
     (family == libc::AF_INET6 && len >= ADDRESS)
         .then(|| SocketAddr::from((Ipv6Addr::from(*ip), port)))
+}
+
+/// Whether two socket addresses of so many octets are the same.
+#[inline]
+pub(super) fn is_same(one: &[u8; ADDRESS], other: &[u8; ADDRESS], len: usize) -> bool {
+    const V4: usize = size_of::<libc::sockaddr_in>();
+    one.first_chunk::<V4>() == other.first_chunk::<V4>() && (len <= V4 || one == other)
+}
+
+/// A number below 64 that tells most answers to other askers, or of other lengths, from this one: of
+/// the port, the length and, with IPv4, the address.
+#[inline]
+pub(super) fn hash(address: &[u8; ADDRESS], len: u16) -> usize {
+    let first = address.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    // 2^64 divided by the golden ratio: what differs anywhere moves the upper bits.
+    let mixed = (first ^ u64::from(len)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 58).unwrap_or(0)
 }
 
 /// The one control message in so many octets, if it is of this kind: its data.
@@ -80,4 +100,16 @@ pub(super) fn source(control: &mut [u8; CONTROL], len: usize) -> usize {
         return CONTROL_V6;
     }
     0
+}
+
+/// Adds to `len` octets of control messages that the datagram is many, of so many octets each
+/// (`UDP_SEGMENT`), and says how many octets of them there are now.
+pub(super) fn segments(control: &mut [u8; CONTROL], len: usize, octets: u16) -> usize {
+    let room = control.get_mut(len..).and_then(<[u8]>::first_chunk_mut::<CONTROL_SEGMENTS>);
+    let Some(message) = room else { return len };
+    let size = CONTROL_DATA.saturating_add(size_of::<u16>()).to_ne_bytes();
+    let kind = [libc::SOL_UDP, libc::UDP_SEGMENT].map(libc::c_int::to_ne_bytes);
+    let said = size.into_iter().chain(kind.into_iter().flatten()).chain(octets.to_ne_bytes());
+    message.iter_mut().zip(said).for_each(|(to, octet)| *to = octet);
+    len.saturating_add(CONTROL_SEGMENTS)
 }

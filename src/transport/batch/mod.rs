@@ -12,6 +12,16 @@
 //!   the kernel writes there is no other reader.
 #![expect(unsafe_code, reason = "the two system calls; see above")]
 
+#[deny(unsafe_code)]
+mod address;
+#[deny(unsafe_code)]
+mod places;
+#[cfg(test)]
+#[deny(unsafe_code)]
+mod tests;
+#[deny(unsafe_code)]
+mod trains;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -20,12 +30,15 @@ use std::ptr::{self, NonNull};
 
 use nix::libc;
 
-// The benchmark's reflector has these files too.
-use super::address::{ADDRESS, CONTROL, asked, peer, source};
-use super::places::Places;
+// The benchmark's reflector has these files too: there is no `crate::` here.
+use address::{ADDRESS, CONTROL, asked, hash, is_same, peer, segments, source};
+use places::Places;
+use trains::Trains;
 
 /// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
 pub const MESSAGES: usize = 64;
+/// So many batches leave without trains where one was refused.
+const CAUTION: u16 = 1024;
 /// No query is longer; what is, is cut and cannot be read. No answer over UDP is longer either.
 pub const ROOM: usize = 4096;
 
@@ -38,7 +51,6 @@ const ADDRESS_LEN: libc::socklen_t = 28;
 #[repr(C, align(64))]
 struct Slot {
     control: [u8; CONTROL],
-    line: [u8; 24],
     address: [u8; ADDRESS],
     octets: [u8; ROOM],
     odd: [u8; 100],
@@ -47,10 +59,29 @@ struct Slot {
 /// All that the kernel reads and writes. Zeroes are a valid value of it.
 #[repr(C)]
 struct Memory {
-    /// Of what was received, and, from the front, of what is to be sent.
+    /// Of what is received.
     headers: [libc::mmsghdr; MESSAGES],
     vectors: [libc::iovec; MESSAGES],
+    /// Of what is to be sent: those of the answers lie together that leave together.
+    leaving: [libc::mmsghdr; MESSAGES],
+    answers: [libc::iovec; MESSAGES],
     slots: [Slot; MESSAGES],
+}
+
+impl Memory {
+    /// Whether the answers at two places go from the same address to the same asker.
+    fn leave_alike(&self, one: usize, other: usize) -> bool {
+        let of = |place: usize| Some((&self.headers.get(place)?.msg_hdr, self.slots.get(place)?));
+        let (Some((header, slot)), Some((others, other))) = (of(one), of(other)) else {
+            return false;
+        };
+        let named = usize::try_from(header.msg_namelen).unwrap_or(ADDRESS);
+        let control = CONTROL.min(header.msg_controllen as _);
+        header.msg_namelen == others.msg_namelen
+            && header.msg_controllen == others.msg_controllen
+            && is_same(&slot.address, &other.address, named)
+            && slot.control.get(..control) == other.control.get(..control)
+    }
 }
 
 const _: () = assert!(COUNT as usize == MESSAGES && ADDRESS_LEN as usize == ADDRESS);
@@ -65,10 +96,20 @@ pub struct Batch {
     used: usize,
     /// The messages at these places are there: those received and not answered.
     held: Places,
-    /// Those at these places hold their answers.
-    answered: Places,
-    /// A header has moved to the place of one whose message is not answered.
-    has_moved: bool,
+    /// Those that hold their answers.
+    trains: Trains,
+    sending: Sending,
+    /// So many batches leave without trains.
+    caution: u16,
+}
+
+/// How answers leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// Each alone.
+    Alone,
+    /// Together where the system takes them apart again: see `trains`.
+    InTrains,
 }
 
 /// One datagram.
@@ -93,27 +134,21 @@ pub enum Wait {
     Never,
 }
 
-impl Default for Batch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Batch {
-    /// Room for a batch.
-    pub fn new() -> Self {
+    /// Room for a batch whose answers leave so.
+    pub fn new(sending: Sending) -> Self {
         let layout = Layout::new::<Memory>();
         #[expect(clippy::cast_ptr_alignment, reason = "the layout has the alignment")]
         // SAFETY: the layout is not empty, and all of `Memory` may be zero.
         let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let (held, answered) = (Places::default(), Places::default());
-        let mut batch = Self { memory, used: MESSAGES, held, answered, has_moved: true };
-        batch.set_out();
+        let (held, trains) = (Places::default(), Trains::new());
+        let mut batch = Self { memory, used: MESSAGES, held, trains, sending, caution: 0 };
+        batch.lay_out();
         batch
     }
 
-    /// Has every header lead to its buffers.
+    /// Has every header of what is received lead to its buffers, for good.
     fn lay_out(&mut self) {
         let memory = self.memory.as_ptr();
         for place in 0..MESSAGES {
@@ -124,6 +159,7 @@ impl Batch {
                 let vector = (&raw mut (*memory).vectors).cast::<libc::iovec>().add(place);
                 let header = (&raw mut (*memory).headers).cast::<libc::mmsghdr>().add(place);
                 (*vector).iov_base = (&raw mut (*slot).octets).cast();
+                (*vector).iov_len = ROOM;
                 (*header).msg_hdr.msg_name = (&raw mut (*slot).address).cast();
                 (*header).msg_hdr.msg_iov = vector;
                 (*header).msg_hdr.msg_iovlen = 1;
@@ -132,21 +168,16 @@ impl Batch {
         }
     }
 
-    /// Gives what the last batch has changed back to the headers.
+    /// Gives the headers the lengths again that the last batch has changed.
     fn set_out(&mut self) {
-        if self.has_moved {
-            self.lay_out();
-        }
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let memory = unsafe { self.memory.as_mut() };
-        let headers = memory.headers.iter_mut().zip(&mut memory.vectors);
-        for (header, vector) in headers.take(self.used) {
-            vector.iov_len = ROOM;
+        for header in memory.headers.iter_mut().take(self.used) {
             header.msg_hdr.msg_namelen = ADDRESS_LEN;
             header.msg_hdr.msg_controllen = CONTROL as _;
         }
-        (self.used, self.has_moved) = (0, false);
-        (self.held, self.answered) = (Places::default(), Places::default());
+        (self.used, self.held) = (0, Places::default());
+        self.trains.clear();
     }
 
     /// Receives what there is, once there is something.
@@ -200,61 +231,107 @@ impl Batch {
         if !self.held.contains(place) || len > ROOM {
             return;
         }
+        let (Ok(at), Ok(len)) = (u8::try_from(place), u16::try_from(len)) else { return };
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let memory = unsafe { self.memory.as_mut() };
-        let buffers = (memory.slots.get_mut(place), memory.vectors.get_mut(place));
-        let (Some(slot), Some(vector)) = buffers else { return };
-        let Some(header) = memory.headers.get_mut(place) else { return };
+        let buffers = (memory.headers.get_mut(place), memory.slots.get_mut(place));
+        let (Some(header), Some(slot)) = buffers else { return };
         let header = &mut header.msg_hdr;
         header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
         header.msg_flags = 0;
         let control = CONTROL.min(header.msg_controllen as _);
         header.msg_controllen = source(&mut slot.control, control) as _;
-        vector.iov_len = len;
+        let hash = hash(&slot.address, len);
+        let goes_together = self.sending == Sending::InTrains && self.caution == 0;
+        let is_like = |other| goes_together && memory.leave_alike(place, other);
+        self.trains.add(at, len, hash, is_like);
         self.held = self.held.without(place);
-        self.answered = self.answered.with(place);
     }
 
-    /// Has the headers of the messages that are answered stand before all others, and says how many
-    /// they are.
-    fn gather(&mut self) -> usize {
-        let answers = self.answered.count();
-        if self.answered != Places::first(answers) {
-            self.has_moved = true;
-            // SAFETY: the kernel is not writing, and no message is borrowed.
-            let memory = unsafe { self.memory.as_mut() };
-            let places = (0..MESSAGES).filter(|&place| self.answered.contains(place));
-            for (to, place) in places.enumerate() {
-                memory.headers.copy_within(place..=place, to);
+    /// Has headers lead to the answers of all trains but so many, and says how many headers they are.
+    fn couple(&mut self, but: usize, sending: Sending) -> usize {
+        // SAFETY: only the place is taken; it has the allocation's right, as those in `lay_out`.
+        let first = unsafe { &raw mut (*self.memory.as_ptr()).answers }.cast::<libc::iovec>();
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let Memory { headers, vectors, leaving, answers, slots } = unsafe { self.memory.as_mut() };
+        let (mut leaving, mut led) = (leaving.iter_mut(), 0_usize);
+        for train in self.trains.iter().skip(but) {
+            let count = usize::from(train.count);
+            let room = answers.get_mut(led..).and_then(|answers| answers.get_mut(..count));
+            let Some(room) = room else { break };
+            let goes_together = sending == Sending::InTrains && count > 1;
+            for ((behind, answer), place) in
+                room.iter_mut().enumerate().zip(self.trains.places(train))
+            {
+                let received = (headers.get(place), vectors.get(place), slots.get_mut(place));
+                let (Some(header), Some(vector), Some(slot)) = received else { continue };
+                (answer.iov_base, answer.iov_len) = (vector.iov_base, train.len.into());
+                if behind > 0 && goes_together {
+                    continue;
+                }
+                let Some(leaving) = leaving.next() else { break };
+                leaving.msg_hdr = header.msg_hdr;
+                leaving.msg_hdr.msg_iov = first.wrapping_add(led.saturating_add(behind));
+                if goes_together {
+                    let control = CONTROL.min(header.msg_hdr.msg_controllen as _);
+                    let control = segments(&mut slot.control, control, train.len);
+                    leaving.msg_hdr.msg_controllen = control as _;
+                    leaving.msg_hdr.msg_iovlen = count as _;
+                }
             }
+            led = led.saturating_add(count);
         }
-        answers
+        MESSAGES.saturating_sub(leaving.len())
+    }
+
+    /// How many answers the header at this place leads to.
+    fn led_to(&self, place: usize) -> usize {
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let memory = unsafe { self.memory.as_ref() };
+        memory.leaving.get(place).map_or(0, |header| header.msg_hdr.msg_iovlen as _)
     }
 
     /// Sends the answers without waiting, and says how many the system did not take: the askers
     /// ask again.
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
-        let answers = self.gather();
+        self.caution = self.caution.saturating_sub(1);
+        let mut leaving = self.couple(0, Sending::InTrains);
         let (mut done, mut failed) = (0, 0_usize);
-        while let Some(left) = answers.checked_sub(done).filter(|&left| left > 0) {
+        while let Some(left) = leaving.checked_sub(done).filter(|&left| left > 0) {
             let memory = self.memory.as_ptr();
-            // SAFETY: `done + left` is `answers`, at most `MESSAGES`, and `answer` has made each of
+            // SAFETY: `done + left` is `leaving`, at most `MESSAGES`, and `couple` has made each of
             // these headers lead into `memory` with lengths that fit; nothing else borrows it now.
             let count = unsafe {
-                let headers = (&raw mut (*memory).headers).cast::<libc::mmsghdr>().add(done);
+                let headers = (&raw mut (*memory).leaving).cast::<libc::mmsghdr>().add(done);
                 let left = libc::c_uint::try_from(left).unwrap_or(0);
                 libc::sendmmsg(socket.as_raw_fd(), headers, left, libc::MSG_DONTWAIT as _)
             };
-            match usize::try_from(count) {
-                Ok(sent) if sent > 0 => done = done.saturating_add(sent),
-                _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
-                // The error is the first message's: the others may do better.
-                _ => (done, failed) = (done.saturating_add(1), failed.saturating_add(1)),
+            if let Ok(sent @ 1..) = usize::try_from(count) {
+                done = done.saturating_add(sent);
+                continue;
+            }
+            // The error is the first header's: others may do better, its own answers alone too.
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            if self.led_to(done) > 1 {
+                self.caution = if refuses_trains(&error) { CAUTION } else { 0 };
+                (leaving, done) = (self.couple(done, Sending::Alone), 0);
+            } else {
+                (done, failed) = (done.saturating_add(1), failed.saturating_add(1));
             }
         }
-        (self.held, self.answered) = (Places::default(), Places::default());
+        self.held = Places::default();
+        self.trains.clear();
         failed
     }
+}
+
+/// Whether it is the train that was refused: a link too small for its answers, an interface that
+/// makes no sums, encryption on the way. Other errors are about the asker.
+fn refuses_trains(error: &io::Error) -> bool {
+    [libc::EINVAL, libc::EIO, libc::EMSGSIZE].map(Some).contains(&error.raw_os_error())
 }
 
 impl Drop for Batch {
@@ -265,73 +342,12 @@ impl Drop for Batch {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-    use std::os::fd::AsFd;
-
-    use super::*;
-
-    #[test]
-    fn what_was_received_is_sent_back_where_it_came_from_and_what_cannot_be_is_skipped() {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let askers: Vec<UdpSocket> =
-            (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        for asker in &askers {
-            asker.send_to(b"asked", server.local_addr().unwrap()).unwrap();
-        }
-        let mut batch = Batch::new();
-        assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
-        for (place, asker) in askers.iter().enumerate() {
-            let message = batch.message(place).unwrap();
-            assert_eq!(message.peer, Some(asker.local_addr().unwrap()));
-            assert_eq!(message.octets[..message.len], *b"asked");
-            message.octets[..4].copy_from_slice(b"said");
-            batch.answer(place, 4);
-        }
-        assert!(batch.message(3).is_none());
-        // A header whose control message the system refuses, as it would a source that is gone.
-        // SAFETY: the kernel is not writing; the control octets lie in the slot.
-        let memory = unsafe { batch.memory.as_mut() };
-        memory.slots[1].control = [0xff; CONTROL];
-        memory.headers[1].msg_hdr.msg_controllen = CONTROL as _;
-        assert_eq!(batch.send(server.as_fd()), 1);
-        for place in [0, 2] {
-            let mut said = [0; 9];
-            assert_eq!(askers[place].recv(&mut said).unwrap(), 4);
-            assert_eq!(said[..4], *b"said");
-        }
-        assert!(batch.receive(server.as_fd(), Wait::Never).is_err());
-        assert!(batch.message(0).is_none(), "no message is seen twice");
-    }
-
-    #[test]
-    fn answers_come_in_any_order_once_and_a_message_without_one_leaves_no_trace() {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let askers: Vec<UdpSocket> =
-            (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        let mut batch = Batch::new();
-        for silent in [vec![0, 3], vec![], vec![1, 2], vec![0, 1, 2, 3, 4], vec![4]] {
-            for (asker, octet) in askers.iter().zip(0..) {
-                asker.send_to(&[octet; 7], server.local_addr().unwrap()).unwrap();
-            }
-            assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 5);
-            let answered: Vec<usize> = (0..5).filter(|place| !silent.contains(place)).collect();
-            for &place in answered.iter().rev() {
-                let message = batch.message(place).unwrap();
-                assert_eq!(message.octets[..message.len], [u8::try_from(place).unwrap(); 7]);
-                batch.answer(place, place + 1);
-                assert!(batch.message(place).is_none() && batch.octets(place).is_none());
-                batch.answer(place, 9);
-            }
-            assert_eq!(batch.send(server.as_fd()), 0);
-            for (place, asker) in askers.iter().enumerate() {
-                asker.set_nonblocking(true).unwrap();
-                let mut said = [0; 9];
-                let length = asker.recv(&mut said).ok();
-                assert_eq!(length, answered.contains(&place).then_some(place + 1));
-                assert!(said[..length.unwrap_or(0)].iter().all(|&o| usize::from(o) == place));
-                assert!(asker.recv(&mut said).is_err());
-            }
-        }
+impl Batch {
+    /// Has the system refuse the answer at `place`, as it would one whose source is gone.
+    fn spoil(&mut self, place: usize) {
+        // SAFETY: the kernel is not writing, and no message is borrowed; the octets lie in the slot.
+        let memory = unsafe { self.memory.as_mut() };
+        memory.slots[place].control = [0xff; CONTROL];
+        memory.headers[place].msg_hdr.msg_controllen = CONTROL as _;
     }
 }

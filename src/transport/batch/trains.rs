@@ -1,0 +1,141 @@
+//! Answers of one length to one asker leave as one datagram, which the system takes apart on its way
+//! out (`UDP_SEGMENT`): a train, as the field calls packets that follow each other so. An asker with
+//! many questions outstanding at one port is a proxy, a forwarder, or somebody who measures; a
+//! resolver asks each question from a port of its own, and its answers leave alone.
+
+use std::iter::successors;
+
+use super::MESSAGES;
+
+/// Answers a train: together they are no longer than a datagram can be, and fewer than the 64 that
+/// every system takes.
+const MOST: u8 = 53;
+/// Longer answers leave alone. With its headers one of these fits the least that every link of IPv6
+/// carries (RFC 8200 section 5), while the system refuses a train when one does not fit the link.
+const LONGEST: usize = 1232;
+
+const HEADERS: usize = 40 + 8;
+const _: () = assert!(MOST as usize * LONGEST <= u16::MAX as usize - HEADERS);
+
+/// One or more answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Train {
+    /// The places of their messages.
+    first: u8,
+    last: u8,
+    /// How many they are.
+    pub(super) count: u8,
+    /// The octets of each.
+    pub(super) len: u16,
+}
+
+/// Those of a batch.
+#[derive(Debug)]
+pub(super) struct Trains {
+    all: [Train; MESSAGES],
+    count: usize,
+    /// For each hash the train that was begun last, or any other.
+    begun: [u8; MESSAGES],
+    /// The places behind each other in a train.
+    next: [u8; MESSAGES],
+}
+
+impl Trains {
+    /// None.
+    pub(super) fn new() -> Self {
+        let places = [0; MESSAGES];
+        Self { all: [Train::default(); MESSAGES], count: 0, begun: places, next: places }
+    }
+
+    /// None again.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Adds the answer of `len` octets at `place`. It goes with an earlier one of the same length and
+    /// `hash`, a number below `MESSAGES`, if `is_like` says so of that one's place.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        place: u8,
+        len: u16,
+        hash: usize,
+        is_like: impl FnOnce(usize) -> bool,
+    ) {
+        let Some(begun) = self.begun.get_mut(hash) else { return };
+        if usize::from(*begun) < self.count
+            && (1..=LONGEST).contains(&usize::from(len))
+            && let Some(train) = self.all.get_mut(usize::from(*begun))
+            && train.len == len
+            && train.count < MOST
+            && is_like(train.first.into())
+            && let Some(next) = self.next.get_mut(usize::from(train.last))
+        {
+            (*next, train.last, train.count) = (place, place, train.count.saturating_add(1));
+        } else if let Some(train) = self.all.get_mut(self.count) {
+            *train = Train { first: place, last: place, count: 1, len };
+            *begun = u8::try_from(self.count).unwrap_or(0);
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// All, in the order in which they were begun.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Train> {
+        self.all.iter().take(self.count).copied()
+    }
+
+    /// The places of a train's answers.
+    pub(super) fn places(&self, train: Train) -> impl Iterator<Item = usize> {
+        let next = |place: &usize| self.next.get(*place).copied().map(usize::from);
+        successors(Some(train.first.into()), next).take(train.count.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer: its length, its hash, and who asked.
+    type Answer = (u16, usize, char);
+
+    fn trains(answers: &[Answer]) -> Vec<(u16, Vec<usize>)> {
+        let mut trains = Trains::new();
+        // What an earlier batch has left behind means nothing.
+        for is_joined in [false, true] {
+            trains.clear();
+            for (place, &(len, hash, asker)) in answers.iter().enumerate() {
+                let is_like = |other: usize| is_joined && answers[other].2 == asker;
+                trains.add(u8::try_from(place).unwrap(), len, hash, is_like);
+            }
+        }
+        trains.iter().map(|train| (train.len, trains.places(train).collect())).collect()
+    }
+
+    #[test]
+    fn answers_of_one_length_to_one_asker_go_together() {
+        let answers = [(90, 1, 'a'), (90, 2, 'b'), (70, 3, 'a'), (90, 2, 'b'), (90, 1, 'a')];
+        let together = [(90, vec![0, 4]), (90, vec![1, 3]), (70, vec![2])];
+        assert_eq!(trains(&answers), together);
+        assert_eq!(trains(&[]), []);
+    }
+
+    #[test]
+    fn those_of_one_hash_go_alone_where_they_differ() {
+        let (one, other, short) = ((90, 5, 'a'), (90, 5, 'b'), (70, 5, 'b'));
+        assert_eq!(trains(&[one, other, other]), [(90, vec![0]), (90, vec![1, 2])]);
+        assert_eq!(trains(&[other, short]), [(90, vec![0]), (70, vec![1])]);
+        // The last train begun for a hash is the only one that is looked at.
+        assert_eq!(trains(&[one, other, one]).len(), 3);
+    }
+
+    #[test]
+    fn no_train_is_longer_than_the_system_takes() {
+        let full = trains(&[(90, 1, 'a'); MESSAGES]);
+        assert_eq!(full.iter().map(|(_, places)| places.len()).collect::<Vec<_>>(), [53, 11]);
+        assert!(full.iter().flat_map(|(_, places)| places).copied().eq(0..MESSAGES));
+        assert_eq!(trains(&[(1232, 1, 'a'); 3]).len(), 1);
+        assert_eq!(trains(&[(1233, 1, 'a'); 3]).len(), 3);
+        // Of nothing the system makes one datagram, not several.
+        assert_eq!(trains(&[(0, 1, 'a'); 3]).len(), 3);
+    }
+}
