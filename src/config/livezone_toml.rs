@@ -76,6 +76,9 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
         udp_max_size: reader
             .integer("udp_max_size", 512..=4096)
             .map_or(default.udp_max_size, |p| p.value),
+        udp_segmentation: reader
+            .boolean("udp_segmentation")
+            .map_or(default.udp_segmentation, |p| p.value),
         access: Access {
             allow: address::networks(&mut reader, "allow").unwrap_or_default(),
             deny: address::networks(&mut reader, "deny").unwrap_or_default(),
@@ -247,6 +250,7 @@ shutdown_grace = "1m30s"
 listen = ["0.0.0.0:53", "[::]:53"]
 workers = 4
 udp_max_size = 1400
+udp_segmentation = false
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
 [dns.tcp]
@@ -296,6 +300,7 @@ level = "debug"
         assert!(rrl.exempt.contains("10.1.2.3".parse().unwrap()));
         assert!(!rrl.exempt.contains("127.0.0.1".parse().unwrap()), "a list is the whole list");
         assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert!(!config.dns.udp_segmentation && Config::default().dns.udp_segmentation);
         assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
         assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);
         let (idle, message) = (Duration::from_secs(60), Duration::from_millis(500));

@@ -52,6 +52,8 @@ pub struct Dns {
     pub workers: usize,
     /// No UDP answer is larger.
     pub udp_max_size: u16,
+    /// Answers of one length to one asker leave together (`UDP_SEGMENT`) where the system can.
+    pub udp_segmentation: bool,
     /// Who may ask.
     pub access: Access,
     /// `[dns.tcp]`
@@ -190,6 +192,7 @@ impl Default for Config {
                 listen: vec![loopback(DNS_PORT)],
                 workers: 0,
                 udp_max_size: 1232,
+                udp_segmentation: true,
                 access: Access::default(),
                 tcp: Tcp::default(),
             },

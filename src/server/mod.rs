@@ -35,6 +35,7 @@ use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::SerialFile;
+use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, bind};
 use crate::transport::respond::Context;
 use crate::transport::{tcp, udp};
@@ -225,10 +226,11 @@ fn start(
     let shared = tcp::Shared::new(Arc::clone(&context), limits, &metrics, draining.clone());
     let shared = Arc::new(shared);
     let quiet = Arc::new(AtomicBool::new(false));
+    let sending = if config.dns.udp_segmentation { Sending::InTrains } else { Sending::Alone };
     for endpoint in bound.endpoints {
         let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
         tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), stop.clone()));
-        threads.extend(udp::start(endpoint.udp, &context, &metrics, &quiet)?);
+        threads.extend(udp::start(endpoint.udp, sending, &context, &metrics, &quiet)?);
     }
     let face =
         Face { engine: handle.clone(), metrics: metrics.clone(), draining: draining.clone() };

@@ -44,6 +44,8 @@ fn keep_fixed(old: &Config, new: Config) -> Config {
     keep("zones_dir", config.zones_dir != old.zones_dir);
     keep("dns.listen", config.dns.listen != old.dns.listen);
     keep("dns.workers", config.dns.workers != old.dns.workers);
+    let segments = |config: &Config| config.dns.udp_segmentation;
+    keep("dns.udp_segmentation", segments(&config) != segments(old));
     keep("http", config.http != old.http);
     keep("consul", config.consul != old.consul);
     keep("log.format", config.log.format != old.log.format);
@@ -51,6 +53,7 @@ fn keep_fixed(old: &Config, new: Config) -> Config {
     config.zones_dir.clone_from(&old.zones_dir);
     config.dns.listen.clone_from(&old.dns.listen);
     config.dns.workers = old.dns.workers;
+    config.dns.udp_segmentation = old.dns.udp_segmentation;
     config.http = old.http;
     config.consul = old.consul;
     config.log.format = old.log.format;
@@ -66,9 +69,11 @@ mod tests {
         let old = Config::default();
         let mut new = Config::default();
         new.dns.workers = old.dns.workers + 1;
+        new.dns.udp_segmentation = !old.dns.udp_segmentation;
         new.dns.udp_max_size = 1400;
         let kept = keep_fixed(&old, new);
         assert_eq!(kept.dns.workers, old.dns.workers);
+        assert_eq!(kept.dns.udp_segmentation, old.dns.udp_segmentation);
         assert_eq!(kept.dns.udp_max_size, 1400);
     }
 }

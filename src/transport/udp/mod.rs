@@ -31,9 +31,11 @@ const DROPS_EVERY: Duration = Duration::from_secs(1);
 /// A stopping worker answers what its queue holds, and no more than ever fits there.
 const LAST_BATCHES: usize = 256;
 
-/// Starts a thread for each of `sockets`; each ends soon after `stop` is set.
+/// Starts a thread for each of `sockets`; each ends soon after `stop` is set. Answers leave as
+/// `sending` says, or alone where the system knows no trains.
 pub fn start(
     sockets: Vec<UdpSocket>,
+    sending: Sending,
     context: &Arc<Context>,
     metrics: &Metrics,
     stop: &Arc<AtomicBool>,
@@ -46,9 +48,9 @@ pub fn start(
         let worker = Worker::limited(cells, Arc::clone(&context.limiter));
         let name = format!("udp {}", threads.len());
         let bound = socket.local_addr()?;
-        let thread = thread::Builder::new()
-            .name(name)
-            .spawn(move || Serving::new((&socket, bound), &context, worker).until(&stop))?;
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            Serving::new((&socket, bound), sending, &context, worker).until(&stop);
+        })?;
         threads.push(thread);
     }
     Ok(threads)
@@ -87,10 +89,11 @@ struct Drops {
 impl<'s> Serving<'s> {
     fn new(
         (socket, bound): (&'s UdpSocket, SocketAddr),
+        sending: Sending,
         context: &'s Context,
         worker: Worker,
     ) -> Self {
-        let sending = if takes_trains(socket) { Sending::InTrains } else { Sending::Alone };
+        let sending = if takes_trains(socket) { sending } else { Sending::Alone };
         let (batch, out) = (Batch::new(sending), Vec::with_capacity(ROOM));
         Self { socket, bound, context, worker, batch, out, drops: Drops::default() }
     }

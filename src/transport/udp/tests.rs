@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
+use nix::sys::socket::{setsockopt, sockopt};
+
 use super::*;
 use crate::metrics::Exposition;
 use crate::model::dns::Rtype;
@@ -28,7 +30,8 @@ impl Served {
     fn at(bound: Bound) -> Self {
         let endpoint = bound.endpoints.into_iter().next().unwrap();
         let (metrics, stop) = (Metrics::new("0"), Arc::new(AtomicBool::new(false)));
-        let threads = start(endpoint.udp, &Arc::new(context()), &metrics, &stop).unwrap();
+        let threads =
+            start(endpoint.udp, Sending::InTrains, &Arc::new(context()), &metrics, &stop).unwrap();
         let port = endpoint.address.port();
         Self { port, metrics, stop, threads, _tcp: endpoint.tcp }
     }
@@ -93,7 +96,7 @@ fn what_comes_together_is_answered_each_as_it_would_be_alone() {
     let (socket, address) = (&bound.endpoints[0].udp[0], bound.endpoints[0].address);
     let (context, metrics) = (context(), Metrics::new("0"));
     let worker = Worker::new(metrics.worker(Transport::Udp));
-    let mut serving = Serving::new((socket, address), &context, worker);
+    let mut serving = Serving::new((socket, address), Sending::InTrains, &context, worker);
     let client = client("127.0.0.1:0");
     client.connect(address).unwrap();
     let mut answers = |packets: &[Vec<u8>]| -> Vec<Vec<u8>> {
@@ -120,6 +123,29 @@ fn what_comes_together_is_answered_each_as_it_would_be_alone() {
     assert_eq!(alone.len(), asked.len() - 1);
     let text = metrics.render(Exposition::Text);
     assert!(text.contains("livezone_dns_path_total{path=\"fast\"} 12\n"), "{text}");
+}
+
+#[test]
+fn answers_of_one_length_leave_together_where_they_may() {
+    for (sending, messages) in [(Sending::InTrains, 1), (Sending::Alone, 3)] {
+        let bound = bind(&["127.0.0.1:0".parse().unwrap()], 1).unwrap();
+        let (socket, address) = (&bound.endpoints[0].udp[0], bound.endpoints[0].address);
+        let (context, metrics) = (context(), Metrics::new("0"));
+        let worker = Worker::new(metrics.worker(Transport::Udp));
+        let mut serving = Serving::new((socket, address), sending, &context, worker);
+        let client = client("127.0.0.1:0");
+        client.connect(address).unwrap();
+        // Who asks for it hears a train as it left.
+        setsockopt(&client, sockopt::UdpGroSegment, &true).unwrap();
+        (1..4).for_each(|id| assert!(client.send(&query(id)).is_ok()));
+        let count = serving.batch.receive(socket.as_fd(), Wait::ForOne).unwrap();
+        serving.answer(count);
+        let mut octets = [0; 2000];
+        let heard: Vec<usize> = (0..messages).map(|_| client.recv(&mut octets).unwrap()).collect();
+        let answer = heard.iter().sum::<usize>() / 3;
+        assert_eq!(heard, vec![answer * 3 / messages; messages]);
+        assert!(octets[..12].starts_with(&[0, if messages == 1 { 1 } else { 3 }, 0x85]));
+    }
 }
 
 #[test]

@@ -135,8 +135,9 @@ impl Askers {
             let each = alike.iter().map(|(id, q)| id.len() + q.rest.len() + asker.end.len()).next();
             let segments = u16::try_from(each.unwrap_or(0)).expect("a short question");
             let segments = [ControlMessage::UdpGsoSegments(&segments)];
+            let segments = if alike.len() > 1 { &segments[..] } else { &[] };
             let (fd, flags) = (asker.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-            if sendmsg::<SockaddrStorage>(fd, &parts, &segments, flags, None).is_ok() {
+            if sendmsg::<SockaddrStorage>(fd, &parts, segments, flags, None).is_ok() {
                 sent += alike.len();
             }
         }
