@@ -113,3 +113,55 @@ pub(super) fn segments(control: &mut [u8; CONTROL], len: usize, octets: u16) -> 
     message.iter_mut().zip(said).for_each(|(to, octet)| *to = octet);
     len.saturating_add(CONTROL_SEGMENTS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn askers_are_the_same_where_every_octet_of_their_address_is() {
+        let one: [u8; ADDRESS] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        for len in [size_of::<libc::sockaddr_in>(), ADDRESS] {
+            for at in 0..ADDRESS {
+                let mut other = one;
+                other[at] ^= 0x80;
+                assert_eq!(is_same(&one, &other, len), at >= len, "{at} of {len}");
+            }
+            assert!(is_same(&one, &one, len));
+        }
+    }
+
+    #[test]
+    fn hashes_are_numbers_of_six_bits_that_differ_by_port_address_and_length() {
+        let asker = |port: u8, host: u8| {
+            let mut address = [0; ADDRESS];
+            (address[3], address[7]) = (port, host);
+            address
+        };
+        let hashes = |of: &dyn Fn(u8) -> usize| {
+            let mut all: Vec<usize> = (0..64).map(of).collect();
+            assert!(all.iter().all(|&hash| hash < 64));
+            all.sort_unstable();
+            all.dedup();
+            all.len()
+        };
+        for differ in [
+            hashes(&|port| hash(&asker(port, 1), 90)),
+            hashes(&|host| hash(&asker(1, host), 90)),
+            hashes(&|len| hash(&asker(1, 1), 90 + u16::from(len))),
+        ] {
+            assert!(differ > 30, "{differ} hashes of 64");
+        }
+    }
+
+    #[test]
+    fn what_says_segments_stands_behind_what_says_where_from() {
+        let mut control = [7; CONTROL];
+        assert_eq!(segments(&mut control, CONTROL_V4, 300), 56);
+        assert_eq!(control[..CONTROL_V4], [7; CONTROL_V4]);
+        assert!(is_kind(&control[32..48], libc::SOL_UDP, libc::UDP_SEGMENT));
+        assert_eq!(control[32..40], 18_usize.to_ne_bytes());
+        assert_eq!(control[48..50], 300_u16.to_ne_bytes());
+        assert_eq!(segments(&mut control, CONTROL, 300), CONTROL, "there is no room");
+    }
+}
