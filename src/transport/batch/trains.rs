@@ -2,6 +2,9 @@
 //! out (`UDP_SEGMENT`): a train, as the field calls packets that follow each other so. An asker with
 //! many questions outstanding at one port is a proxy, a forwarder, or somebody who measures; a
 //! resolver asks each question from a port of its own, and its answers leave alone.
+//!
+//! They leave in the order in which their questions came, but that later ones of a train leave with
+//! its first.
 
 use std::iter::successors;
 
@@ -69,9 +72,14 @@ impl Trains {
             && train.len == len
             && train.count < MOST
             && is_like(train.first.into())
-            && let Some(next) = self.next.get_mut(usize::from(train.last))
+            && let (behind, next) =
+                if place < train.first { (place, train.first) } else { (train.last, place) }
+            && let Some(link) = self.next.get_mut(usize::from(behind))
         {
-            (*next, train.last, train.count) = (place, place, train.count.saturating_add(1));
+            *link = next;
+            train.first = train.first.min(place);
+            train.last = if place == train.first { train.last } else { place };
+            train.count = train.count.saturating_add(1);
         } else if let Some(train) = self.all.get_mut(self.count) {
             *train = Train { first: place, last: place, count: 1, len };
             *begun = u8::try_from(self.count).unwrap_or(0);
@@ -79,9 +87,15 @@ impl Trains {
         }
     }
 
-    /// All, in the order in which they were begun.
+    /// All, in the order of their first places.
     pub(super) fn iter(&self) -> impl Iterator<Item = Train> {
-        self.all.iter().take(self.count).copied()
+        let mut by_place = [None; MESSAGES];
+        for train in self.all.iter().take(self.count) {
+            if let Some(place) = by_place.get_mut(usize::from(train.first)) {
+                *place = Some(*train);
+            }
+        }
+        by_place.into_iter().flatten()
     }
 
     /// The places of a train's answers.
@@ -117,6 +131,17 @@ mod tests {
         let together = [(90, vec![0, 4]), (90, vec![1, 3]), (70, vec![2])];
         assert_eq!(trains(&answers), together);
         assert_eq!(trains(&[]), []);
+    }
+
+    #[test]
+    fn they_leave_in_the_order_in_which_they_came() {
+        let mut trains = Trains::new();
+        // Questions for addresses are answered first, all others from the last one on.
+        for (place, len, hash) in [(1, 90, 1), (3, 90, 1), (5, 90, 1), (4, 200, 2), (0, 200, 2)] {
+            trains.add(place, len, hash, |_| true);
+        }
+        let places: Vec<Vec<usize>> = trains.iter().map(|t| trains.places(t).collect()).collect();
+        assert_eq!(places, [vec![0, 4], vec![1, 3, 5]]);
     }
 
     #[test]
