@@ -231,7 +231,7 @@ impl Batch {
         if !self.held.contains(place) || len > ROOM {
             return;
         }
-        let (Ok(at), Ok(len)) = (u8::try_from(place), u16::try_from(len)) else { return };
+        let Ok(len) = u16::try_from(len) else { return };
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let memory = unsafe { self.memory.as_mut() };
         let buffers = (memory.headers.get_mut(place), memory.slots.get_mut(place));
@@ -244,7 +244,7 @@ impl Batch {
         let hash = hash(&slot.address, len);
         let goes_together = self.sending == Sending::InTrains && self.caution == 0;
         let is_like = |other| goes_together && memory.leave_alike(place, other);
-        self.trains.add(at, len, hash, is_like);
+        self.trains.add(place, len, hash, is_like);
         self.held = self.held.without(place);
     }
 
@@ -256,13 +256,11 @@ impl Batch {
         let Memory { headers, vectors, leaving, answers, slots } = unsafe { self.memory.as_mut() };
         let (mut leaving, mut led) = (leaving.iter_mut(), 0_usize);
         for train in self.trains.iter().skip(but) {
-            let count = usize::from(train.count);
+            let count = train.places.count();
             let room = answers.get_mut(led..).and_then(|answers| answers.get_mut(..count));
             let Some(room) = room else { break };
             let goes_together = sending == Sending::InTrains && count > 1;
-            for ((behind, answer), place) in
-                room.iter_mut().enumerate().zip(self.trains.places(train))
-            {
+            for ((behind, answer), place) in room.iter_mut().enumerate().zip(train.places.iter()) {
                 let received = (headers.get(place), vectors.get(place), slots.get_mut(place));
                 let (Some(header), Some(vector), Some(slot)) = received else { continue };
                 (answer.iov_base, answer.iov_len) = (vector.iov_base, train.len.into());

@@ -1,5 +1,7 @@
 //! Places of a batch, a bit each.
 
+use std::iter::from_fn;
+
 use super::MESSAGES;
 
 /// Some of them.
@@ -24,9 +26,29 @@ impl Places {
         self.0 & Self::of(place) != 0
     }
 
+    /// And this one.
+    pub(super) fn with(self, place: usize) -> Self {
+        Self(self.0 | Self::of(place))
+    }
+
     /// But not this one.
     pub(super) fn without(self, place: usize) -> Self {
         Self(self.0 & !Self::of(place))
+    }
+
+    /// How many they are.
+    pub(super) fn count(self) -> usize {
+        usize::try_from(self.0.count_ones()).unwrap_or(0)
+    }
+
+    /// Each, from the lowest on.
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        from_fn(move || {
+            let lowest = usize::try_from(left.trailing_zeros()).ok().filter(|_| left != 0);
+            left &= left.wrapping_sub(1);
+            lowest
+        })
     }
 }
 
@@ -36,12 +58,20 @@ mod tests {
 
     #[test]
     fn each_place_is_told_from_all_others() {
-        let held = |places: Places| (0..2 * MESSAGES).filter(move |&p| places.contains(p));
+        let held = |places: Places| {
+            let all: Vec<usize> = places.iter().collect();
+            assert!((0..2 * MESSAGES).filter(|&place| places.contains(place)).eq(all.clone()));
+            assert_eq!(places.count(), all.len());
+            all
+        };
         for place in 0..=MESSAGES {
-            assert!(held(Places::first(place)).eq(0..place));
+            assert!(held(Places::first(place)).into_iter().eq(0..place));
             let others = Places::first(MESSAGES).without(place);
-            assert!(held(others).eq((0..MESSAGES).filter(|&other| other != place)));
+            let but_one = (0..MESSAGES).filter(|&other| other != place);
+            assert!(held(others).into_iter().eq(but_one));
+            assert_eq!(others.with(place), Places::first(MESSAGES));
         }
-        assert_eq!(held(Places::default()).count(), 0);
+        assert!(held(Places::default()).is_empty());
+        assert_eq!(Places::default().with(MESSAGES), Places::default());
     }
 }

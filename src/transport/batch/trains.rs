@@ -6,28 +6,24 @@
 //! They leave in the order in which their questions came, but that later ones of a train leave with
 //! its first.
 
-use std::iter::successors;
-
 use super::MESSAGES;
+use super::places::Places;
 
 /// Answers a train: together they are no longer than a datagram can be, and fewer than the 64 that
 /// every system takes.
-const MOST: u8 = 53;
+const MOST: usize = 53;
 /// Longer answers leave alone. With its headers one of these fits the least that every link of IPv6
 /// carries (RFC 8200 section 5), while the system refuses a train when one does not fit the link.
 const LONGEST: usize = 1232;
 
 const HEADERS: usize = 40 + 8;
-const _: () = assert!(MOST as usize * LONGEST <= u16::MAX as usize - HEADERS);
+const _: () = assert!(MOST * LONGEST <= u16::MAX as usize - HEADERS);
 
 /// One or more answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Train {
-    /// The places of their messages.
-    first: u8,
-    last: u8,
-    /// How many they are.
-    pub(super) count: u8,
+    /// Of their messages.
+    pub(super) places: Places,
     /// The octets of each.
     pub(super) len: u16,
 }
@@ -39,15 +35,12 @@ pub(super) struct Trains {
     count: usize,
     /// For each hash the train that was begun last, or any other.
     begun: [u8; MESSAGES],
-    /// The places behind each other in a train.
-    next: [u8; MESSAGES],
 }
 
 impl Trains {
     /// None.
     pub(super) fn new() -> Self {
-        let places = [0; MESSAGES];
-        Self { all: [Train::default(); MESSAGES], count: 0, begun: places, next: places }
+        Self { all: [Train::default(); MESSAGES], count: 0, begun: [0; MESSAGES] }
     }
 
     /// None again.
@@ -60,7 +53,7 @@ impl Trains {
     #[inline]
     pub(super) fn add(
         &mut self,
-        place: u8,
+        place: usize,
         len: u16,
         hash: usize,
         is_like: impl FnOnce(usize) -> bool,
@@ -70,18 +63,12 @@ impl Trains {
             && (1..=LONGEST).contains(&usize::from(len))
             && let Some(train) = self.all.get_mut(usize::from(*begun))
             && train.len == len
-            && train.count < MOST
-            && is_like(train.first.into())
-            && let (behind, next) =
-                if place < train.first { (place, train.first) } else { (train.last, place) }
-            && let Some(link) = self.next.get_mut(usize::from(behind))
+            && train.places.count() < MOST
+            && train.places.iter().next().is_some_and(is_like)
         {
-            *link = next;
-            train.first = train.first.min(place);
-            train.last = if place == train.first { train.last } else { place };
-            train.count = train.count.saturating_add(1);
+            train.places = train.places.with(place);
         } else if let Some(train) = self.all.get_mut(self.count) {
-            *train = Train { first: place, last: place, count: 1, len };
+            *train = Train { places: Places::default().with(place), len };
             *begun = u8::try_from(self.count).unwrap_or(0);
             self.count = self.count.saturating_add(1);
         }
@@ -91,17 +78,12 @@ impl Trains {
     pub(super) fn iter(&self) -> impl Iterator<Item = Train> {
         let mut by_place = [None; MESSAGES];
         for train in self.all.iter().take(self.count) {
-            if let Some(place) = by_place.get_mut(usize::from(train.first)) {
-                *place = Some(*train);
+            let first = train.places.iter().next().and_then(|place| by_place.get_mut(place));
+            if let Some(first) = first {
+                *first = Some(*train);
             }
         }
         by_place.into_iter().flatten()
-    }
-
-    /// The places of a train's answers.
-    pub(super) fn places(&self, train: Train) -> impl Iterator<Item = usize> {
-        let next = |place: &usize| self.next.get(*place).copied().map(usize::from);
-        successors(Some(train.first.into()), next).take(train.count.into())
     }
 }
 
@@ -119,10 +101,10 @@ mod tests {
             trains.clear();
             for (place, &(len, hash, asker)) in answers.iter().enumerate() {
                 let is_like = |other: usize| is_joined && answers[other].2 == asker;
-                trains.add(u8::try_from(place).unwrap(), len, hash, is_like);
+                trains.add(place, len, hash, is_like);
             }
         }
-        trains.iter().map(|train| (train.len, trains.places(train).collect())).collect()
+        trains.iter().map(|train| (train.len, train.places.iter().collect())).collect()
     }
 
     #[test]
@@ -136,11 +118,12 @@ mod tests {
     #[test]
     fn they_leave_in_the_order_in_which_they_came() {
         let mut trains = Trains::new();
-        // Questions for addresses are answered first, all others from the last one on.
-        for (place, len, hash) in [(1, 90, 1), (3, 90, 1), (5, 90, 1), (4, 200, 2), (0, 200, 2)] {
+        // Whatever the order in which they are answered.
+        for (place, len, hash) in [(1, 90, 1), (5, 90, 1), (3, 90, 1), (4, 200, 2), (0, 200, 2)] {
             trains.add(place, len, hash, |_| true);
         }
-        let places: Vec<Vec<usize>> = trains.iter().map(|t| trains.places(t).collect()).collect();
+        let places: Vec<Vec<usize>> =
+            trains.iter().map(|train| train.places.iter().collect()).collect();
         assert_eq!(places, [vec![0, 4], vec![1, 3, 5]]);
     }
 
