@@ -144,7 +144,6 @@ pub struct Log {
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of the file")]
 pub enum LogFormat {
     Text,
     Json,
@@ -152,7 +151,6 @@ pub enum LogFormat {
 
 /// How important a line of the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the words of the file")]
 pub enum LogLevel {
     Error,
     Warn,

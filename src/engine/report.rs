@@ -12,7 +12,6 @@ use crate::snapshot::service::{ServiceView, Target};
 
 /// Everything, by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct ServicesReport {
     pub services: Vec<ServiceReport>,
     pub sources: Vec<SourceReport>,
@@ -20,7 +19,6 @@ pub struct ServicesReport {
 
 /// One service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct ServiceReport {
     pub name: String,
     pub zone: String,
@@ -29,7 +27,6 @@ pub struct ServiceReport {
 
 /// One instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct InstanceReport {
     pub id: String,
     /// Of an external instance the host name.
@@ -48,7 +45,6 @@ pub struct InstanceReport {
 
 /// One check of one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct CheckReport {
     pub id: String,
     pub kind: String,
@@ -59,7 +55,6 @@ pub struct CheckReport {
 
 /// One source of registrations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct SourceReport {
     pub name: String,
     pub errors: Vec<String>,
@@ -67,7 +62,6 @@ pub struct SourceReport {
 
 /// What `/health/ready` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct Readiness {
     pub ready: bool,
     pub sources: Vec<SourceReport>,
@@ -77,7 +71,6 @@ pub struct Readiness {
 
 /// The state of the checker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct ChecksReport {
     pub total: usize,
     pub in_flight: usize,
@@ -87,7 +80,6 @@ pub struct ChecksReport {
 
 /// The state of what is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields of the HTTP answer")]
 pub struct SnapshotReport {
     pub generation: u64,
     pub age_seconds: u64,

@@ -253,7 +253,6 @@ pub enum Question {
 
 /// What is spoken on a connection.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the kinds of the same names")]
 pub enum Protocol {
     Http(Arc<HttpCheck>),
     Tcp(TcpCheck),
@@ -315,7 +314,6 @@ pub struct Subject {
 
 /// The addresses to connect from (`[health] source`); `None` is the system's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "one a family")]
 pub struct Sources {
     pub v4: Option<Ipv4Addr>,
     pub v6: Option<Ipv6Addr>,

@@ -173,7 +173,6 @@ pub struct CheckDefinition {
 
 /// Times and thresholds where they are written; the rest is inherited from `[health]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields of `check::Policy`")]
 pub struct PolicyDefinition {
     pub interval: Option<Duration>,
     pub timeout: Option<Duration>,

@@ -54,7 +54,6 @@ impl fmt::Debug for Rtype {
 
 /// What an answer says as a whole (RFC 6895 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the field's own words")]
 pub enum Rcode {
     NoError,
     FormErr,
@@ -238,7 +237,6 @@ impl Rdata<'_> {
 
 /// A start of authority; all times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields of RFC 1035 section 3.3.13")]
 pub struct Soa {
     pub mname: Name,
     pub rname: Name,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 /// What one check, or an instance's checks together, say of it (Consul's three words).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the field's own words")]
 pub enum Verdict {
     Passing,
     Warning,

@@ -22,7 +22,6 @@ pub struct Key {
 
 /// A value of the kinds that all formats share.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the formats' own words")]
 pub enum Value {
     String(String),
     Integer(i64),
