@@ -13,7 +13,7 @@ Examples:
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Which shell reads them
+    /// The shell to print it for
     shell: Shell,
 }
 

@@ -18,8 +18,8 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::output::complain;
 
-/// An authoritative DNS server that answers with the instances that are registered and healthy,
-/// and nothing else.
+/// An authoritative DNS server that answers with the service instances that are registered and
+/// healthy, and with nothing else.
 #[derive(Debug, Parser)]
 #[command(name = "livezone", version, after_help = AFTER, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
@@ -30,30 +30,35 @@ struct Arguments {
 
 const AFTER: &str = "\
 Examples:
-  livezone demo                    a tour of 30 seconds
-  livezone serve                   serve ./zones on 127.0.0.1:8600
-  livezone check                   is everything written well?
-  livezone status                  who is served, and who is not and why
+  livezone demo      a 30-second tour
+  livezone serve     answer DNS for the zones in ./zones on 127.0.0.1:8600
+  livezone check     find mistakes in livezone.toml and in ./zones
+  livezone status    list the instances: healthy or not, in the answers or not, and why
 
-Exit codes: 0 good, 1 the thing asked about is bad, 2 usage, 3 cannot reach or bind.
-Flags beat LIVEZONE_CONFIG, LIVEZONE_ZONES, LIVEZONE_DNS, LIVEZONE_HTTP, LIVEZONE_STATE,
-LIVEZONE_INSECURE and LIVEZONE_READY_FILE, which beat livezone.toml, which beats the defaults.";
+Settings: a flag wins over its environment variable ([env: …] in the help of a command), the
+variable wins over livezone.toml, and livezone.toml wins over the defaults.
+
+Exit codes:
+  0  success
+  1  something is wrong with what was asked about: a file has an error, a service is unknown
+  2  the command line or an environment variable is wrong
+  3  an address cannot be used, or the server cannot be reached";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Answer DNS questions with what is registered and healthy
+    /// Run the DNS server
     #[command(after_help = serve::EXAMPLES)]
     Serve(serve::Arguments),
-    /// Serve three built-in backends that can be made to fail with curl
+    /// Take a 30-second tour: the server, and three backends that you make fail with curl
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::Arguments),
-    /// Parse and lint livezone.toml and everything below the zones' folder
+    /// Find mistakes in livezone.toml and in the zones, without serving them
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
-    /// Show services and instances: their state, and why each is served or not
+    /// Ask a running server for its instances: their health, and why each is served or not
     #[command(after_help = status::EXAMPLES)]
     Status(status::Arguments),
-    /// Print completions for a shell
+    /// Print a script that completes livezone's commands in your shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Arguments),
 }

@@ -16,18 +16,24 @@ use crate::server::{self, Options, ServeError};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  livezone serve                                        ./zones on 127.0.0.1:8600, HTTP on 8500
+  livezone serve                     ./zones, DNS on 127.0.0.1:8600, HTTP on 127.0.0.1:8500
   livezone serve --dns 10.0.0.2:53 --dns [2001:db8::2]:53 --http \"\"
   livezone serve --config /etc/livezone.toml --ready-file /run/livezone.ready
 
-SIGHUP re-reads everything, SIGTERM drains and ends.";
+Signals:
+  SIGHUP   read livezone.toml and the zones again
+  SIGTERM  answer DNS for shutdown_grace (5s by default), then stop
+
+docs/configuration.md describes each key of livezone.toml, zone.toml and registrations.";
+
+const READY_FILE: &str = "Write this file when the server is ready: its addresses, a key=value line \
+                          each [env: LIVEZONE_READY_FILE]";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     overrides: Overrides,
-    /// Write the addresses here, key=value, when the server is ready
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help = READY_FILE)]
     ready_file: Option<PathBuf>,
 }
 

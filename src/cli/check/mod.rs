@@ -21,20 +21,18 @@ use crate::sources::files::parse::Host;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   livezone check                                      livezone.toml and all zones
-  livezone check zones/service.internal/web.toml      this file, beside its neighbours
+  livezone check zones/service.internal/web.toml      this file, and how it fits its zone
   livezone check --config /etc/livezone.toml && systemctl reload livezone
 
-Exit codes: 0 with warnings only, 1 with an error.";
+Exit codes: 0 no errors (there may be warnings), 1 errors.";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The configuration; without it ./livezone.toml is read when it is there
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = settings::CONFIG)]
     config: Option<PathBuf>,
-    /// The folder that holds a folder for each zone
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = settings::ZONES)]
     zones: Option<PathBuf>,
-    /// Report on these files only; the name of a file's folder is its zone
+    /// Report only on these files and folders; the zone of a file is the name of its folder
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

@@ -19,9 +19,9 @@ use crate::server::{self, Addresses, Options};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   livezone demo
-  livezone demo --dns 127.0.0.1:0 --http 127.0.0.1:0    on ports that are free
+  livezone demo --dns 127.0.0.1:0 --http 127.0.0.1:0    on any free ports
 
-Nothing is read from this folder, and what is written goes when the demo ends.";
+The demo needs no files. It keeps its own in a temporary folder, which it removes when it ends.";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

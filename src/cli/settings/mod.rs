@@ -17,20 +17,28 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// Read without being named, when it is there.
 const DEFAULT_FILE: &str = "livezone.toml";
 
+pub(super) const CONFIG: &str =
+    "Read this configuration file instead of ./livezone.toml [env: LIVEZONE_CONFIG]";
+pub(super) const ZONES: &str = "The folder that holds a folder for each zone [env: LIVEZONE_ZONES]";
+const STATE: &str = "The folder for what must survive a restart [env: LIVEZONE_STATE]";
+const DNS: &str = "Answer DNS at this address and port, over UDP and TCP; repeat the flag for more \
+                   addresses [env: LIVEZONE_DNS]";
+const HTTP: &str = "Serve health, metrics and the API over HTTP at this address and port; \"\" turns \
+                    HTTP off [env: LIVEZONE_HTTP]";
+const INSECURE: &str = "Allow an HTTP address beyond loopback, although the API has neither TLS nor \
+                        tokens [env: LIVEZONE_INSECURE]";
+
 /// Reads one variable.
 pub(super) type Environment = dyn Fn(&str) -> Option<OsString>;
 
 /// What flags, or the environment, say instead of livezone.toml.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Overrides {
-    /// The configuration; without it ./livezone.toml is read when it is there
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = CONFIG)]
     pub(super) config: Option<PathBuf>,
-    /// The folder that holds a folder for each zone
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = ZONES)]
     pub(super) zones: Option<PathBuf>,
-    /// Where to keep what survives a restart
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = STATE)]
     pub(super) state: Option<PathBuf>,
     #[command(flatten)]
     pub(super) listen: Listen,
@@ -39,14 +47,11 @@ pub(super) struct Overrides {
 /// Where to listen.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listen {
-    /// Answer DNS here, over UDP and TCP; may be given several times
-    #[arg(long, value_name = "ADDR", value_parser = socket)]
+    #[arg(long, value_name = "ADDR", value_parser = socket, help = DNS)]
     pub(super) dns: Vec<SocketAddr>,
-    /// Offer the HTTP API here; "" turns it off
-    #[arg(long, value_name = "ADDR", value_parser = http_listen)]
+    #[arg(long, value_name = "ADDR", value_parser = http_listen, help = HTTP)]
     pub(super) http: Option<HttpListen>,
-    /// Let the HTTP API be beyond loopback, without TLS and tokens
-    #[arg(long)]
+    #[arg(long, help = INSECURE)]
     pub(super) insecure: bool,
 }
 

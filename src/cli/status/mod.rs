@@ -16,28 +16,30 @@ use crate::engine::report::{ServiceReport, ServicesReport};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  livezone status                          everything
-  livezone status web                      the service web, in whatever zone
+  livezone status                          all services
+  livezone status web                      the services called web, in any zone
   livezone status web.service.internal --json
-  livezone status --http 127.0.0.1:8501    another server
+  livezone status --http 127.0.0.1:8501    ask another server
 
-The server is found by --http, LIVEZONE_HTTP, then the configuration.";
+The server's address comes from --http, else from LIVEZONE_HTTP, else from [http] listen in the
+configuration file, else it is 127.0.0.1:8500.";
+
+const HTTP: &str =
+    "The server's HTTP address and port, such as 127.0.0.1:8500 [env: LIVEZONE_HTTP]";
 
 /// The server itself gives up after two.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// One service, as web or web.service.internal
+    /// Show only this service: web, or web.service.internal
     service: Option<String>,
-    /// The server's own JSON
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Where the server offers its HTTP API, as address:port
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help = HTTP)]
     http: Option<String>,
-    /// The configuration that says where; without it ./livezone.toml when it is there
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = settings::CONFIG)]
     config: Option<std::path::PathBuf>,
 }
 
