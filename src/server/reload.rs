@@ -33,7 +33,7 @@ impl Reloader {
 }
 
 /// The new configuration with the old values of keys that only a restart can change.
-fn keep_fixed(old: &Config, new: Config) -> Config {
+pub fn keep_fixed(old: &Config, new: Config) -> Config {
     let mut config = new;
     let keep = |key: &str, differs: bool| {
         if differs {

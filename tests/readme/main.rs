@@ -1,9 +1,12 @@
-//! The README says what is so: its commands are run, and its outputs are what they print.
+//! The README says what is so: its commands are run, and its outputs are what they print. So does
+//! docs/configuration.md.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[expect(dead_code, reason = "these tests need a part of what all share")]
 #[path = "../support/mod.rs"]
 mod support;
+
+mod configuration;
 
 use std::fs;
 use std::path::Path;
