@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::turn::Turn;
 use crate::engine::world::{ServiceState, World, ZoneFile};
 use crate::model::name::Name;
+use crate::model::serial;
 use crate::snapshot::service::{ServiceView, build};
 use crate::snapshot::zone::Zone;
 
@@ -22,8 +23,8 @@ impl World {
         for apex in touched {
             if let Some(zone) = zones.get_mut(apex) {
                 let zone = Arc::make_mut(zone);
-                zone.soa.serial = zone.soa.serial.wrapping_add(1);
-                self.last_serial = self.last_serial.max(zone.soa.serial);
+                zone.soa.serial = serial::next(zone.soa.serial);
+                self.last_serial = serial::later(zone.soa.serial, self.last_serial);
             }
         }
         for key in &turn.dirty {

@@ -1,5 +1,6 @@
 //! The one task that owns the world: feeds events in, and carries effects out.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
-use crate::store::serial::SerialFile;
+use crate::store::serial::{Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
 const INBOX: usize = 256;
@@ -237,8 +238,13 @@ impl Engine {
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
-        if let Err(error) = self.serials.reserve(self.world.serial()) {
-            warn!(%error, "cannot keep the serial: after a crash it may go back");
+        match self.serials.reserve(self.world.serial(), since) {
+            Reserved::Unchanged => {}
+            Reserved::Failed(error) => {
+                let cause = error.source().map(ToString::to_string);
+                warn!(%error, cause, "cannot save the SOA serial: it may decrease after a restart");
+            }
+            Reserved::Restored => info!("the SOA serial is saved again"),
         }
         self.metrics.set_generation(snapshot.generation);
         self.current.store(snapshot);

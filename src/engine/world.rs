@@ -96,7 +96,7 @@ pub struct World {
     pub(super) rounds: Rounds,
     /// What is served, and the base of what is served next.
     pub(super) snapshot: Snapshot,
-    /// The largest serial used: a zone that comes back goes on from here.
+    /// The last serial used (RFC 1982): a zone that comes back goes on from here.
     pub(super) last_serial: u32,
     pub(super) first_round_ends: Option<Instant>,
     conditions: BTreeMap<Condition, usize>,
@@ -237,7 +237,7 @@ impl World {
         self.scheduler.running()
     }
 
-    /// The largest serial in use.
+    /// The last serial in use (RFC 1982).
     pub fn serial(&self) -> u32 {
         self.last_serial
     }

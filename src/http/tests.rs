@@ -64,7 +64,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics) -> Parts {
         current: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Rules::default()))),
         runner: Runner::new(),
         metrics: metrics.clone(),
-        serials: SerialFile::open(folder, 1).unwrap().0,
+        serials: SerialFile::open(Some(folder), 1, Now::default().mono).file,
         clock,
     }
 }

@@ -7,6 +7,7 @@ pub mod health;
 pub mod name;
 pub mod networks;
 pub mod records;
+pub mod serial;
 pub mod service;
 pub mod time;
 pub mod zone;

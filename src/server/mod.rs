@@ -8,9 +8,10 @@ pub mod ready;
 pub mod reload;
 mod watchdog;
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
@@ -20,7 +21,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::{Config, zone_toml};
 use crate::engine::task::{Engine, Handle, Parts};
@@ -34,7 +35,7 @@ use crate::snapshot::Snapshot;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
-use crate::store::serial::SerialFile;
+use crate::store::serial::{Opened, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, bind};
 use crate::transport::respond::Context;
@@ -91,14 +92,6 @@ pub enum ServeError {
     /// The state directory.
     #[error(transparent)]
     State(#[from] DirectoryError),
-    /// The serial in it.
-    #[error("cannot keep the serial in state directory {path}")]
-    Serial {
-        /// As configured.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// The zones directory.
     #[error(transparent)]
     Zones(#[from] ScanError),
@@ -112,10 +105,7 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Bind(_) | Self::BindHttp { .. } | Self::State(DirectoryError::Locked { .. }) => 3,
-            Self::State(DirectoryError::Open { .. })
-            | Self::Serial { .. }
-            | Self::Zones(_)
-            | Self::System(_) => 1,
+            Self::State(DirectoryError::Open { .. }) | Self::Zones(_) | Self::System(_) => 1,
         }
     }
 }
@@ -157,10 +147,10 @@ async fn serve(options: Options) -> Result<(), ServeError> {
         http: api.as_ref().map(|(_, address)| *address),
         observe: observe.as_ref().map(|(_, address)| *address),
     };
-    let state = StateDirectory::open(&config.state_dir)?;
+    let state = hold(&config.state_dir)?;
     let mut signals = Signals::new()?;
 
-    let running = start(&config, &state, bound, [api, observe], &clock)?;
+    let running = start(&config, state.as_ref(), bound, [api, observe], &clock)?;
     announce(&addresses);
     if let Some(started) = started {
         started(&addresses);
@@ -195,7 +185,7 @@ async fn serve(options: Options) -> Result<(), ServeError> {
 /// Starts the stages from left to right: nothing answers before the first snapshot is there.
 fn start(
     config: &Config,
-    state: &StateDirectory,
+    state: Option<&StateDirectory>,
     bound: Bound,
     [api, observe]: [Option<(tokio::net::TcpListener, SocketAddr)>; 2],
     clock: &Clock,
@@ -205,8 +195,7 @@ fn start(
         (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let now = clock();
     let (source, loaded) = watch::load(file_options(config), now)?;
-    let (serials, first_serial) = SerialFile::open(state.path(), unix_seconds(now))
-        .map_err(|source| ServeError::Serial { path: state.path().to_owned(), source })?;
+    let (serials, first_serial) = serials(state, now);
     let settings = settings(config);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let parts = Parts {
@@ -240,6 +229,31 @@ fn start(
         tasks.spawn(http::serve(listener, routes, Arc::clone(clock), stop.clone()));
     }
     Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
+}
+
+/// A state directory that cannot be used is no reason not to answer; one that another livezone
+/// holds is.
+fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
+    match StateDirectory::open(path) {
+        Ok(state) => Ok(Some(state)),
+        Err(locked @ DirectoryError::Locked { .. }) => Err(locked),
+        Err(error @ DirectoryError::Open { .. }) => {
+            let cause = error.source().map(ToString::to_string);
+            warn!(%error, cause, "state is not kept: SOA serials start from the clock");
+            Ok(None)
+        }
+    }
+}
+
+/// The file of serials and the first serial; a problem is logged, and the clock counts.
+fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
+    let directory = state.map(StateDirectory::path);
+    let Opened { file, first, problem } = SerialFile::open(directory, unix_seconds(now), now.mono);
+    if let Some(error) = problem {
+        let cause = error.source().map(ToString::to_string);
+        warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
+    }
+    (file, first)
 }
 
 /// The world and the checks that only wait have a thread and a runtime to themselves: thousands of

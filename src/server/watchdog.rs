@@ -181,7 +181,7 @@ mod tests {
                 current: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Rules::default()))),
                 runner: Runner::new(),
                 metrics: self.metrics.clone(),
-                serials: SerialFile::open(self.folder.path(), 1).unwrap().0,
+                serials: SerialFile::open(Some(self.folder.path()), 1, Now::default().mono).file,
                 clock: Arc::clone(&self.clock),
             };
             Engine::start(parts, Vec::new())

@@ -1,73 +1,273 @@
 //! The zones' serial never goes back: a file holds one that no zone has reached yet.
 //!
-//! A block of serials is reserved ahead, so that a change of health costs no write.
+//! A block of serials is reserved ahead, so that a change of health costs no write. Without the
+//! file the serial starts from the clock, which goes back only where more than one change a second
+//! was published for as long as the server ran.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+
+use crate::model::serial::{is_after, later, next};
+use crate::model::time::Instant;
 
 /// Serials reserved at a time: a restart skips at most so many, some hours of a clock.
 const BLOCK: u32 = 10_000;
+/// A serial has ten digits; a longer file is something else.
+const MAX_FILE: u64 = 64;
+/// A disk that is full is seldom free again a moment later, and each attempt waits for it.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Why a restart may begin with a serial that was used before.
+#[derive(Debug, thiserror::Error)]
+pub enum SerialError {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} holds no serial; it was renamed to {aside}")]
+    Damaged { path: PathBuf, aside: PathBuf },
+    #[error("cannot write {path}")]
+    Write { path: PathBuf, source: io::Error },
+}
 
 /// The file, and what it has reserved.
 #[derive(Debug)]
 pub struct SerialFile {
-    path: PathBuf,
+    /// `None` where nothing can be kept.
+    path: Option<PathBuf>,
     reserved: u32,
+    /// After a write that failed: when to try again.
+    retry: Option<Instant>,
+}
+
+/// What became of reserving serials.
+#[derive(Debug)]
+pub enum Reserved {
+    /// As before: reserved already, or not possible as was told before.
+    Unchanged,
+    /// The first failure.
+    Failed(SerialError),
+    /// The first success after a failure.
+    Restored,
 }
 
 impl SerialFile {
-    /// Opens the file in `directory`, and gives the serial to start from: the larger of `clock`
-    /// (the Unix time) and the last one plus 1. A file that holds no number counts as none.
-    pub fn open(directory: &Path, clock: u32) -> io::Result<(Self, u32)> {
-        let path = directory.join("serial");
-        let last: u32 = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().unwrap_or(0),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
+    /// The serial to start from is the later (RFC 1982) of `clock`, the Unix time, and the one
+    /// after the last that the file in `directory` has reserved. What stands in the way is told,
+    /// and the serial then starts from the clock.
+    pub fn open(directory: Option<&Path>, clock: u32, now: Instant) -> Opened {
+        let Some(path) = directory.map(|directory| directory.join("serial")) else {
+            return Opened { file: Self::unkept(), first: clock, problem: None };
         };
-        let first = clock.max(last.saturating_add(1));
-        let mut file = Self { path, reserved: 0 };
-        file.reserve(first)?;
-        Ok((file, first))
+        let (last, mut problem) = match read(&path) {
+            Ok(last) => (last, None),
+            Err(error) => (None, Some(error)),
+        };
+        let first = last.map_or(clock, |last| later(clock, next(last)));
+        // Nothing is reserved yet, so the first serial is not either.
+        let mut file = Self { path: Some(path), reserved: first, retry: None };
+        if let Reserved::Failed(error) = file.reserve(first, now) {
+            problem = problem.or(Some(error));
+        }
+        Opened { file, first, problem }
     }
 
-    /// Sees to it that a restart starts above `used`.
-    pub fn reserve(&mut self, used: u32) -> io::Result<()> {
-        if used < self.reserved {
-            return Ok(());
-        }
-        let reserved = used.saturating_add(BLOCK);
-        let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
-        writeln!(file, "{reserved}")?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        self.reserved = reserved;
-        Ok(())
+    /// One that keeps nothing.
+    fn unkept() -> Self {
+        Self { path: None, reserved: 0, retry: None }
     }
+
+    /// Sees to it that a restart starts after `used`.
+    pub fn reserve(&mut self, used: u32, now: Instant) -> Reserved {
+        let Some(path) = &self.path else { return Reserved::Unchanged };
+        let waits = self.retry.is_some_and(|retry| now < retry);
+        if is_after(self.reserved, used) || waits {
+            return Reserved::Unchanged;
+        }
+        let reserved = used.wrapping_add(BLOCK);
+        match write(path, reserved) {
+            Ok(()) => {
+                self.reserved = reserved;
+                match self.retry.take() {
+                    Some(_) => Reserved::Restored,
+                    None => Reserved::Unchanged,
+                }
+            }
+            Err(source) => {
+                let known = self.retry.replace(now + RETRY).is_some();
+                let path = path.clone();
+                if known {
+                    Reserved::Unchanged
+                } else {
+                    Reserved::Failed(SerialError::Write { path, source })
+                }
+            }
+        }
+    }
+}
+
+/// A serial to start from, and who keeps it.
+#[derive(Debug)]
+pub struct Opened {
+    pub file: SerialFile,
+    pub first: u32,
+    pub problem: Option<SerialError>,
+}
+
+/// The serial in the file; `None` where there is no file. Whatever else stands there is renamed, so
+/// that it is neither lost nor in the way.
+fn read(path: &Path) -> Result<Option<u32>, SerialError> {
+    let failed = |source| SerialError::Read { path: path.to_owned(), source };
+    match contents(path) {
+        Ok(Some(text)) => {
+            if let Ok(serial) = text.trim().parse() {
+                return Ok(Some(serial));
+            }
+        }
+        Ok(None) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    let aside = path.with_extension("damaged");
+    fs::rename(path, &aside).map_err(failed)?;
+    Err(SerialError::Damaged { path: path.to_owned(), aside })
+}
+
+/// The text of a regular file of a serial's length; `None` for anything else. A FIFO is not waited
+/// for, and a link is not followed.
+fn contents(path: &Path) -> io::Result<Option<String>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let mut octets = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut octets)?;
+    Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
+}
+
+/// Replaces the file as a whole: a crash leaves the old one or the new one.
+fn write(path: &Path, serial: u32) -> io::Result<()> {
+    let new = path.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    writeln!(file, "{serial}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    // The rename itself is durable once its directory is.
+    let directory = path.parent().unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
     use super::*;
 
+    const NOW: Instant = Instant(Duration::ZERO);
+
+    fn open(directory: &Path, clock: u32) -> (SerialFile, u32) {
+        let Opened { file, first, problem } = SerialFile::open(Some(directory), clock, NOW);
+        assert!(problem.is_none(), "{problem:?}");
+        (file, first)
+    }
+
+    fn kept(directory: &Path) -> u32 {
+        fs::read_to_string(directory.join("serial")).unwrap().trim().parse().unwrap()
+    }
+
     #[test]
-    fn a_restart_starts_above_every_serial_used_and_above_the_clock() {
+    fn a_restart_starts_after_every_serial_used_and_after_the_clock() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut file, first) = SerialFile::open(folder.path(), 1000).unwrap();
+        let (mut file, first) = open(folder.path(), 1000);
         assert_eq!(first, 1000);
-        file.reserve(25_000).unwrap();
-        let (_, second) = SerialFile::open(folder.path(), 1001).unwrap();
+        file.reserve(25_000, NOW);
+        let (_, second) = open(folder.path(), 1001);
         assert!(second > 25_000);
-        let (_, third) = SerialFile::open(folder.path(), 1_000_000).unwrap();
+        let (_, third) = open(folder.path(), 1_000_000);
         assert_eq!(third, 1_000_000);
     }
 
     #[test]
-    fn a_torn_file_counts_as_none() {
+    fn the_serial_goes_round_the_circle_as_rfc_1982_says() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("serial"), "12x").unwrap();
-        assert_eq!(SerialFile::open(folder.path(), 7).unwrap().1, 7);
+        let path = folder.path().join("serial");
+        // Far ahead of the clock: the one after it is later still.
+        fs::write(&path, "4000000000\n").unwrap();
+        assert_eq!(open(folder.path(), 3_000_000_000).1, 4_000_000_001);
+        // Half of the circle behind: the clock is later.
+        fs::write(&path, "4294967295\n").unwrap();
+        assert_eq!(open(folder.path(), 1_700_000_000).1, 1_700_000_000);
+        fs::write(&path, "4294967295\n").unwrap();
+        let (mut file, first) = open(folder.path(), 4_294_000_000);
+        assert_eq!(first, 0);
+        assert!(matches!(file.reserve(u32::MAX, NOW), Reserved::Unchanged), "it is behind");
+        assert_eq!(kept(folder.path()), BLOCK);
+    }
+
+    #[test]
+    fn what_is_no_serial_is_renamed_and_told_and_the_clock_counts() {
+        let make: [(&str, fn(&Path)); 6] = [
+            ("text", |path| fs::write(path, "12x").unwrap()),
+            ("not UTF-8", |path| fs::write(path, [0xff, 0xfe]).unwrap()),
+            ("long", |path| fs::write(path, "1".repeat(5000)).unwrap()),
+            ("a directory", |path| fs::create_dir_all(path.join("within")).unwrap()),
+            ("a FIFO", |path| mkfifo(path, Mode::S_IRWXU).unwrap()),
+            ("a link", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),
+        ];
+        for (what, make) in make {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("serial");
+            make(&path);
+            let Opened { mut file, first, problem } = SerialFile::open(Some(folder.path()), 7, NOW);
+            assert_eq!(first, 7, "{what}");
+            assert!(matches!(problem, Some(SerialError::Damaged { .. })), "{what}: {problem:?}");
+            assert!(fs::symlink_metadata(folder.path().join("serial.damaged")).is_ok(), "{what}");
+            file.reserve(20_000, NOW);
+            assert_eq!(kept(folder.path()), 20_000 + BLOCK, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), 7);
+        let mode = fs::metadata(folder.path().join("serial")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_so_is_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut file, _) = open(folder.path(), 7);
+        // A directory that cannot be removed as a file stands in the way.
+        let obstacle = folder.path().join("serial.new");
+        fs::create_dir(&obstacle).unwrap();
+        assert!(matches!(file.reserve(20_000, NOW), Reserved::Failed(_)));
+        let later = NOW + RETRY;
+        assert!(matches!(file.reserve(20_001, NOW), Reserved::Unchanged));
+        assert!(matches!(file.reserve(20_002, later), Reserved::Unchanged), "still in the way");
+        fs::remove_dir(&obstacle).unwrap();
+        assert!(matches!(file.reserve(20_003, later), Reserved::Unchanged), "not tried again yet");
+        assert!(matches!(file.reserve(20_004, later + RETRY), Reserved::Restored));
+        assert!(matches!(file.reserve(40_000, later + RETRY), Reserved::Unchanged));
+        assert_eq!(kept(folder.path()), 40_000 + BLOCK);
+    }
+
+    #[test]
+    fn without_a_directory_nothing_is_kept_and_nothing_told() {
+        let Opened { mut file, first, problem } = SerialFile::open(None, 7, NOW);
+        assert_eq!((first, problem.is_none()), (7, true));
+        assert!(matches!(file.reserve(20_000, NOW), Reserved::Unchanged));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::support::server::{Server, put};
+use crate::support::server::{House, Server, put};
 
 const WEB: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";
 
@@ -40,4 +40,40 @@ fn what_changed_while_nothing_ran_is_served() {
     let server = house.start();
     server.answers("db", &["10.0.0.1"]);
     assert_eq!(server.addresses("web").len(), 0);
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_used_is_a_warning() {
+    let make: [(&str, fn(&std::path::Path)); 2] = [
+        ("state is not kept", |state| fs::write(state, "a file").unwrap()),
+        ("cannot use the saved SOA serial", |state| {
+            fs::create_dir_all(state.join("serial")).unwrap();
+        }),
+    ];
+    for (told, make) in make {
+        let house = House::with("web.toml", WEB);
+        make(&house.path().join("state"));
+        let server = house.start();
+        server.process.wait_for_log(&["WARN", told, "state"]);
+        server.answers("web", &["10.0.0.1"]);
+        let before = server.serial();
+        server.house.put("web.toml", &WEB.replace("10.0.0.1", "10.0.0.2"));
+        server.answers("web", &["10.0.0.2"]);
+        assert!(server.serial() > before);
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_told_once() {
+    let house = House::with("web.toml", WEB);
+    let state = house.path().join("state");
+    fs::create_dir_all(state.join("serial.new")).unwrap();
+    let server = house.start();
+    for n in 1..20 {
+        let address = format!("10.0.0.{n}");
+        server.house.put("web.toml", &WEB.replace("10.0.0.1", &address));
+        server.answers("web", &[&address]);
+    }
+    let told = server.process.lines_with(&["WARN", "SOA serial"]);
+    assert_eq!(told.len(), 1, "{told:?}");
 }
