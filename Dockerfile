@@ -6,7 +6,7 @@
 # A builder without a registry names images of its own: --build-arg BUILD_IMAGE=…, with cargo, a C
 # compiler for musl and Rust's musl target. deploy/README.md has the rest.
 
-# The version of rust-toolchain.toml; tests/habits holds them together.
+# The version of rust-toolchain.toml; tests/repository holds them together.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUN_IMAGE=scratch
 
