@@ -1,22 +1,30 @@
 //! What `.ci/run` counts, and that every script is run by it or every week.
 
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::{files, read, root};
 
-/// What `.ci/count.awk` makes of the output of several runs.
-fn counted(status: u8, output: &str) -> String {
+/// What one of the scripts in awk makes of `input`, in `folder`.
+fn awk(script: &str, folder: &Path, variables: &str, input: &str) -> String {
     let mut awk = Command::new("awk")
-        .args(["-v", &format!("status={status}"), "-f"])
-        .arg(root().join(".ci/count.awk"))
+        .args(["-v", variables, "-f"])
+        .arg(root().join(script))
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    awk.stdin.take().unwrap().write_all(output.as_bytes()).unwrap();
+    awk.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     String::from_utf8(awk.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// What is counted in the output of several runs.
+fn counted(status: u8, output: &str) -> String {
+    awk(".ci/count.awk", root(), &format!("status={status}"), output)
 }
 
 const FIRST: &str = "\
@@ -65,6 +73,20 @@ fn a_run_that_fails_without_a_failed_test_is_a_failure() {
     let output = "error[E0425]: cannot find value `x` in this scope\n";
     assert_eq!(counted(101, output), "livezone: 0 passed, 1 failed, 0 skipped\n");
     assert_eq!(counted(101, FIRST), "livezone: 15 passed, 1 failed, 3 skipped\n");
+}
+
+/// The image's context, as `tests/image/run` takes it.
+#[test]
+fn the_last_pattern_of_dockerignore_that_matches_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let patterns =
+        "# what is taken\n*\n!src\n!a?c\n\n!deploy/container/\n**/*.md\nsrc/deep/**/old\n";
+    fs::write(folder.path().join(".dockerignore"), patterns).unwrap();
+    let taken = ["src/lib.rs", "src/a/b.rs", "abc/d", "deploy/container/livezone.toml"];
+    let left = ["srcs", "README.md", "src/a/notes.md", "abbc", "deploy/x", "src/deep/er/old/b"];
+    let all = [&taken[..], &left[..]].concat().join("\n");
+    let said = awk("tests/image/context.awk", folder.path(), "unused=1", &all);
+    assert_eq!(said.lines().collect::<Vec<_>>(), taken);
 }
 
 /// Scripts in `tests/`, `fuzz/` and `benches/` that people are told to run.
