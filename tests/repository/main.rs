@@ -1,6 +1,6 @@
 //! What the repository says in several places it says alike, and what it ships beside the code is
 //! read by the code.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[expect(dead_code, reason = "these tests need a part of what all share")]
 #[path = "../support/mod.rs"]
