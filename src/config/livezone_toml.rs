@@ -20,6 +20,8 @@ use crate::syntax::toml;
 const MAX_WORKERS: i64 = 1024;
 /// More than any system lets one process have open.
 const MAX_CONNECTIONS: i64 = 1_000_000;
+/// RFC 9715 section 3: on nearly every path a datagram with so many octets stays in one piece.
+const UNFRAGMENTED: u16 = 1232;
 /// The unit in which idle time is offered (RFC 7828 section 3.1): less would be said as none.
 const SHORTEST_OFFER: Duration = Duration::from_millis(100);
 
@@ -72,10 +74,7 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
     let dns = Dns {
         listen: listen(&mut reader).unwrap_or(default.listen),
         workers: reader.integer("workers", 0..=MAX_WORKERS).map_or(default.workers, |p| p.value),
-        // RFC 1035 section 4.2.1 asks for 512; above 4096 every path fragments.
-        udp_max_size: reader
-            .integer("udp_max_size", 512..=4096)
-            .map_or(default.udp_max_size, |p| p.value),
+        udp_max_size: udp_max_size(&mut reader).unwrap_or(default.udp_max_size),
         udp_segmentation: reader
             .boolean("udp_segmentation")
             .map_or(default.udp_segmentation, |p| p.value),
@@ -87,6 +86,22 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
     };
     reader.finish();
     dns
+}
+
+/// RFC 1035 section 4.2.1 asks for 512 at least.
+fn udp_max_size(reader: &mut Reader<'_>) -> Option<u16> {
+    let size = reader.integer("udp_max_size", 512..=65_535)?;
+    if size.value > UNFRAGMENTED {
+        reader.report.warning(
+            size.span,
+            format!(
+                "answers of more than {UNFRAGMENTED} octets travel in fragments, which many \
+                 networks drop and which are easier to forge"
+            ),
+            format!("write {UNFRAGMENTED}, unless a client cannot ask over TCP"),
+        );
+    }
+    Some(size.value)
 }
 
 fn tcp(mut reader: Reader<'_>, default: Tcp) -> Tcp {
@@ -249,7 +264,7 @@ shutdown_grace = "1m30s"
 [dns]
 listen = ["0.0.0.0:53", "[::]:53"]
 workers = 4
-udp_max_size = 1400
+udp_max_size = 1024
 udp_segmentation = false
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
@@ -299,7 +314,7 @@ level = "debug"
         assert_eq!((rrl.responses_per_second, rrl.slip, rrl.dry_run), (50, 2, true));
         assert!(rrl.exempt.contains("10.1.2.3".parse().unwrap()));
         assert!(!rrl.exempt.contains("127.0.0.1".parse().unwrap()), "a list is the whole list");
-        assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1024));
         assert!(!config.dns.udp_segmentation && Config::default().dns.udp_segmentation);
         assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
         assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);

@@ -14,6 +14,7 @@ mod load;
 mod measurements;
 mod operation;
 mod restart;
+mod sizes;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
