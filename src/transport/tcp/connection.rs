@@ -69,9 +69,9 @@ impl<S: Stream> Connection<S> {
     pub(super) async fn converse(mut self, stop: CancellationToken) {
         let why = self.answer(&stop).await;
         self.shared.metrics.tcp_closed(why);
-        // Questions may have come behind the last one answered. Closing over them would be a reset,
-        // and take answers with it that the client has not read yet.
-        if why == Closed::Queries {
+        // More may have come behind the last message answered. Closing over it would be a reset, and
+        // take answers with it that the client has not read yet.
+        if matches!(why, Closed::Queries | Closed::Malformed) {
             let _ = self.alarm.within(self.rules.message, farewell(&mut self.stream)).await;
         }
     }
