@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel, Tcp,
-    address, cookies, policy, rrl,
+    Access, Config, Consul, DNS_PORT, Dns, Health, Log, LogFormat, LogLevel, MAX_CONNECTIONS, Tcp,
+    address, cookies, http, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -18,8 +18,6 @@ use crate::syntax::toml;
 
 /// Far more threads than any machine has cores.
 const MAX_WORKERS: i64 = 1024;
-/// More than any system lets one process have open.
-const MAX_CONNECTIONS: i64 = 1_000_000;
 /// RFC 9715 section 3: on nearly every path a datagram with so many octets stays in one piece.
 const UNFRAGMENTED: u16 = 1232;
 /// The unit in which idle time is offered (RFC 7828 section 3.1): less would be said as none.
@@ -50,7 +48,9 @@ fn config(mut reader: Reader<'_>) -> Config {
             .table("rrl", "[rrl]")
             .map_or(default.rrl.clone(), |r| rrl::read(r, default.rrl)),
         cookies: reader.table("cookies", "[cookies]").map_or(default.cookies, cookies::read),
-        http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
+        http: reader
+            .table("http", "[http]")
+            .map_or(default.http.clone(), |r| http::read(r, default.http)),
         health: reader
             .table("health", "[health]")
             .map_or(default.health.clone(), |r| health(r, default.health)),
@@ -137,29 +137,6 @@ fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
     Some(sockets)
 }
 
-fn http(mut reader: Reader<'_>, default: Http) -> Http {
-    let http = Http {
-        listen: optional_socket(&mut reader, "listen", default.listen),
-        insecure: reader.boolean("insecure").map_or(default.insecure, |placed| placed.value),
-        observe: optional_socket(&mut reader, "observe", default.observe),
-    };
-    reader.finish();
-    http
-}
-
-/// The empty string is no address; a key left out is `default`.
-fn optional_socket(
-    reader: &mut Reader<'_>,
-    key: &'static str,
-    default: Option<SocketAddr>,
-) -> Option<SocketAddr> {
-    match reader.string(key) {
-        None => default,
-        Some(text) if text.value.is_empty() => None,
-        Some(text) => address::socket(reader.report, &text, HTTP_PORT),
-    }
-}
-
 fn health(mut reader: Reader<'_>, default: Health) -> Health {
     let written = policy::read(&mut reader, Some(default.policy.interval));
     let first_round = reader.duration("first_round", Duration::ZERO);
@@ -239,6 +216,8 @@ fn log(mut reader: Reader<'_>, default: Log) -> Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConnectionLimits;
+    use crate::model::name::Name;
 
     fn good(text: &str) -> Config {
         let (config, diagnostics) = parse(Path::new("livezone.toml").into(), text.into());
@@ -285,6 +264,9 @@ previous = ["dd3bdf9344b678b185a6f5cb60fca715", "445536bcd2513298075a5d379663c96
 listen = ""
 insecure = true
 observe = "0.0.0.0:9090"
+hosts = ["livezone.example.com", "Other."]
+max = 300
+max_per_client = 30
 [health]
 interval = "1s"
 fast_interval = "100ms"
@@ -322,6 +304,9 @@ level = "debug"
         assert_eq!(config.dns.tcp, Tcp { idle, message, max: 5000, max_per_client: 100 });
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
+        let hosts = ["livezone.example.com", "other"].map(|name| Name::parse(name).unwrap());
+        assert_eq!(config.http.hosts, hosts);
+        assert_eq!(config.http.connections, ConnectionLimits { max: 300, max_per_client: 30 });
         let policy = &config.health.policy;
         assert_eq!(policy.timeout, Duration::from_secs(1), "lowered to the interval");
         assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));

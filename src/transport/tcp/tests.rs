@@ -32,6 +32,7 @@ impl Stream for DuplexStream {
 
 struct House {
     shared: Arc<Shared>,
+    metrics: Metrics,
     stop: CancellationToken,
     draining: CancellationToken,
     door: Sender<io::Result<(DuplexStream, SocketAddr)>>,
@@ -58,7 +59,7 @@ impl House {
             accept(poll, &for_accept, &until, &mut connections).await;
             while connections.join_next().await.is_some() {}
         });
-        Self { shared, stop, draining, door, tasks }
+        Self { shared, metrics, stop, draining, door, tasks }
     }
 
     async fn fail(&self, errno: Errno) {
@@ -73,7 +74,7 @@ impl House {
     }
 
     fn counted(&self, sample: &str) -> u64 {
-        let text = self.shared.metrics.render(Exposition::Text);
+        let text = self.metrics.render(Exposition::Text);
         let found = text.lines().find_map(|line| line.strip_prefix(sample));
         found.unwrap_or_else(|| panic!("{sample} in {text}")).trim().parse().unwrap()
     }
@@ -136,7 +137,6 @@ async fn a_message_has_its_time_from_its_first_octet_however_it_trickles() {
 }
 
 #[tokio::test(start_paused = true)]
-#[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_long_has_no_more_time_than_others() {
     let house = House::new();
     let (mut quick, mut slow) = (house.connect(1 << 17).await, house.connect(4096).await);
@@ -163,6 +163,7 @@ async fn a_message_that_is_too_long_has_no_more_time_than_others() {
     ask(&mut quick, 5).await;
 }
 
+#[tokio::test(start_paused = true)]
 async fn what_begins_behind_an_answered_message_has_a_time_of_its_own() {
     let house = House::new();
     let mut client = house.connect(4096).await;
