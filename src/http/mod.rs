@@ -2,6 +2,7 @@
 
 mod conversation;
 mod health;
+mod host;
 pub mod listener;
 mod metrics;
 mod services;
@@ -12,8 +13,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +77,22 @@ fn router(routes: Routes, face: Face) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, unknown) })
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, wrong_method) })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&face.current), for_us))
         .with_state(face)
+}
+
+/// Turns away what is for another host.
+async fn for_us(
+    State(current): State<Arc<ArcSwap<Http>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let of = (request.version(), request.uri(), request.headers());
+    let judged = host::judge(of, &current.load().hosts);
+    match judged {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => (refusal.status(), refusal.advice()).into_response(),
+    }
 }
 
 /// The world's answer; `None` when it has ended or does not answer in time.

@@ -9,6 +9,7 @@ mod demo;
 mod dns;
 mod files;
 mod health;
+mod hosts;
 mod idle;
 mod limits;
 mod load;
