@@ -223,6 +223,8 @@ fn every_family_is_there_from_the_start_and_counters_move() {
         "livezone_dns_dropped_total",
         "livezone_dns_tcp_connections",
         "livezone_dns_tcp_closed_total",
+        "livezone_http_connections",
+        "livezone_http_closed_total",
         "livezone_services",
         "livezone_instances",
         "livezone_checks_total",
