@@ -1,10 +1,12 @@
 //! Checks against loopback servers that are written here byte by byte.
 
+mod anchors;
 mod host;
 mod http;
 mod request;
 mod tcp;
 pub(super) mod tls;
+pub(super) mod words;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
