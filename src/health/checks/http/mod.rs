@@ -8,7 +8,7 @@ mod answer;
 mod chunks;
 mod exchange;
 pub(super) mod patient;
-mod request;
+pub(super) mod request;
 #[cfg(test)]
 mod tests;
 
