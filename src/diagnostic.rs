@@ -1,10 +1,24 @@
 //! A complaint about a file: its place, a caret, and what to write instead.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use nix::errno::Errno;
+
+/// What an error of the system says, in its own words but without numbers: "permission denied".
+pub fn reason(error: &io::Error) -> String {
+    match error.raw_os_error().map(|number| (number, Errno::from_raw(number))) {
+        Some((number, Errno::UnknownErrno)) => format!("error {number} of the system"),
+        Some((_, errno)) => errno.desc().to_lowercase(),
+        // What reading a text gives; nothing else here has it without a number.
+        None if error.kind() == io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        // A text that it may carry is a library's.
+        None => error.kind().to_string(),
+    }
+}
 
 /// Skipped at the start of a file; it takes no column.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -222,6 +236,16 @@ mod tests {
     fn at(text: &str, span: Range<usize>) -> Diagnostic {
         Diagnostic::error(&Path::new("web.toml").into(), &text.into(), span, "unknown key \"prot\"")
             .with_label("did you mean \"port\"?")
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_told_without_its_number() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(13)), "permission denied");
+        assert_eq!(reason(&io::Error::from_raw_os_error(12345)), "error 12345 of the system");
+        assert_eq!(reason(&io::ErrorKind::TimedOut.into()), "timed out");
+        assert_eq!(reason(&io::Error::other("Inner { number: 1 }")), "other error");
+        let not_text = io::Error::new(io::ErrorKind::InvalidData, "stream did not contain …");
+        assert_eq!(reason(&not_text), "it is not UTF-8");
     }
 
     #[test]

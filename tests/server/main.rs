@@ -4,6 +4,7 @@
 
 mod change;
 mod cookies;
+mod credentials;
 mod crowd;
 mod demo;
 mod dns;

@@ -10,7 +10,7 @@ use crate::model::health::Verdict;
 use crate::sources::files::consul::keys::{CHECK, says, value};
 use crate::sources::files::consul::{File, only, text, times};
 use crate::sources::files::native::check::Asked;
-use crate::sources::files::native::{grpc, http, script, tcp};
+use crate::sources::files::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 
@@ -225,7 +225,7 @@ fn fits(
 }
 
 fn is_https(table: &Tree) -> bool {
-    text(table, "http").is_some_and(|url| url.value.starts_with("https:"))
+    text(table, "http").is_some_and(|url| url::is_https(url.value))
 }
 
 fn is_true(table: &Tree, key: &str) -> bool {

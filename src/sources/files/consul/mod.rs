@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::service::InstanceId;
+use crate::sources::files::conceal::{conceal, conceal_in};
 use crate::sources::files::consul::keys::{CHECK, FILE, SERVICE, one_or_many, says, value};
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
@@ -40,7 +41,11 @@ pub fn parse(
     let mut file = File { report: &report, node, unused: Vec::new(), unnamed: Unnamed::default() };
     let services = file.read(&tree);
     file.warn();
-    report.finish(Some(Document::new(path, text, services)))
+    let shown = conceal(text);
+    let document = Document::new(path, Arc::clone(&shown), services);
+    let (document, mut diagnostics) = report.finish(Some(document));
+    conceal_in(&mut diagnostics, &shown);
+    (document, diagnostics)
 }
 
 /// One file while it is read.
