@@ -196,7 +196,7 @@ impl<'s> Answer<'s> {
     }
 }
 
-/// RFC 2308 section 3: the SOA, with the lesser of its TTL and its minimum.
+/// RFC 2308 section 3: the zone's SOA with the TTL of a negative answer.
 fn negative(zone: &Zone) -> Record<'_> {
     Record {
         owner: Owner::Name(Cow::Borrowed(&zone.facts.apex)),

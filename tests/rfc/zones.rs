@@ -112,6 +112,14 @@ $TTL 300
 www A   192.0.2.90
 ";
 
+/// A SOA that is far slower than the health of the service beside it.
+const SLOW: &str = "
+$TTL 30m
+@   SOA ns hostmaster 1 4h 1h 1w 4h
+@   NS  ns
+ns  A   192.0.2.1
+";
+
 /// Services: healthy, not healthy, without instances, with tags and hosts.
 const SERVICES: &str = r#"
 [[service]]
@@ -188,6 +196,8 @@ pub(crate) fn write(zones: &Path) {
         ("b.test/b.zone", B_TEST),
         ("example/rfc4592.zone", EXAMPLE),
         ("served.a.test/served.zone", SERVED),
+        ("slow.test/slow.zone", SLOW),
+        ("slow.test/none.toml", "[[service]]\nname = \"none\"\n"),
         ("service.internal/services.toml", &*services),
         ("service.internal/beside.zone", BESIDE),
         // Never parsed: not loaded.

@@ -236,7 +236,8 @@ fn zone(apex: &str, text: &str) -> Zone {
 }
 
 fn svc() -> Zone {
-    let beside = "static A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
+    // A SOA that is slower than the zone's services.
+    let beside = "@ 1800 SOA ns1 hostmaster 1 4h 1h 1w 4h\nstatic A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
                   web-1.web 60 HTTPS 1 .\nbelow.empty A 192.0.2.6\n\\200 A 192.0.2.5\n";
     let mut svc = zone("svc.test", beside);
     fill(&mut svc);
