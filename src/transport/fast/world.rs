@@ -66,6 +66,12 @@ pub(super) const NAMES: &[&str] = &[
     "dotted.svc.test",
     "a.b.dotted.svc.test",
     "b.dotted.svc.test",
+    "_sip._udp.dotted.svc.test",
+    "_udp.dotted.svc.test",
+    "_x.dotted.svc.test",
+    "_dotted._x.svc.test",
+    "_dotted.__x.svc.test",
+    "__x.svc.test",
     "hidden.svc.test",
     "taken.hidden.svc.test",
     "nameless.svc.test",
@@ -205,7 +211,7 @@ fn fill(zone: &mut Zone) {
     serve(zone, "both", both, nothing);
     serve(zone, "soon", two("soon", NEVER, NEVER), |_, waiting| *waiting = true);
     serve(zone, "portless", two("portless", WELL, WELL), |s, _| s.instances[0].port = None);
-    let dotted = vec![(instance("one", "10.0.5.1", &["a.b"]), WELL)];
+    let dotted = vec![(instance("one", "10.0.5.1", &["a.b", "_sip._udp", "_x"]), WELL)];
     serve(zone, "dotted", dotted, nothing);
     let hidden = vec![
         (instance("taken", "10.0.6.1 10.0.6.2", &[]), WELL),
