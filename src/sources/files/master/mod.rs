@@ -180,11 +180,10 @@ impl Reader<'_> {
                     cursor.origin = origin;
                 }
             }
-            ("$TTL", [ttl]) => match fields::ttl(ttl.text) {
-                Some(Ok(ttl)) => self.ttl.directive = Some(ttl),
-                wrong => {
-                    let why = wrong.and_then(Result::err).unwrap_or("write seconds, or 1h");
-                    let message = format!("{} is no TTL", ttl.text);
+            ("$TTL", [ttl]) => match fields::seconds(ttl.text).unwrap_or(Err(fields::FORM)) {
+                Ok(seconds) => self.ttl.directive = Some(seconds),
+                Err(why) => {
+                    let message = format!("invalid TTL {:?}", ttl.text);
                     self.error(cursor, ttl.span.clone(), message, why);
                 }
             },
@@ -294,11 +293,11 @@ impl Reader<'_> {
     ) -> Option<(Option<u32>, &'x [Token<'t>])> {
         let (mut rest, mut ttl, mut has_class) = (tokens, None, false);
         while let [token, after @ ..] = rest {
-            if let Some(read) = fields::ttl(token.text).filter(|_| ttl.is_none()) {
+            if let Some(read) = fields::seconds(token.text).filter(|_| ttl.is_none()) {
                 match read {
                     Ok(read) => ttl = Some(read),
                     Err(why) => {
-                        let message = format!("{} is no TTL", token.text);
+                        let message = format!("invalid TTL {:?}", token.text);
                         self.error(cursor, token.span.clone(), message, why);
                         return None;
                     }
