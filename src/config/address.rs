@@ -1,5 +1,6 @@
 //! Addresses in files: those that can be answered with, and those to listen on.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
@@ -48,13 +49,13 @@ fn no_address(text: &str) -> String {
 
 /// Several of these, each once.
 pub fn hosts(report: &Report, texts: &[Placed<&str>]) -> Vec<IpAddr> {
-    let mut addresses = Vec::with_capacity(texts.len());
+    let (mut addresses, mut seen) = (Vec::with_capacity(texts.len()), HashSet::new());
     for text in texts {
         let Some(address) = host(report, text) else { continue };
-        if addresses.contains(&address) {
-            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
-        } else {
+        if seen.insert(address) {
             addresses.push(address);
+        } else {
+            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
         }
     }
     addresses

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
 use crate::engine::runs::{Found, Runs};
@@ -221,7 +222,7 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, &complaints);
+        log(&transitions, complaints.iter());
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -255,10 +256,10 @@ impl Engine {
 }
 
 /// Without any, nothing is written.
-fn log(transitions: &[Transition], complaints: &[Diagnostic]) {
+fn log<'d>(transitions: &[Transition], complaints: impl Iterator<Item = &'d Diagnostic>) {
     together(|| {
         transitions.iter().for_each(log_transition);
-        complaints.iter().for_each(log_complaint);
+        Complaints::few(complaints).iter().for_each(log_complaint);
     });
 }
 
@@ -272,6 +273,6 @@ fn log_complaint(diagnostic: &Diagnostic) {
     let place = diagnostic.short();
     match diagnostic.severity {
         Severity::Error => error!(%place, "registration refused"),
-        Severity::Warning => warn!(%place, "registration is doubtful"),
+        Severity::Warning => warn!(%place, "registration accepted with warnings"),
     }
 }

@@ -270,3 +270,18 @@ fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
         server.metric("livezone_source_errors", &["files"]).to_string()
     });
 }
+
+#[test]
+fn of_a_file_with_very_many_errors_few_are_logged_and_shown() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let tags = "1, ".repeat(100_000);
+    server.house.put("web.toml", &(service("web", "10.0.0.2") + &format!("tags = [{tags}]\n")));
+    let words = ["ERROR", "registration refused", "web.toml", "99,980 more errors in this file"];
+    server.process.wait_for_log(&words);
+    let ready = server.get("/health/ready");
+    let errors = ready.json()["sources"][0]["errors"].clone();
+    assert_eq!(errors.as_array().unwrap().len(), 21);
+    assert!(errors[20].as_str().unwrap().ends_with("99,980 more errors in this file"), "{errors}");
+    assert!(ready.body.len() < 10_000, "{} octets", ready.body.len());
+    server.answers("web", &["10.0.0.1"]);
+}

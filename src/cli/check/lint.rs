@@ -25,8 +25,15 @@ pub(super) struct Tally {
     pub(super) instances: usize,
 }
 
-/// Every complaint about what was read, file by file: those of the server, and those about TTLs.
-pub(super) fn lint(read: Read, settings: Settings) -> (Vec<Diagnostic>, Tally) {
+/// What is wrong with what was read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What the server would complain of, and TTLs.
+    pub(super) complaints: Vec<Diagnostic>,
+    pub(super) tally: Tally,
+}
+
+pub(super) fn lint(read: Read, settings: Settings) -> Found {
     let Read { changes, mut diagnostics } = read;
     let files = zone_files(&changes);
     let mut world = World::new(settings, 1, 0);
@@ -50,12 +57,7 @@ pub(super) fn lint(read: Read, settings: Settings) -> (Vec<Diagnostic>, Tally) {
     let at_zones =
         least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
     diagnostics.extend(at_zones);
-    diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
-    (diagnostics, tally)
-}
-
-fn order(diagnostic: &Diagnostic) -> (&Path, usize) {
-    (&diagnostic.path, diagnostic.span.as_ref().map_or(0, |span| span.start))
+    Found { complaints: diagnostics, tally }
 }
 
 /// The zone.toml of each zone, when there is one that parses.

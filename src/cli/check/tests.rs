@@ -36,8 +36,8 @@ fn a_link_in_a_circle_is_an_error_and_one_that_leads_nowhere_is_not() {
     std::os::unix::fs::symlink("circle.toml", zone.join("circle.toml")).unwrap();
     std::os::unix::fs::symlink("nowhere", zone.join("dangling.toml")).unwrap();
     let read = zones::read_all(top.path(), &Host { ns_addresses: Vec::new(), node: None });
-    let (found, _) = lint(read, Settings::of(&Config::default()));
-    let paths: Vec<_> = found.iter().map(|d| d.path.to_path_buf()).collect();
+    let found = lint(read, Settings::of(&Config::default()));
+    let paths: Vec<_> = found.complaints.iter().map(|d| d.path.to_path_buf()).collect();
     assert_eq!(paths, [zone.join("circle.toml")]);
 }
 

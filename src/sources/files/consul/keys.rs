@@ -241,8 +241,11 @@ pub(super) const CHECK: Keys = Keys {
 impl Keys {
     /// The key that `written` is a spelling of.
     fn canonical(&self, written: &str) -> Option<&'static str> {
-        let written = written.to_ascii_lowercase();
-        let spells = |key: &str| written == key || written == key.replace('_', "");
+        let spells = |key: &str| {
+            let squashed = || key.bytes().filter(|octet| *octet != b'_');
+            let lower = || written.bytes().map(|octet| octet.to_ascii_lowercase());
+            written.len() <= key.len() && (lower().eq(key.bytes()) || lower().eq(squashed()))
+        };
         let own = self.read.iter().chain(self.unused).copied().find(|key| spells(key));
         own.or_else(|| self.aliases.iter().find(|(alias, _)| spells(alias)).map(|&(_, key)| key))
     }
@@ -276,12 +279,14 @@ impl Keys {
     }
 
     fn complain(&self, report: &Report, key: &Key) {
-        let word = nearest(&key.text, self.read.iter().chain(self.unused).copied());
-        let label = match word {
-            Some(word) => format!("did you mean {word:?}?"),
-            None => format!("Consul has no such key in {}", self.what),
-        };
-        report.error(key.span.clone(), format!("unknown key {:?}", key.text), label);
+        report.error_with(key.span.clone(), || {
+            let word = nearest(&key.text, self.read.iter().chain(self.unused).copied());
+            let label = match word {
+                Some(word) => format!("did you mean {word:?}?"),
+                None => format!("Consul has no such key in {}", self.what),
+            };
+            (format!("unknown key {:?}", key.text), label)
+        });
     }
 
     /// Whether a key has been complained of: what seems to be missing may be that one.

@@ -1,6 +1,6 @@
 //! One definition of a service → [`ServiceDefinition`] with one instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use crate::config::address;
@@ -133,10 +133,10 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
 }
 
 fn tags(file: &mut File<'_>, reader: &mut Reader<'_>) -> Vec<Tag> {
-    let mut tags: Vec<Tag> = Vec::new();
+    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for text in reader.strings("tags").unwrap_or_default() {
         let tag = Tag::keep(text.value);
-        if tags.contains(&tag) {
+        if !seen.insert(tag.clone()) {
             continue;
         }
         if !tag.is_name() {
