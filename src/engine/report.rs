@@ -118,6 +118,7 @@ impl World {
         for complaint in own.chain(conflicts).chain(statics).chain(&self.troubles) {
             complaints.push(complaint);
         }
+        self.all_dangling(&mut complaints);
         let (errors, warnings): (Vec<_>, Vec<_>) =
             complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
         let short =

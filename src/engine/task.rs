@@ -211,7 +211,7 @@ impl Engine {
         let now = (self.clock)();
         let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer);
         let effects = turn(&mut self.world, event, now);
-        let Effects { start, stop, snapshot, transitions, complaints, wake } = effects;
+        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
         if let Some(snapshot) = snapshot {
             self.publish(snapshot, now.mono);
         }
@@ -222,7 +222,7 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, complaints.iter());
+        log(&transitions, complaints.iter().chain(&dangling));
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();

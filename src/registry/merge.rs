@@ -242,6 +242,7 @@ mod tests {
             checks: Vec::new(),
             instances: Box::default(),
             script: None,
+            aliases: Box::default(),
         };
         build(&mut definition);
         let definition = Arc::new(definition);

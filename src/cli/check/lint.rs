@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::check::references;
 use crate::cli::zones::Read;
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::turn::{Event, turn};
 use crate::engine::world::{Settings, World};
@@ -30,6 +32,8 @@ pub(super) struct Tally {
 pub(super) struct Found {
     /// What the server would complain of, and TTLs.
     pub(super) complaints: Vec<Diagnostic>,
+    /// References to what other files may hold.
+    pub(super) dangling: Vec<Diagnostic>,
     pub(super) tally: Tally,
 }
 
@@ -57,7 +61,12 @@ pub(super) fn lint(read: Read, settings: Settings) -> Found {
     let at_zones =
         least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
     diagnostics.extend(at_zones);
-    Found { complaints: diagnostics, tally }
+    let mut dangling = Complaints::default();
+    dangling.extend(effects.dangling);
+    if let Some(snapshot) = &effects.snapshot {
+        references::dangling(&world, snapshot, &mut dangling);
+    }
+    Found { complaints: diagnostics, dangling: dangling.into_vec(), tally }
 }
 
 /// The zone.toml of each zone, when there is one that parses.

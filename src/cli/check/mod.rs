@@ -2,6 +2,7 @@
 
 mod lint;
 mod paths;
+mod references;
 
 use std::io;
 use std::path::PathBuf;
@@ -80,15 +81,17 @@ impl Report {
         if paths.is_empty() {
             self.diagnostics = diagnostics;
             let read = zones::read_all(&config.zones_dir, &host);
-            let Found { complaints, tally } = lint(read, Settings::of(&config));
-            self.take(complaints.into_iter(), tally);
+            let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+            self.take(complaints.into_iter().chain(dangling), tally);
             return;
         }
         let Selection { read, wanted, diagnostics } = select(paths, &host);
-        let Found { complaints, tally } = lint(read, Settings::of(&config));
+        let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
         self.diagnostics = diagnostics;
         let complaints = complaints.into_iter().filter(|d| wanted.covers(&d.path));
-        self.take(complaints, tally);
+        // A file may be looked at far from those that hold what it refers to.
+        let dangling = dangling.into_iter().filter(|d| wanted.covers_folder_of(&d.path));
+        self.take(complaints.chain(dangling), tally);
     }
 
     /// In the order of files and places, and of each file not too many.

@@ -11,6 +11,7 @@
 
 pub mod contest;
 mod cuts;
+pub mod references;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;

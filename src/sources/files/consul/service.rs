@@ -59,6 +59,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let instances = Box::new([InstanceDefinition { checks: checks?, ..instance }]);
     let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));
     let script = commands.filter(|args| says(&args.value)).map(|args| args.span.clone()).next();
+    let aliases = own.iter().chain(alone).filter_map(|table| text(table, "alias_service"));
     Some(ServiceDefinition {
         name: name?,
         port: None,
@@ -71,6 +72,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
         checks: Vec::new(),
         instances,
         script,
+        aliases: aliases.map(|of| Placed::new(of.value.into(), of.span)).collect(),
     })
 }
 

@@ -52,6 +52,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
         checks: checks.into_iter().map(|check| check.definition).collect(),
         instances: instances.into(),
         script,
+        aliases: Box::default(),
     })
 }
 
