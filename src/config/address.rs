@@ -68,6 +68,12 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
     }
     let label = match text.value.parse::<IpAddr>() {
         Ok(address) => format!("add the port: \"{}\"", SocketAddr::new(address, port)),
+        Err(_) if text.value.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()) => {
+            format!(
+                "write \"[::]{0}\" for every address, \"127.0.0.1{0}\" for this host alone",
+                text.value
+            )
+        }
         Err(_) => format!("write an address and a port: \"127.0.0.1:{port}\""),
     };
     report.error(text.span.clone(), format!("{:?} is no address with a port", text.value), label);

@@ -218,7 +218,7 @@ fn pass_over(reader: &mut Reader<'_>) {
 pub(super) fn misplaced(reader: &mut Reader<'_>, keys: &[&'static str], wanted: &str) {
     for &key in keys {
         if let Some((written, _)) = reader.entry(key) {
-            let message = format!("{key:?} does nothing in this check");
+            let message = format!("{key:?} has no effect in this check");
             reader.report.error(written.span.clone(), message, format!("it goes with {wanted}"));
         }
     }
