@@ -4,6 +4,7 @@
 //! `${…}`) and what only HCL 1 allows is told with what to write instead.
 
 mod complaint;
+pub mod lead;
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -26,6 +26,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let port = reader.integer("port", 1..=65_535).map(|port| port.value);
     let meta = meta(&mut reader);
     let location = location(file, &mut reader);
+    file.address_is_written = reader.has("address");
     let tags = tags(file, &mut reader);
     let own: Vec<Tree> = ["check", "checks"]
         .into_iter()
@@ -124,13 +125,22 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
             let message = format!("{:?} {what}", written.value);
             let label = match error {
                 HostError::Name(error) if !written.value.contains(':') => error.to_string(),
-                HostError::Name(_) | HostError::Digits => {
-                    "write an address, or a host name".to_owned()
-                }
+                HostError::Name(_) | HostError::Digits => without_port(written.value),
             };
             file.report.refusal(written.span, message, label);
             None
         }
+    }
+}
+
+/// What to write for a text that is no address and no host name.
+fn without_port(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() && !host.contains("://") => {
+            format!("write {host:?}, and the port as \"port\": {port}")
+        }
+        Some(_) if text.contains("://") => "write the host of the URL alone".to_owned(),
+        Some(_) | None => "write an address, or a host name".to_owned(),
     }
 }
 
