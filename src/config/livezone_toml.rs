@@ -1,5 +1,6 @@
 //! livezone.toml → [`Config`].
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,10 +122,10 @@ fn tcp(mut reader: Reader<'_>, default: Tcp) -> Tcp {
 
 fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
     let texts = reader.strings("listen")?;
-    let mut sockets = Vec::with_capacity(texts.len());
+    let (mut sockets, mut seen) = (Vec::with_capacity(texts.len()), HashSet::new());
     for text in &texts {
         let Some(socket) = address::socket(reader.report, text, DNS_PORT) else { continue };
-        if sockets.contains(&socket) && socket.port() != 0 {
+        if !seen.insert(socket) && socket.port() != 0 {
             let message = format!("{socket} stands here twice");
             reader.report.error(text.span.clone(), message, "take it out");
         }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::checks::Voice;
+use crate::engine::dangling::Dangling;
 use crate::engine::evidence::Evidence;
 use crate::engine::turn::Turn;
 use crate::engine::world::{ServiceState, World};
@@ -26,7 +27,9 @@ const MOST_LOOKED_AT: usize = 64;
 pub(super) struct AliasState {
     pub(super) check: Check,
     /// The id that it follows, folded.
-    of: Arc<str>,
+    pub(super) of: Arc<str>,
+    /// While no instance has that id.
+    pub(super) dangling: Option<Dangling>,
     pub(super) said: Said,
     voice: Voice,
 }
@@ -99,7 +102,8 @@ pub(super) fn succeed(checks: &[Check], old: &[AliasState], voice: Voice) -> Box
     let succeed = |(check, of): (&Check, &Arc<str>)| {
         let same = old.iter().find(|old| old.check.id == check.id && old.of == *of);
         let said = Said::NOTHING_YET;
-        let new = || AliasState { check: check.clone(), of: Arc::clone(of), said, voice };
+        let of = Arc::clone(of);
+        let new = || AliasState { check: check.clone(), of, dangling: None, said, voice };
         same.cloned().unwrap_or_else(new)
     };
     aliases.map(succeed).collect()
@@ -130,6 +134,16 @@ fn remove(table: &mut ById, id: &Arc<str>, service: &Label) {
 }
 
 impl Index {
+    /// Every id of the zone, folded.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.holders.keys()
+    }
+
+    /// Whether an instance has this id, folded.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.holders.contains_key(id)
+    }
+
     fn add(&mut self, state: &ServiceState) {
         let service = &state.service;
         for place in 0..state.instances.len() {
@@ -231,16 +245,24 @@ impl World {
             let said = self.listen(&key, place);
             let Some(state) = self.services.get_mut(&key) else { continue };
             let Some(aliases) = state.aliases.get_mut(&place) else { continue };
+            let index = self.aliases.get(&key.zone);
             let mut changed = false;
             for (alias, said) in aliases.iter_mut().zip(said) {
                 changed |= alias.said != said;
                 alias.hear(said);
+                if index.is_some_and(|index| index.has(&alias.of)) {
+                    alias.dangling = None;
+                } else if alias.dangling.is_none() {
+                    alias.dangling = Some(Dangling::default());
+                    turn.dangling.insert((key.clone(), place));
+                }
             }
             if changed {
                 self.assess_targets_of(&key, place, turn);
                 self.hear(&key, turn);
             }
         }
+        self.tell_of_dangling(turn);
     }
 
     /// What each alias of an instance says now.

@@ -6,6 +6,7 @@
 
 pub mod aliases;
 mod checks;
+mod dangling;
 mod errors;
 pub mod evidence;
 pub mod files;

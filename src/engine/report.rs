@@ -1,10 +1,8 @@
 //! What people are shown of the world; `/v1/livezone/services` and `status --json` are this.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
+use crate::complaints::{Complaints, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::world::{ServiceState, World};
 use crate::model::health::Condition;
@@ -58,6 +56,9 @@ pub struct CheckReport {
 pub struct SourceReport {
     pub name: String,
     pub errors: Vec<String>,
+    /// What is taken, and may not be meant so.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// What `/health/ready` tells.
@@ -108,28 +109,22 @@ impl World {
         self.errors.files()
     }
 
-    fn errors_by_file(&self) -> BTreeMap<&Path, Vec<&Diagnostic>> {
-        let own = self.files.values().flat_map(|file| &file.diagnostics);
-        let refused = self.files.values().flat_map(|file| &file.refused);
-        let conflicts = self.services.values().flat_map(|state| &state.conflicts);
-        let conflicts =
-            conflicts.chain(self.zones.values().flat_map(|zone| &zone.statics.conflicts));
-        let mut errors: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
-        for diagnostic in own
-            .chain(refused)
-            .chain(conflicts)
-            .chain(&self.troubles)
-            .filter(|d| d.severity == Severity::Error)
-        {
-            errors.entry(&diagnostic.path).or_default().push(diagnostic);
-        }
-        errors
-    }
-
     fn report_sources(&self) -> Vec<SourceReport> {
-        let errors = self.errors_by_file();
-        let errors = errors.into_values().flatten().map(Diagnostic::short).collect();
-        vec![SourceReport { name: "files".to_owned(), errors }]
+        let files = self.files.values();
+        let own = files.flat_map(|file| file.diagnostics.iter().chain(&file.refused));
+        let conflicts = self.services.values().flat_map(|state| &state.conflicts);
+        let statics = self.zones.values().flat_map(|zone| &zone.statics.conflicts);
+        let mut complaints = Complaints::new(FEW_OF_FILE);
+        for complaint in own.chain(conflicts).chain(statics).chain(&self.troubles) {
+            complaints.push(complaint);
+        }
+        self.all_dangling(&mut complaints);
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
+        let short =
+            |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
+        let (errors, warnings) = (short(errors), short(warnings));
+        vec![SourceReport { name: "files".to_owned(), errors, warnings }]
     }
 
     fn report_service(&self, state: &ServiceState) -> Option<ServiceReport> {

@@ -44,6 +44,8 @@ pub struct Effects {
     pub transitions: Vec<Transition>,
     /// Complaints that are new.
     pub complaints: Vec<Diagnostic>,
+    /// Of aliases that follow nobody since this turn.
+    pub dangling: Vec<Diagnostic>,
     /// When to come back with [`Event::Timer`] at the latest.
     pub wake: Option<Instant>,
 }
@@ -89,6 +91,8 @@ pub(super) struct Turn {
     pub(super) rules_changed: bool,
     /// Instances, by their place in the service, whose aliases may say something else now.
     pub(super) stirred: BTreeSet<(ServiceKey, usize)>,
+    /// Those with an alias that follows nobody since this turn.
+    pub(super) dangling: BTreeSet<(ServiceKey, usize)>,
 }
 
 /// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches.
@@ -101,6 +105,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         zones: BTreeSet::new(),
         rules_changed: false,
         stirred: BTreeSet::new(),
+        dangling: BTreeSet::new(),
     };
     match event {
         Event::Loaded(changes) => {

@@ -227,6 +227,11 @@ impl World {
         self.services.iter().map(|(key, state)| (&*state.service, self.contributions(key)))
     }
 
+    /// The static names of each zone.
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+        self.zones.iter().map(|(apex, zone)| (apex, &zone.statics))
+    }
+
     /// How many checks there are.
     pub fn check_count(&self) -> usize {
         self.checks.len()

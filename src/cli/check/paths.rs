@@ -26,6 +26,11 @@ impl Wanted {
     pub(super) fn covers(&self, path: &Path) -> bool {
         self.0.iter().any(|wanted| path.starts_with(wanted))
     }
+
+    /// Whether the file's whole folder is asked about.
+    pub(super) fn covers_folder_of(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|folder| self.covers(folder))
+    }
 }
 
 /// Neighbours are read, too: a file may clash with them, and zone.toml has a say in every TTL.

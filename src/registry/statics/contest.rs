@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::service::{Service, Tag};
-use crate::registry::statics::{Rrset, Statics, in_order};
+use crate::registry::statics::{Rrset, Statics};
 
 /// A name carries at most so many tags that must all be there.
 const MAX_TAGS: usize = 4;
@@ -57,7 +58,7 @@ impl Statics {
 pub fn contest(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
     let label = service.key.name.as_str();
     let near = statics.contestable.get(label.as_bytes()).into_iter().flatten();
-    let mut errors = Vec::new();
+    let mut errors = Complaints::default();
     for name in near.chain(&statics.contestable_by_all) {
         let Some(what) = claim(service, name) else { continue };
         let Some(rrsets) = statics.names.get(name) else { continue };
@@ -66,8 +67,7 @@ pub fn contest(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
             errors.extend(errors_at(rrset, &message));
         }
     }
-    in_order(&mut errors);
-    errors
+    errors.into_vec()
 }
 
 fn errors_at(rrset: &Rrset, message: &str) -> Vec<Diagnostic> {

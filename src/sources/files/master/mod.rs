@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
@@ -63,13 +64,13 @@ pub fn parse(
     let part =
         |report: &Report| Part { path: Arc::clone(&report.path), text: Arc::clone(&report.text) };
     let parts = reports.iter().map(part).collect();
-    let (mut taken, mut diagnostics) = (true, Vec::new());
+    let (mut taken, mut diagnostics) = (true, Complaints::default());
     for report in reports {
         let (value, complaints) = report.finish(Some(()));
         taken &= value.is_some();
         diagnostics.extend(complaints);
     }
-    (taken.then_some(MasterFile { parts, records }), diagnostics)
+    (taken.then_some(MasterFile { parts, records }), diagnostics.into_vec())
 }
 
 /// Whether a text may hold an `$INCLUDE`.
@@ -129,6 +130,17 @@ impl Reader<'_> {
     ) {
         if let Some(report) = self.reports.get(cursor.part) {
             report.error(span, message, advice);
+        }
+    }
+
+    fn error_with(
+        &self,
+        cursor: &Cursor,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
+        if let Some(report) = self.reports.get(cursor.part) {
+            report.error_with(span, words);
         }
     }
 
@@ -203,12 +215,13 @@ impl Reader<'_> {
                 self.error(cursor, place, format!("{directive} is not complete here"), form);
             }
             (other, _) => {
-                let advice = match nearest(other, DIRECTIVES) {
-                    Some(word) => format!("did you mean {word}?"),
-                    None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
-                };
-                let message = format!("unknown directive {}", word.text);
-                self.error(cursor, word.span.clone(), message, advice);
+                self.error_with(cursor, word.span.clone(), || {
+                    let advice = match nearest(other, DIRECTIVES) {
+                        Some(word) => format!("did you mean {word}?"),
+                        None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
+                    };
+                    (format!("unknown directive {}", word.text), advice)
+                });
             }
         }
     }
@@ -324,13 +337,14 @@ impl Reader<'_> {
             return None;
         };
         let Some(rtype) = rdata::rtype(first.text) else {
-            let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
-            let advice = match nearest(first.text, known) {
-                Some(word) => format!("did you mean {word}?"),
-                None => "a type is a mnemonic, or TYPE and a number".to_owned(),
-            };
-            let message = format!("unknown type {}", first.text);
-            self.error(cursor, first.span.clone(), message, advice);
+            self.error_with(cursor, first.span.clone(), || {
+                let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
+                let advice = match nearest(first.text, known) {
+                    Some(word) => format!("did you mean {word}?"),
+                    None => "a type is a mnemonic, or TYPE and a number".to_owned(),
+                };
+                (format!("unknown type {}", first.text), advice)
+            });
             return None;
         };
         // RFC 6895 section 3.1: types that only questions and messages have.

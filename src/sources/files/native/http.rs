@@ -27,7 +27,14 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
     let target = reader.string("http").and_then(|text| {
         let target = url::parse(text.value)
             .map_err(|advice| {
-                // Without the value: it may hold a password, and this goes to the log.
+                // Without the value: it may hold credentials, and this goes to the log.
+                let lacks_scheme = text.value.contains(':') && !text.value.contains("://");
+                let would_do = || url::parse(&format!("http://{}", text.value)).is_ok();
+                let advice = if lacks_scheme && would_do() {
+                    "write http:// in front of it".to_owned()
+                } else {
+                    advice
+                };
                 reader.report.error(text.span.clone(), "invalid path or URL", advice);
             })
             .ok()?;
