@@ -14,7 +14,8 @@ pub(super) fn of_hyper(error: &hyper::Error, beginning: Beginning) -> Outcome {
         Beginning::Tls => {
             return fault::theirs("the server speaks TLS here: set grpc_use_tls = true");
         }
-        Beginning::Other => {}
+        Beginning::Other => return fault::theirs("the server does not speak HTTP/2 here"),
+        Beginning::Http2 | Beginning::Unknown => {}
     }
     let source = error.source();
     if let Some(error) = source.and_then(|source| source.downcast_ref::<io::Error>()) {

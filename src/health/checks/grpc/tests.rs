@@ -143,10 +143,7 @@ async fn who_does_not_speak_http_2_fails() {
             "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}",
             "the server speaks TLS here: set grpc_use_tls = true",
         ),
-        (
-            "SSH-2.0-OpenSSH_9.9\r\n",
-            "the server breaks the rules of HTTP/2: a frame of a wrong size",
-        ),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 here"),
     ] {
         // Read as a whole, so that closing it is no reset, which could come first.
         let target = saying(answer.into());

@@ -163,7 +163,9 @@ impl Head {
 fn status_line(line: &[u8]) -> Result<Option<StatusLine>, Unanswered> {
     let other = || match Beginning::of(line) {
         Beginning::Tls => Unanswered::Tls,
-        Beginning::Http | Beginning::Other => Unanswered::NotHttp,
+        Beginning::Http | Beginning::Http2 | Beginning::Other | Beginning::Unknown => {
+            Unanswered::NotHttp
+        }
     };
     let mut octets = line.iter().copied();
     // The two octets that tell TLS may come one by one.
