@@ -1,10 +1,13 @@
 //! A complaint about a file: its place, a caret, and what to write instead.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::model::text::{excerpt, printable};
 
 /// Skipped at the start of a file; it takes no column.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -120,30 +123,20 @@ impl Diagnostic {
             Colour::Plain => Renderer::plain(),
         };
         let path = self.path.to_string_lossy();
-        let title = level.primary_title(&self.message);
-        let report = match self.place() {
-            Some(place) => {
-                let label = Some(&self.label).filter(|label| !label.is_empty());
-                let caret = AnnotationKind::Primary.span(place.span).label(label);
-                title.element(
-                    Snippet::source(place.source)
-                        .line_start(place.line)
-                        .path(path)
-                        .annotation(caret),
-                )
-            }
-            None => self.note(Group::with_title(title).element(Origin::path(path))),
+        let path = printable(&path);
+        let label = Some(printable(&self.label)).filter(|label| !label.is_empty());
+        let title = level.primary_title(printable(&self.message));
+        let report = if let Some(place) = self.place() {
+            let (source, span) = place.shown();
+            let caret = AnnotationKind::Primary.span(span).label(label);
+            let snippet = Snippet::source(source).line_start(place.line).path(path);
+            title.element(snippet.annotation(caret))
+        } else {
+            // Without a caret the label is said below.
+            let help = label.map(|label| Level::HELP.message(label));
+            Group::with_title(title).element(Origin::path(path)).elements(help)
         };
         renderer.render(&[report])
-    }
-
-    /// Without a caret the label is said below.
-    fn note<'a>(&'a self, group: Group<'a>) -> Group<'a> {
-        if self.label.is_empty() {
-            group
-        } else {
-            group.element(Level::HELP.message(self.label.as_str()))
-        }
     }
 
     /// The line it begins in: a caret below one line says more than brackets around twenty.
@@ -170,7 +163,15 @@ struct Place<'a> {
     span: Range<usize>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The line as a terminal may show it, and what is meant there.
+    fn shown(&self) -> (Cow<'a, str>, Range<usize>) {
+        let shown = excerpt(self.source);
+        let before = |at| self.source.get(..at).map_or(0, |before| excerpt(before).len());
+        let span = before(self.span.start)..before(self.span.end);
+        (shown, span)
+    }
+
     fn column(&self) -> usize {
         1 + self.source.get(..self.span.start).map_or(0, |before| before.chars().count())
     }
@@ -260,6 +261,26 @@ mod tests {
         {
             assert!(at(text, span).render(Colour::Plain).starts_with("error: unknown key"));
         }
+    }
+
+    #[test]
+    fn what_a_file_says_cannot_act_on_the_terminal_and_the_caret_stays_below_it() {
+        let text = "a\u{202e}b\u{1b}[2J\u{9b} = \u{200b}prot\u{2028}";
+        let span = text.find("prot").map(|at| at..at + 4).unwrap();
+        let path = Path::new("we\u{1b}b\n.toml").into();
+        let message = "unknown key \u{202e}\"prot\"\nerror: forged";
+        let label = "did you mean \u{9b}31m?";
+        let complaint = Diagnostic::error(&path, &text.into(), span, message).with_label(label);
+        let shown = complaint.render(Colour::Plain);
+        let wanted = "error: unknown key \\u{202e}\"prot\"\\nerror: forged\n \
+                      --> we\\u{1b}b\\n.toml:1:13\n  |\n\
+                      1 | a\u{fffd}b\u{241b}[2J\u{fffd} = \u{fffd}prot\u{fffd}\n  \
+                      |             ^^^^ did you mean \\u{9b}31m?";
+        assert_eq!(shown, wanted);
+        assert_eq!(complaint.line_column(), Some((1, 13)));
+        let of_file = Diagnostic::of_file(&path, message).with_label(label);
+        let shown = of_file.render(Colour::Plain);
+        assert!(shown.lines().all(|line| printable(line) == line), "{shown:?}");
     }
 
     #[test]

@@ -10,12 +10,16 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::task::Handle;
 use crate::metrics::Metrics;
+use crate::model::text::printable_json;
 use crate::model::time::Clock;
 
 /// No request of this API is longer; a registration is a few KiB.
@@ -75,6 +79,18 @@ fn router(routes: Routes, face: Face) -> Router {
 /// Answers with `routes` until `stop`; requests in flight may end.
 pub async fn serve(listener: TcpListener, routes: Router, clock: Clock, stop: CancellationToken) {
     listener::serve(listener::LIMITS, listener, routes, clock, stop).await;
+}
+
+/// A body that may be looked at in a terminal: what files and backends say is escaped in it.
+fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => {
+            let kind = [(CONTENT_TYPE, "application/json")];
+            (kind, printable_json(&text).into_owned()).into_response()
+        }
+        // Nothing that is shown has keys that JSON does not know.
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 /// The world's answer; `None` when it has ended or does not answer in time.

@@ -8,5 +8,6 @@ pub mod name;
 pub mod networks;
 pub mod records;
 pub mod service;
+pub mod text;
 pub mod time;
 pub mod zone;
