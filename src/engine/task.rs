@@ -14,7 +14,6 @@ use crate::engine::runs::{Found, Runs};
 use crate::engine::turn::{Effects, Event, Start, Transition, turn};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
-use crate::log::together;
 use crate::metrics::Metrics;
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
@@ -221,7 +220,8 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, &complaints);
+        transitions.iter().for_each(log_transition);
+        complaints.iter().for_each(log_complaint);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -252,14 +252,6 @@ impl Engine {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
     }
-}
-
-/// Without any, nothing is written.
-fn log(transitions: &[Transition], complaints: &[Diagnostic]) {
-    together(|| {
-        transitions.iter().for_each(log_transition);
-        complaints.iter().for_each(log_complaint);
-    });
 }
 
 fn log_transition(transition: &Transition) {

@@ -9,12 +9,15 @@ mod demo;
 mod dns;
 mod files;
 mod health;
+mod hostile;
 mod limits;
 mod load;
 mod measurements;
 mod operation;
 mod restart;
+mod shortage;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
 mod twins;
+mod unread;
