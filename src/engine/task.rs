@@ -16,7 +16,6 @@ use crate::engine::runs::{Found, Runs};
 use crate::engine::turn::{Effects, Event, Start, Transition, turn};
 use crate::engine::world::{Settings, World};
 use crate::health::checks::Runner;
-use crate::log::together;
 use crate::metrics::Metrics;
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
@@ -223,7 +222,8 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, complaints.iter().chain(&dangling));
+        transitions.iter().for_each(log_transition);
+        Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -259,14 +259,6 @@ impl Engine {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
     }
-}
-
-/// Without any, nothing is written.
-fn log<'d>(transitions: &[Transition], complaints: impl Iterator<Item = &'d Diagnostic>) {
-    together(|| {
-        transitions.iter().for_each(log_transition);
-        Complaints::few(complaints).iter().for_each(log_complaint);
-    });
 }
 
 fn log_transition(transition: &Transition) {
