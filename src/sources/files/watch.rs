@@ -164,8 +164,8 @@ impl Thread {
         let Scanner { tracker, watches: Some(watches), .. } = &mut self.scanner else { return };
         // As many as fit the queue: a writer that never rests cannot keep us from working.
         for notice in first.into_iter().chain(self.inbox.try_iter().take(QUEUE)) {
-            let Notice::Path(what, path) = notice else { continue };
-            for event in notices::events(what, &path, watches) {
+            let Notice::Path(told) = notice else { continue };
+            for event in notices::events(&told, watches) {
                 tracker.event(event, now.mono);
             }
         }
