@@ -293,7 +293,7 @@ impl<'w> Walk<'w> {
     /// What the instances called `id` say; of several services' the worst.
     fn said(&mut self, id: &'w Arc<str>) -> Said {
         let Some(holders) = self.index.holders.get(id).filter(|holders| !holders.is_empty()) else {
-            return Said::critical(format!("no instance \"{id}\" to follow"));
+            return Said::critical(format!("no instance has the id \"{id}\""));
         };
         let mut worst = Said::NOTHING_YET;
         for (nth, (service, place)) in holders.iter().enumerate() {
@@ -313,11 +313,14 @@ impl<'w> Walk<'w> {
     /// What an instance's checks say together; it is as good as its best address.
     fn instance(&mut self, service: &'w Label, place: usize) -> Said {
         if self.path.contains(&(service, place)) {
-            return Said::critical("aliases follow each other in a circle".to_owned());
+            return Said::critical("alias checks form a loop".to_owned());
         }
         self.looked_at += 1;
         if self.looked_at > MOST_LOOKED_AT {
-            return Said::critical(format!("more than {MOST_LOOKED_AT} instances to follow"));
+            return Said::critical(format!(
+                "the alias leads to more than {MOST_LOOKED_AT} \
+                                           instances"
+            ));
         }
         let key = ServiceKey { zone: self.zone.clone(), name: service.clone() };
         let Some(state) = self.world.services.get(&key) else { return Said::NOTHING_YET };

@@ -71,7 +71,7 @@ pub fn contest(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
 }
 
 fn errors_at(rrset: &Rrset, message: &str) -> Vec<Diagnostic> {
-    let advice = "choose another name; types that services do not answer may stay";
+    let advice = "choose another name; only types that services do not answer are allowed here";
     let from = rrset.records.iter().filter_map(|datum| datum.from.as_ref());
     from.filter_map(|from| from.error(message, advice)).collect()
 }
@@ -95,8 +95,8 @@ impl Claim {
 
     fn in_words(self, service: &str) -> String {
         match self {
-            Self::Answers => format!("the service {service} answers there"),
-            Self::Holds => format!("names of the service {service} lie below"),
+            Self::Answers => format!("the service {service} answers at this name"),
+            Self::Holds => format!("names of the service {service} are below it"),
         }
     }
 }

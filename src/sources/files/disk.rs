@@ -202,7 +202,7 @@ fn try_read(path: &Path) -> io::Result<Reading> {
             Ok(text) => Said::Text(text.into()),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Said::Unreadable(format!("this file is not UTF-8: see its octet {at}"))
+                Said::Unreadable(format!("this file is not valid UTF-8 at byte {at}"))
             }
         }
     };

@@ -59,7 +59,10 @@ impl fmt::Debug for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The folder of all zones cannot be listed.
-    #[error("cannot read the zones folder {path}")]
+    #[error(
+        "cannot read the zones directory {path}: create it, or choose another with --zones \
+             DIR"
+    )]
     ZonesDir {
         /// As the user named it.
         path: PathBuf,
@@ -170,7 +173,7 @@ impl Thread {
             }
         }
         if self.flags.overflow.swap(false, Ordering::SeqCst) {
-            debug!("notices of changed files were lost, scanning everything");
+            debug!("file change events were lost, scanning all files");
             watches.forget_all();
             tracker.event(Event::Lost, now.mono);
         }

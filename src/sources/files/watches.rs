@@ -306,7 +306,7 @@ impl Watches {
     fn fall_back(&mut self, folder: &Path, error: &notify::Error) {
         if !self.polling {
             self.polling = true;
-            warn!(folder = %folder.display(), %error, "cannot watch a folder, polling instead");
+            warn!(folder = %folder.display(), %error, "cannot watch a directory, polling instead");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Answer {
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unanswered {
-    #[error("the answer is not HTTP")]
+    #[error("the response is not HTTP")]
     NotHttp,
     /// A port of TLS tells so to whoever speaks HTTP.
     #[error("the server speaks TLS on this port: write https:// in the check's URL")]
@@ -36,7 +36,7 @@ pub(super) enum Unanswered {
     TooLarge,
     #[error("the answer contradicts itself about where its body ends")]
     Framing,
-    #[error("connection closed before the answer was complete")]
+    #[error("connection closed before the response was complete")]
     CutShort,
 }
 
