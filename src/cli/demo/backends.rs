@@ -159,7 +159,7 @@ mod tests {
         let health = |base: &str| ask(|client| client.get(format!("{base}/health"))).0;
         assert_eq!((health(&first), health(&second)), (200, 200));
         let told = ask(|client| client.post(format!("{second}/fail"))).1;
-        assert_eq!(told, "the backend at 127.0.0.3 fails its checks now\n");
+        assert_eq!(told, "the backend at 127.0.0.3 now fails its checks\n");
         assert_eq!((health(&first), health(&second)), (200, 503));
         ask(|client| client.put(format!("{second}/recover")));
         assert_eq!(health(&second), 200);
