@@ -5,6 +5,7 @@ mod listener;
 mod metrics;
 mod services;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Router;
@@ -85,8 +86,12 @@ pub async fn serve(listener: TcpListener, routes: Router, clock: Clock, stop: Ca
 fn json(body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => {
-            let kind = [(CONTENT_TYPE, "application/json")];
-            (kind, printable_json(&text).into_owned()).into_response()
+            // Mostly there is nothing to escape: then nothing is copied.
+            let text = match printable_json(&text) {
+                Cow::Borrowed(_) => text,
+                Cow::Owned(printable) => printable,
+            };
+            ([(CONTENT_TYPE, "application/json")], text).into_response()
         }
         // Nothing that is shown has keys that JSON does not know.
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
