@@ -23,7 +23,7 @@ const HOUSE: [(&str, &[&str]); 18] = [
     ("answer", &[]),
     ("transport", &["tcp/mod.rs", "tcp/accept.rs", "tcp/alarm.rs", "tcp/connection.rs"]),
     ("http", &["mod.rs", "listener.rs", "health.rs", "metrics.rs", "services.rs"]),
-    ("server", &["mod.rs", "ready.rs", "reload.rs", "threads.rs", "watchdog.rs"]),
+    ("server", &["mod.rs", "ready.rs", "reload.rs", "signals.rs", "threads.rs", "watchdog.rs"]),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),
 ];
 

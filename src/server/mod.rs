@@ -7,6 +7,7 @@ pub mod memory;
 pub mod notify;
 pub mod ready;
 pub mod reload;
+mod signals;
 mod threads;
 mod watchdog;
 
@@ -18,7 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
 use crate::server::memory::MemoryError;
 use crate::server::notify::{Supervisor, status};
+use crate::server::signals::{Signals, Wish};
 use crate::snapshot::Snapshot;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
@@ -404,43 +405,4 @@ fn announce(addresses: &Addresses) {
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-}
-
-/// What a signal asks for.
-enum Wish {
-    Reload,
-    Drain,
-    Stop,
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload,
-            _ = self.terminate.recv() => Wish::Drain,
-            _ = self.interrupt.recv() => Wish::Stop,
-        }
-    }
-
-    /// A second signal while draining ends the wait.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
