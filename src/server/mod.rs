@@ -8,7 +8,7 @@ pub mod notify;
 pub mod ready;
 pub mod reload;
 mod signals;
-mod threads;
+pub mod threads;
 mod watchdog;
 
 use std::io;
@@ -108,7 +108,7 @@ pub enum ServeError {
     #[error(transparent)]
     Zones(#[from] ScanError),
     /// A thread, or what it needs to wait.
-    #[error("{}", no_thread(.whose))]
+    #[error("{}", threads::missing(.whose))]
     Thread {
         /// Of whom or for what.
         whose: &'static str,
@@ -126,14 +126,6 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
-}
-
-/// What to say where the system has no thread for us.
-pub fn no_thread(whose: &str) -> String {
-    format!(
-        "cannot start the threads of {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
-         (LimitAS, ulimit -v) or open files (LimitNOFILE, ulimit -n)"
-    )
 }
 
 fn thread_of(whose: &'static str) -> impl FnOnce(io::Error) -> ServeError {

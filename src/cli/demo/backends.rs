@@ -39,7 +39,7 @@ impl Backends {
     /// All three listen when this returns.
     pub(super) fn start() -> Result<Self, Failure> {
         let no_thread = |error: io::Error| {
-            let error = anyhow::Error::new(error).context(server::no_thread("the backends"));
+            let error = anyhow::Error::new(error).context(server::threads::missing("the backends"));
             Failure::new(Verdict::Bad, error)
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(no_thread)?;

@@ -70,7 +70,7 @@ pub(super) fn run(
 fn tourist() -> anyhow::Result<Writer> {
     stream(&io::stdout())
         .and_then(|to| Writer::start(to, Counter::default(), |_| {}))
-        .context(server::no_thread("the tour"))
+        .context(server::threads::missing("the tour"))
 }
 
 fn configure(
