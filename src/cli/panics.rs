@@ -121,6 +121,6 @@ mod tests {
     fn the_reason_is_bounded_and_need_not_be_there() {
         assert_eq!(reason(&"é".repeat(2 * MAX_REASON)), "é".repeat(MAX_REASON));
         assert_eq!(reason(&"so"), "so");
-        assert_eq!(reason(&7), "no message");
+        assert_eq!(reason(&7), "no panic message");
     }
 }

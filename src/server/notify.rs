@@ -177,7 +177,7 @@ mod tests {
             supervisor.stopping(Duration::from_secs(5));
             let expected = [
                 "READY=1\nSTATUS=all is well",
-                "RELOADING=1\nMONOTONIC_USEC=1234567\nSTATUS=reading all again",
+                "RELOADING=1\nMONOTONIC_USEC=1234567\nSTATUS=reloading",
                 "READY=1\nSTATUS=still",
                 "WATCHDOG=1",
                 "STATUS=so",

@@ -219,10 +219,10 @@ mod tests {
             ("{\"a\": 1, \"a\": 2}", "duplicate key"),
             ("{a: 1}", "write the key in double quotes"),
             ("[]", "not a list"),
-            ("{} {}", "a file is one object"),
+            ("{} {}", "a file holds one object"),
             ("{\"a\": 'x'}", "write double quotes"),
-            ("{\"a\": 1e999}", "out of all range"),
-            ("{\"a\": 99999999999999999999}", "out of all range"),
+            ("{\"a\": 1e999}", "this number is too large"),
+            ("{\"a\": 99999999999999999999}", "this number is too large"),
         ] {
             let (_, complaints) = read(text);
             assert!(complaints.iter().any(|c| c.contains(wanted)), "{text}: {complaints:?}");

@@ -76,10 +76,10 @@ fn a_secret_stands_in_no_line_of_the_log() {
     let server = house.start();
     exchange(server.dns, CLIENT);
     reload(&server, &format!("[cookies]\nsecret = \"{NEW}0\"\nprevious = \"{OLD}\"\n"));
-    server.process.wait_for_log(&["configuration refused"]);
+    server.process.wait_for_log(&["configuration rejected"]);
     let checked = livezone().current_dir(server.house.path()).arg("check").output().unwrap();
     let output = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
-    assert!(output.contains("this is no secret"), "{output}");
+    assert!(output.contains("invalid secret"), "{output}");
     let log = server.process.log().join("\n") + &output;
     for secret in [OLD, NEW] {
         assert!(!log.contains(&secret[..8]) && !log.contains(&secret[24..]), "{log}");

@@ -176,7 +176,7 @@ fn show_everything(format: &str) {
     let key = "\"k\\u202e\\u001b\\u009b\\nforged\" = 1\n";
     server.house.configure(&(config + key));
     server.process.signal(Signal::SIGHUP);
-    server.process.wait_for_log(&["configuration refused", "forged"]);
+    server.process.wait_for_log(&["configuration rejected", "forged"]);
     server.house.put("later.toml", &format!("x = \"{HOSTILE}"));
     server.process.wait_for_log(&["later.toml"]);
     read_log(&server.process.log(), format);

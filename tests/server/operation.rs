@@ -91,7 +91,7 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
 
     server.house.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);
-    let refused = server.process.wait_for_log(&["ERROR", "configuration refused"]);
+    let refused = server.process.wait_for_log(&["ERROR", "configuration rejected"]);
     assert!(refused.contains("dney"), "{refused}");
     assert_eq!(rcode(), ResponseCode::Refused);
 

@@ -70,7 +70,8 @@ fn a_ttl_that_outlives_detection_is_a_warning_with_both_numbers() {
     let written = GOOD.replace("port = 80", "port = 80\nttl = \"30s\"");
     let zones = folder(&[("a.internal/web.toml", &written)]);
     let report = checked(zones.path(), &[]);
-    let wanted = "answers for web.a.internal. may be kept 30 s, but health checks can change its answers within 1.5 s";
+    let wanted =
+        "the TTL of web.a.internal. is 30 s, but health checks can change its answers within 1.5 s";
     assert_eq!(messages(&report), [wanted]);
     assert_eq!(report.diagnostics[0].line_column(), Some((4, 7)));
     assert_eq!(report.summary(), "1 zone, 1 service, 1 instance: 1 warning");
@@ -108,7 +109,10 @@ fn a_path_is_a_file_a_zone_or_a_folder_of_zones() {
 fn what_is_no_folder_or_no_zone_is_an_error() {
     assert_eq!(errors(&checked(Path::new("/nowhere/zones"), &[]).diagnostics), 1);
     let zones = folder(&[("-bad-.internal/web.toml", GOOD)]);
-    assert!(messages(&checked(zones.path(), &[]))[0].starts_with("the folder's name is no zone"));
+    assert!(
+        messages(&checked(zones.path(), &[]))[0]
+            .starts_with("the directory name is not a valid zone name")
+    );
 }
 
 /// A definition with an alias, in the form of Consul's files.

@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(hung.finding, Finding::Nothing, "{hung:?}");
         assert!(hung.reason.contains("did not answer within 50ms"), "{hung:?}");
         let waited = resolver.resolve(&name("db.example"), 80, SHORT).await.unwrap_err();
-        assert!(waited.reason.contains("no thread was free"), "{waited:?}");
+        assert!(waited.reason.contains("no resolver thread became free"), "{waited:?}");
         assert_eq!(waited.finding, Finding::Nothing);
         // A thread that ends is free again, and the wait for it was not the next run's.
         let found = resolver.resolve(&name("db.example"), 80, PATIENCE).await.unwrap();

@@ -114,7 +114,7 @@ fn a_file_that_hangs_holds_up_nothing_else_is_complained_of_and_comes_in_the_end
     fs::write(rig.zones_dir.join("c.d/db.toml"), "changed").unwrap();
     rig.later(|rig| rig.says("c.d/db.toml", "changed"));
     rig.later(|rig| !rig.troubles.is_empty());
-    assert!(rig.troubles[0].message.contains("does not answer"), "{:?}", rig.troubles);
+    assert!(rig.troubles[0].message.contains("does not respond"), "{:?}", rig.troubles);
     disk.answer();
     rig.later(|rig| (0..5).all(|number| rig.says(&format!("a.b/hang{number}.toml"), "late")));
     rig.later(|rig| rig.troubles.is_empty());

@@ -141,7 +141,7 @@ async fn who_does_not_speak_http_2_fails() {
         ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server speaks HTTP/1.1 here, not gRPC"),
         (
             "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}",
-            "the server speaks TLS here: set checks with grpc_use_tls = true",
+            "the server speaks TLS here: set grpc_use_tls = true",
         ),
         ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 here"),
     ] {

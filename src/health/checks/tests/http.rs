@@ -87,7 +87,7 @@ async fn the_body_must_match() {
 #[tokio::test]
 async fn a_coded_body_that_does_not_match_is_called_by_its_coding() {
     let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x0b";
-    let expected = (Finding::Fail, "body does not match expect_body: the body is gzip".into());
+    let expected = (Finding::Fail, "body does not match: the body is gzip".into());
     assert_eq!(found(matching("ready"), gzip).await, expected);
     assert_eq!(found(matching("^"), gzip).await.0, Finding::Pass);
     assert_eq!(found(http_check(), gzip).await.0, Finding::Pass);

@@ -96,7 +96,7 @@ async fn a_source_that_is_not_ours_is_no_evidence() {
     let from = Probe { sources, ..probe(tcp_check(None), closed_port()) };
     let outcome = Runner::new().run(&from).await;
     assert_eq!(outcome.finding, Finding::Nothing, "{outcome:?}");
-    assert!(outcome.reason.ends_with("(this machine)"), "{outcome:?}");
+    assert!(outcome.reason.ends_with("(local error)"), "{outcome:?}");
 }
 
 /// The kernel knows no way from a loopback address to another host, and says so itself.

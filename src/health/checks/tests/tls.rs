@@ -283,10 +283,10 @@ async fn a_file_that_is_not_good_is_no_evidence_and_is_named() {
     for (options, bad) in [
         (with_ca(&path("gone.pem")), "gone.pem"),
         (with_ca(&empty), "empty.pem"),
-        (with_ca(authority.folder.path()), "is not a regular file"),
+        (with_ca(authority.folder.path()), "must be a regular file"),
         (with_client(&empty, &client.key), "empty.pem"),
         (with_client(&client.cert, &empty), "empty.pem"),
-        (with_client(&path("ca.pem"), &client.key), "client.key is not the key of"),
+        (with_client(&path("ca.pem"), &client.key), "client.key does not match certificate"),
     ] {
         let found = run(https(None, options), target).await;
         assert_eq!(found.finding, Finding::Nothing, "{found:?}");

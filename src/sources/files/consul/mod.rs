@@ -170,7 +170,7 @@ impl File<'_> {
         self.unused.sort_by_key(|key| key.span.start);
         if let Some(first) = self.unused.first() {
             let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
-            let message = format!("livezone ignores {}", words.join(", "));
+            let message = format!("livezone does not use {}", words.join(", "));
             let label = if words.len() == 1 { "it is ignored" } else { "they are ignored" };
             self.report.warning(first.span.clone(), message, label);
         }

@@ -89,10 +89,10 @@ fn a_mistake_in_an_included_file_is_shown_there() {
 #[test]
 fn includes_lead_nowhere_else_and_end() {
     for (text, why) in [
-        ("$INCLUDE ../b.inc", "leads out"),
-        ("$INCLUDE /etc/passwd", "leads out"),
+        ("$INCLUDE ../b.inc", "is outside the zone's directory"),
+        ("$INCLUDE /etc/passwd", "is outside the zone's directory"),
         ("$INCLUDE b.zone", "cannot be included"),
-        ("$INCLUDE c.inc", "there is no c.inc"),
+        ("$INCLUDE c.inc", "no such file to include: c.inc"),
         ("$INCLUDE b.inc", "too deep"),
     ] {
         let said = bad(text, &[("b.inc", "$INCLUDE b.inc\n$INCLUDE b.inc\n")]);
