@@ -14,7 +14,7 @@ use crate::model::service::ServiceKey;
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
 use crate::registry::permit::permit;
-use crate::registry::statics::contest::contest;
+use crate::registry::statics::conflicts::conflicts;
 use crate::sources::{Change, Content, FileChange};
 
 /// What one file says, and what is wrong with it.
@@ -272,7 +272,7 @@ impl World {
         let is_ours = |name: &Name| name.is_within(&self.zones);
         let policy = &self.settings.policy;
         let mut merged = merge(key, &contributions, &zone.settings, policy, &is_ours);
-        merged.conflicts.extend(contest(&merged.service, &zone.statics));
+        merged.conflicts.extend(conflicts(&merged.service, &zone.statics));
         let old = self.services.get_mut(key);
         let known = old.as_ref().map(|state| &state.conflicts);
         let news = merged.conflicts.iter().filter(|c| known.is_none_or(|known| !known.contains(c)));
