@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::health::Condition;
 use crate::model::time::Now;
-use crate::snapshot::service::{Fitness, Standing};
+use crate::snapshot::target::{Fitness, Standing};
 
 /// What one check, or several together, say of a target.
 #[derive(Clone, Copy, Debug)]

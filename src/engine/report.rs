@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::world::{ServiceState, World};
 use crate::model::health::Condition;
-use crate::snapshot::service::{ServiceView, Target};
+use crate::snapshot::service::ServiceView;
+use crate::snapshot::target::Target;
 
 /// Everything, by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

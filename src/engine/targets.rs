@@ -13,7 +13,7 @@ use crate::health::state::State;
 use crate::model::check::{Check, Probe};
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, ServiceKey};
-use crate::snapshot::service::{Fitness, Standing, Target};
+use crate::snapshot::target::{Fitness, Standing, Target};
 
 impl World {
     /// The state of a service that takes the place of `old`: what both have goes on.

@@ -28,7 +28,7 @@ use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
-use crate::snapshot::service::Target;
+use crate::snapshot::target::Target;
 use crate::snapshot::zone::{Facts, soa};
 use crate::snapshot::{Rules, Snapshot};
 
