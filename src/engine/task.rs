@@ -10,10 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::event::{Effects, Event, Start, Transition};
 use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
 use crate::engine::runs::{Found, Runs};
-use crate::engine::turn::{Effects, Event, Start, Transition, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::log::together;
 use crate::metrics::Metrics;

@@ -3,7 +3,7 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tracing::{info, warn};
 
-use crate::engine::world::Settings;
+use crate::engine::settings::Settings;
 
 /// Raises the limit of open files as far as the system lets us, and lowers what `settings` allows
 /// to what fits.

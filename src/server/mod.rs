@@ -24,8 +24,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, zone_toml};
+use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
-use crate::engine::world::{Settings, World};
+use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::http::{self, Face};
 use crate::metrics::Metrics;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::cli::zones::Read;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::engine::turn::{Event, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::event::Event;
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey, settled_ttl};
 use crate::model::time::Now;

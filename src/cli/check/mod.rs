@@ -15,7 +15,7 @@ use crate::cli::settings::{self, Environment, Listen, Loaded, Overrides, Setting
 use crate::cli::{Failure, Verdict, zones};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::engine::world::Settings;
+use crate::engine::settings::Settings;
 use crate::sources::files::parse::Host;
 
 pub(super) const EXAMPLES: &str = "\

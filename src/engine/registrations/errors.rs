@@ -42,6 +42,9 @@ impl Errors {
     }
 }
 
-fn errors(complaints: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
-    complaints.iter().filter(|complaint| complaint.severity == Severity::Error)
+/// Those that are errors.
+pub(super) fn errors<'d>(
+    complaints: impl IntoIterator<Item = &'d Diagnostic>,
+) -> impl Iterator<Item = &'d Diagnostic> {
+    complaints.into_iter().filter(|complaint| complaint.severity == Severity::Error)
 }
