@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::check::Kind;
 use crate::model::name::Label;
 use crate::model::service::{Instance, Service};
 
@@ -39,10 +38,7 @@ pub(super) fn places(service: &Service) -> impl Iterator<Item = (&Instance, Plac
 
 /// The ids that an instance follows.
 pub(super) fn followed(instance: &Instance) -> impl Iterator<Item = &Arc<str>> {
-    instance.checks.iter().filter_map(|check| match &*check.kind {
-        Kind::Alias(alias) => Some(&alias.instance),
-        Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) => None,
-    })
+    instance.checks.iter().filter_map(|check| check.kind.followed())
 }
 
 impl Index {

@@ -13,7 +13,7 @@ use crate::model::time::Instant;
 /// How a check finds out. One that is told (a heartbeat with a deadline) would be a third: it steps
 /// the same state, and the scheduler names its deadline.
 #[derive(Clone, Debug)]
-pub(in crate::engine) enum Method {
+pub(crate) enum Method {
     /// We run it, against one target.
     Asked(Probe),
     /// It takes over what the checks of the instances with this id, folded, say together.
@@ -22,7 +22,7 @@ pub(in crate::engine) enum Method {
 
 /// Whether a check has had an outcome, and what it means until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine) enum FirstOutcome {
+pub(crate) enum FirstOutcome {
     /// None yet: the target waits for it.
     Awaited,
     /// None yet, and the target is served meanwhile: the check is new, the target is not.
@@ -33,17 +33,17 @@ pub(in crate::engine) enum FirstOutcome {
 
 /// The target, or the instance, that checks belong to.
 #[derive(Debug)]
-pub(in crate::engine) struct Owner {
-    pub(in crate::engine) service: Arc<ServiceKey>,
+pub(crate) struct Owner {
+    pub(crate) service: Arc<ServiceKey>,
     /// The place of the target in the service; of the instance for checks that are not asked.
-    pub(in crate::engine) place: usize,
+    pub(crate) place: usize,
     /// Of checks that are new to it.
-    pub(in crate::engine) first_outcome: FirstOutcome,
+    pub(crate) first_outcome: FirstOutcome,
 }
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(in crate::engine) struct CheckState {
+pub(crate) struct CheckState {
     pub(super) service: Arc<ServiceKey>,
     /// See [`Owner`].
     pub(super) place: usize,
@@ -85,12 +85,12 @@ impl CheckState {
     }
 
     /// What it says; `None` while it has no say in what its target is worth.
-    pub(in crate::engine) fn evidence(&self) -> Option<&Evidence> {
+    pub(crate) fn evidence(&self) -> Option<&Evidence> {
         self.counts(self.evidence.condition).then_some(&self.evidence)
     }
 
     /// Whether it has a say where it finds this.
-    pub(in crate::engine) fn counts(&self, condition: Condition) -> bool {
+    pub(crate) fn counts(&self, condition: Condition) -> bool {
         match (&self.method, self.first_outcome) {
             (_, FirstOutcome::Awaited | FirstOutcome::Arrived) => true,
             (Method::Asked(_), FirstOutcome::Provisional) => false,
@@ -99,7 +99,7 @@ impl CheckState {
     }
 
     /// The id, folded, of the instances that it follows.
-    pub(in crate::engine) fn followed(&self) -> Option<&Arc<str>> {
+    pub(crate) fn followed(&self) -> Option<&Arc<str>> {
         match &self.method {
             Method::Asked(_) => None,
             Method::Follows(id) => Some(id),
@@ -107,16 +107,16 @@ impl CheckState {
     }
 
     /// As it is registered.
-    pub(in crate::engine) fn check(&self) -> &Check {
+    pub(crate) fn check(&self) -> &Check {
         &self.check
     }
 
-    pub(in crate::engine) fn condition(&self) -> Condition {
+    pub(crate) fn condition(&self) -> Condition {
         self.evidence.condition
     }
 
     /// What the last outcome said; empty before the first.
-    pub(in crate::engine) fn output(&self) -> &str {
+    pub(crate) fn output(&self) -> &str {
         self.output.as_deref().unwrap_or_default()
     }
 

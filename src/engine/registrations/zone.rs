@@ -9,7 +9,7 @@ use crate::snapshot::zone::{Facts, soa};
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::engine) struct ZoneState {
+pub(crate) struct ZoneState {
     pub(super) settings: ZoneSettings,
     pub(super) defaults: ZoneSettings,
     pub(super) file: ZoneFile,
@@ -47,21 +47,21 @@ impl ZoneState {
         std::mem::replace(&mut self.statics, statics)
     }
 
-    pub(in crate::engine) fn settings(&self) -> &ZoneSettings {
+    pub(crate) fn settings(&self) -> &ZoneSettings {
         &self.settings
     }
 
-    pub(in crate::engine) fn facts(&self) -> &Arc<Facts> {
+    pub(crate) fn facts(&self) -> &Arc<Facts> {
         &self.facts
     }
 
     /// The zone's start of authority, with that serial.
-    pub(in crate::engine) fn soa(&self, serial: u32) -> Soa {
+    pub(crate) fn soa(&self, serial: u32) -> Soa {
         soa(&self.settings, &self.statics, serial)
     }
 
     /// Whether it may be served.
-    pub(in crate::engine) fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.file != ZoneFile::NeverParsed
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::checks::check::{FirstOutcome, Method, Owner};
 use crate::engine::event::Turn;
 use crate::engine::services::state::{InstanceState, ServiceState, TargetChecks};
 use crate::health::scheduler::CheckId;
-use crate::model::check::{Check, Kind, Probe, Sources};
+use crate::model::check::{Check, Probe, Sources};
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, ServiceKey};
 use crate::snapshot::target::{Fitness, Standing, Target};
@@ -69,10 +69,8 @@ pub(super) fn carry_over(
 
 /// The checks of an instance as a whole.
 fn of_instance(instance: &Instance) -> impl Iterator<Item = (&Check, Method)> {
-    instance.checks.iter().filter_map(|check| match &*check.kind {
-        Kind::Alias(alias) => Some((check, Method::Follows(Arc::clone(&alias.instance)))),
-        Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) => None,
-    })
+    let method = |check: &Check| Some(Method::Follows(Arc::clone(check.kind.followed()?)));
+    instance.checks.iter().filter_map(move |check| Some((check, method(check)?)))
 }
 
 /// The checks that are run against a target, but for those that have no port to go to.

@@ -25,8 +25,30 @@ pub(super) struct Services {
     /// The services that wait for their first outcomes.
     waiting: BTreeSet<ServiceKey>,
     first_round_ends: Option<Instant>,
-    /// How many instances are in each condition.
-    conditions: BTreeMap<Condition, usize>,
+    conditions: Conditions,
+}
+
+/// How many instances are in each condition.
+#[derive(Debug, Default)]
+struct Conditions(BTreeMap<Condition, usize>);
+
+impl Conditions {
+    fn add(&mut self, state: &ServiceState) {
+        state.instances.iter().for_each(|i| self.recount(None, Some(i.condition)));
+    }
+
+    fn remove(&mut self, state: &ServiceState) {
+        state.instances.iter().for_each(|i| self.recount(Some(i.condition), None));
+    }
+
+    fn recount(&mut self, from: Option<Condition>, to: Option<Condition>) {
+        if let Some(count) = from.and_then(|from| self.0.get_mut(&from)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(to) = to {
+            *self.0.entry(to).or_default() += 1;
+        }
+    }
 }
 
 impl Services {
@@ -50,7 +72,7 @@ impl Services {
 
     /// How many instances are in `condition`.
     pub(super) fn count(&self, condition: Condition) -> usize {
-        self.conditions.get(&condition).copied().unwrap_or(0)
+        self.conditions.0.get(&condition).copied().unwrap_or(0)
     }
 
     /// Whether no service waits for its first outcomes.
@@ -105,11 +127,11 @@ impl Services {
     ) {
         let key = service.key.clone();
         let old = self.states.remove(&key);
-        old.iter().for_each(|old| self.uncount(old));
-        let state = carry_over(service, old, sources, checks, turn);
-        for instance in &state.instances {
-            *self.conditions.entry(instance.condition).or_default() += 1;
+        if let Some(old) = &old {
+            self.conditions.remove(old);
         }
+        let state = carry_over(service, old, sources, checks, turn);
+        self.conditions.add(&state);
         self.states.insert(key.clone(), state);
         self.assess_all(&key, checks, turn);
         self.hear(&key, checks, turn);
@@ -119,17 +141,9 @@ impl Services {
     pub(super) fn remove(&mut self, key: &ServiceKey, checks: &mut Checks, turn: &mut Turn) {
         let Some(state) = self.states.remove(key) else { return };
         self.waiting.remove(key);
-        self.uncount(&state);
+        self.conditions.remove(&state);
         state.all_checks().for_each(|ids| checks.remove(ids, turn));
         turn.dirty.insert(key.clone());
-    }
-
-    fn uncount(&mut self, state: &ServiceState) {
-        for instance in &state.instances {
-            if let Some(count) = self.conditions.get_mut(&instance.condition) {
-                *count = count.saturating_sub(1);
-            }
-        }
     }
 
     /// Works out anew how all targets of a service stand.
@@ -191,14 +205,11 @@ impl Services {
 fn assess_instance(
     state: &mut ServiceState,
     place: usize,
-    conditions: &mut BTreeMap<Condition, usize>,
+    conditions: &mut Conditions,
     turn: &mut Turn,
 ) {
     let Some((from, to, reason)) = state.assess_instance(place, turn.now) else { return };
-    if let Some(count) = conditions.get_mut(&from) {
-        *count = count.saturating_sub(1);
-    }
-    *conditions.entry(to).or_default() += 1;
+    conditions.recount(Some(from), Some(to));
     let Some(registered) = state.service.instances.get(place) else { return };
     let (service, instance) = (state.service.key.clone(), registered.id.clone());
     turn.effects.transitions.push(Transition { service, instance, from, to, reason });

@@ -13,7 +13,7 @@ use crate::snapshot::target::Target;
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::engine) struct ServiceState {
+pub(crate) struct ServiceState {
     pub(super) service: Arc<Service>,
     /// One an instance, in the same order.
     pub(super) instances: Box<[InstanceState]>,
@@ -28,9 +28,9 @@ pub(in crate::engine) struct ServiceState {
 
 /// What status shows of an instance.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct InstanceState {
-    pub(in crate::engine) condition: Condition,
-    pub(in crate::engine) since: SystemTime,
+pub(crate) struct InstanceState {
+    pub(crate) condition: Condition,
+    pub(crate) since: SystemTime,
 }
 
 /// The checks of one target.
@@ -43,28 +43,25 @@ pub(super) struct TargetChecks {
 }
 
 impl ServiceState {
-    pub(in crate::engine) fn service(&self) -> &Arc<Service> {
+    pub(crate) fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
-    pub(in crate::engine) fn targets(&self) -> &Arc<[Target]> {
+    pub(crate) fn targets(&self) -> &Arc<[Target]> {
         &self.targets
     }
 
-    pub(in crate::engine) fn instances(&self) -> impl Iterator<Item = (&Instance, &InstanceState)> {
+    pub(crate) fn instances(&self) -> impl Iterator<Item = (&Instance, &InstanceState)> {
         self.service.instances.iter().zip(&self.instances)
     }
 
     /// The checks of the instance at `place` as a whole.
-    pub(in crate::engine) fn checks_of_instance(&self, place: usize) -> &[CheckId] {
+    pub(crate) fn checks_of_instance(&self, place: usize) -> &[CheckId] {
         self.instance_checks.get(&place).map_or(&[], |ids| ids)
     }
 
     /// The checks of each target of the instance at `place`.
-    pub(in crate::engine) fn checks_of_targets(
-        &self,
-        place: usize,
-    ) -> impl Iterator<Item = &[CheckId]> {
+    pub(crate) fn checks_of_targets(&self, place: usize) -> impl Iterator<Item = &[CheckId]> {
         self.targets_of(place).map(|target| self.checks_of_target(target))
     }
 
