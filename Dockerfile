@@ -6,7 +6,8 @@
 # A builder without a registry names images of its own: --build-arg BUILD_IMAGE=…, with cargo, a C
 # compiler for musl and Rust's musl target. deploy/README.md has the rest.
 
-ARG BUILD_IMAGE=rust:1-bookworm
+# The version of rust-toolchain.toml; tests/repository holds them together.
+ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUN_IMAGE=scratch
 
 FROM ${BUILD_IMAGE} AS build
@@ -19,15 +20,24 @@ RUN if ! command -v musl-gcc >/dev/null; then \
     fi; \
     if command -v rustup >/dev/null; then rustup target add "$(uname -m)-unknown-linux-musl"; fi
 
-# The dependencies, in a layer that only Cargo.lock can spoil.
+# The dependencies, in a layer that only Cargo.toml and Cargo.lock can spoil. Cargo wants every file
+# that Cargo.toml names, so this package is one of its own, which says of the dependencies the same.
+WORKDIR /deps
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src && touch src/lib.rs && echo 'fn main() {}' >src/main.rs \
-    && cargo build --locked --release --target "$(uname -m)-unknown-linux-musl" \
-    && rm -r src
+RUN awk '/^\[/ { table = $0 } \
+        table ~ /dependencies|^\[(features|patch|profile)/ \
+        || table == "[package]" && /^(\[|name|version|edition|resolver)/' Cargo.toml >only \
+    && mv only Cargo.toml \
+    && mkdir src && touch src/lib.rs && echo 'fn main() {}' >src/main.rs \
+    && cargo build --locked --release --target "$(uname -m)-unknown-linux-musl" --target-dir /src/target
 
-# COPY keeps the files' old times, which cargo would take for "built already".
+# Benches, tests and examples are no part of the image, so their tables leave Cargo.toml. All else
+# that it names is needed, and has to be copied: tests/image/run fails until it is.
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
 COPY src src
-RUN touch src/lib.rs src/main.rs \
+RUN awk '/^\[/ { left_out = /^\[\[(bench|example|test)\]\]/ } !left_out' Cargo.toml >only \
+    && mv only Cargo.toml \
     && cargo build --locked --release --target "$(uname -m)-unknown-linux-musl" \
     && mkdir -p /out/zones /out/state \
     && install -s "target/$(uname -m)-unknown-linux-musl/release/livezone" /out/livezone

@@ -14,6 +14,8 @@ pub mod model;
 
 pub mod diagnostic;
 
+pub mod complaints;
+
 pub mod log;
 
 pub mod syntax;

@@ -6,6 +6,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod along;
 mod chain;
 pub mod lookup;
 pub mod records;
@@ -89,7 +90,10 @@ pub fn answer<'s>(
             return chain.end_outside(Answer::Refused(error));
         };
         match step(snapshot, zone, &name, question.rtype, rng) {
-            Step::Last(last) => return chain.end(last),
+            Step::Last(last) => {
+                let last = along::with_hosts(snapshot, zone, &name, last, rng);
+                return chain.end(last);
+            }
             Step::Alias { links, target, note } => {
                 if !chain.follow(links, &target, note) {
                     return chain.end_here();
@@ -196,7 +200,7 @@ impl<'s> Answer<'s> {
     }
 }
 
-/// RFC 2308 section 3: the SOA, with the lesser of its TTL and its minimum.
+/// RFC 2308 section 3: the zone's SOA with the TTL of a negative answer.
 fn negative(zone: &Zone) -> Record<'_> {
     Record {
         owner: Owner::Name(Cow::Borrowed(&zone.facts.apex)),

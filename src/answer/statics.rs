@@ -53,13 +53,7 @@ pub(super) fn apex(zone: &Zone, rtype: Rtype) -> Answer<'_> {
             None => return Answer::NoData { zone, reason: None },
         },
     };
-    let mut additional = Vec::new();
-    for data in rrset.data.iter().filter(|_| rtype == Rtype::NS) {
-        let Data::Name(server) = data else { continue };
-        let addresses = zone.facts.statics.addresses(server);
-        additional.extend(addresses.flat_map(|rrset| of_name(server, rrset)));
-    }
-    Answer::Found { records: of_question(rrset), additional, note: None }
+    found(of_question(rrset))
 }
 
 /// What a master file adds to a name that services make: types that they do not answer.

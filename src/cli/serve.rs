@@ -10,6 +10,7 @@ use tracing::warn;
 use crate::cli::output::{colour, complain, render};
 use crate::cli::settings::{self, Environment, Overrides, SettingsError};
 use crate::cli::{Failure, Verdict, log};
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::server::notify::Supervisor;
 use crate::server::{self, Options, ServeError};
@@ -81,7 +82,8 @@ pub(super) fn failed(error: ServeError) -> Failure {
 fn in_one_line(error: &SettingsError) -> String {
     match error {
         SettingsError::File { diagnostics, .. } => {
-            diagnostics.iter().map(Diagnostic::short).collect::<Vec<_>>().join("; ")
+            let few = Complaints::few(diagnostics);
+            few.iter().map(Diagnostic::short).collect::<Vec<_>>().join("; ")
         }
         SettingsError::Read { source, .. } => format!("{error}: {source}"),
         SettingsError::Environment { .. } | SettingsError::Together(_) => error.to_string(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::zone_toml;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, reason};
 use crate::model::name::Name;
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
@@ -30,7 +30,7 @@ pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
             }
         }
         Err(error) => {
-            let message = format!("the zones' folder cannot be read: {error}");
+            let message = format!("the zones' folder cannot be read: {}", reason(&error));
             let diagnostic = Diagnostic::of_file(&Arc::from(zones_dir), message);
             read.diagnostics.push(diagnostic.with_label("name another with --zones DIR"));
         }
@@ -64,7 +64,7 @@ impl Read {
         let files = match entries(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                let message = format!("cannot be read: {error}");
+                let message = format!("cannot be read: {}", reason(&error));
                 self.diagnostics.push(Diagnostic::of_file(&Arc::from(folder), message));
                 return;
             }
@@ -86,7 +86,7 @@ fn includes(files: &[PathBuf]) -> Includes {
     let included = files.iter().filter(|path| kind_of(path) == Some(Kind::Included));
     let text = |path: &PathBuf| {
         let name = path.file_name()?.to_str()?.to_owned();
-        Some((name, fs::read_to_string(path).map(Arc::from).map_err(|error| error.to_string())))
+        Some((name, fs::read_to_string(path).map(Arc::from).map_err(|error| reason(&error))))
     };
     included.filter_map(text).collect()
 }
@@ -132,7 +132,8 @@ fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> FileChange {
     let (content, diagnostics) = match fs::read_to_string(file) {
         Ok(text) => parse(kind, (Arc::clone(&path), text.into()), context),
         Err(error) => {
-            let diagnostic = Diagnostic::of_file(&path, format!("cannot be read: {error}"));
+            let diagnostic =
+                Diagnostic::of_file(&path, format!("cannot be read: {}", reason(&error)));
             (Content::Refused, vec![diagnostic])
         }
     };

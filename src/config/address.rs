@@ -1,5 +1,6 @@
 //! Addresses in files: those that can be answered with, and those to listen on.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
@@ -48,13 +49,13 @@ fn no_address(text: &str) -> String {
 
 /// Several of these, each once.
 pub fn hosts(report: &Report, texts: &[Placed<&str>]) -> Vec<IpAddr> {
-    let mut addresses = Vec::with_capacity(texts.len());
+    let (mut addresses, mut seen) = (Vec::with_capacity(texts.len()), HashSet::new());
     for text in texts {
         let Some(address) = host(report, text) else { continue };
-        if addresses.contains(&address) {
-            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
-        } else {
+        if seen.insert(address) {
             addresses.push(address);
+        } else {
+            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
         }
     }
     addresses
@@ -67,6 +68,12 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
     }
     let label = match text.value.parse::<IpAddr>() {
         Ok(address) => format!("add the port: \"{}\"", SocketAddr::new(address, port)),
+        Err(_) if text.value.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()) => {
+            format!(
+                "write \"[::]{0}\" for every address, \"127.0.0.1{0}\" for this host alone",
+                text.value
+            )
+        }
         Err(_) => format!("write an address and a port: \"127.0.0.1:{port}\""),
     };
     report.error(text.span.clone(), format!("{:?} is no address with a port", text.value), label);

@@ -1,13 +1,14 @@
 //! livezone.toml → [`Config`].
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Access, Config, Consul, DNS_PORT, Dns, HTTP_PORT, Health, Http, Log, LogFormat, LogLevel, Tcp,
-    address, cookies, policy, rrl,
+    Access, Config, Consul, DNS_PORT, Dns, Health, Log, LogFormat, LogLevel, MAX_CONNECTIONS, Tcp,
+    address, cookies, http, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -18,8 +19,8 @@ use crate::syntax::toml;
 
 /// Far more threads than any machine has cores.
 const MAX_WORKERS: i64 = 1024;
-/// More than any system lets one process have open.
-const MAX_CONNECTIONS: i64 = 1_000_000;
+/// RFC 9715 section 3: on nearly every path a datagram with so many octets stays in one piece.
+const UNFRAGMENTED: u16 = 1232;
 /// The unit in which idle time is offered (RFC 7828 section 3.1): less would be said as none.
 const SHORTEST_OFFER: Duration = Duration::from_millis(100);
 
@@ -48,7 +49,9 @@ fn config(mut reader: Reader<'_>) -> Config {
             .table("rrl", "[rrl]")
             .map_or(default.rrl.clone(), |r| rrl::read(r, default.rrl)),
         cookies: reader.table("cookies", "[cookies]").map_or(default.cookies, cookies::read),
-        http: reader.table("http", "[http]").map_or(default.http, |r| http(r, default.http)),
+        http: reader
+            .table("http", "[http]")
+            .map_or(default.http.clone(), |r| http::read(r, default.http)),
         health: reader
             .table("health", "[health]")
             .map_or(default.health.clone(), |r| health(r, default.health)),
@@ -72,10 +75,7 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
     let dns = Dns {
         listen: listen(&mut reader).unwrap_or(default.listen),
         workers: reader.integer("workers", 0..=MAX_WORKERS).map_or(default.workers, |p| p.value),
-        // RFC 1035 section 4.2.1 asks for 512; above 4096 every path fragments.
-        udp_max_size: reader
-            .integer("udp_max_size", 512..=4096)
-            .map_or(default.udp_max_size, |p| p.value),
+        udp_max_size: udp_max_size(&mut reader).unwrap_or(default.udp_max_size),
         udp_segmentation: reader
             .boolean("udp_segmentation")
             .map_or(default.udp_segmentation, |p| p.value),
@@ -87,6 +87,22 @@ fn dns(mut reader: Reader<'_>, default: Dns) -> Dns {
     };
     reader.finish();
     dns
+}
+
+/// RFC 1035 section 4.2.1 asks for 512 at least.
+fn udp_max_size(reader: &mut Reader<'_>) -> Option<u16> {
+    let size = reader.integer("udp_max_size", 512..=65_535)?;
+    if size.value > UNFRAGMENTED {
+        reader.report.warning(
+            size.span,
+            format!(
+                "answers of more than {UNFRAGMENTED} octets travel in fragments, which many \
+                 networks drop and which are easier to forge"
+            ),
+            format!("write {UNFRAGMENTED}, unless a client cannot ask over TCP"),
+        );
+    }
+    Some(size.value)
 }
 
 fn tcp(mut reader: Reader<'_>, default: Tcp) -> Tcp {
@@ -106,10 +122,10 @@ fn tcp(mut reader: Reader<'_>, default: Tcp) -> Tcp {
 
 fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
     let texts = reader.strings("listen")?;
-    let mut sockets = Vec::with_capacity(texts.len());
+    let (mut sockets, mut seen) = (Vec::with_capacity(texts.len()), HashSet::new());
     for text in &texts {
         let Some(socket) = address::socket(reader.report, text, DNS_PORT) else { continue };
-        if sockets.contains(&socket) && socket.port() != 0 {
+        if !seen.insert(socket) && socket.port() != 0 {
             let message = format!("{socket} stands here twice");
             reader.report.error(text.span.clone(), message, "take it out");
         }
@@ -120,29 +136,6 @@ fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
         reader.report.error(reader.place_of("listen"), "\"listen\" has no address", label);
     }
     Some(sockets)
-}
-
-fn http(mut reader: Reader<'_>, default: Http) -> Http {
-    let http = Http {
-        listen: optional_socket(&mut reader, "listen", default.listen),
-        insecure: reader.boolean("insecure").map_or(default.insecure, |placed| placed.value),
-        observe: optional_socket(&mut reader, "observe", default.observe),
-    };
-    reader.finish();
-    http
-}
-
-/// The empty string is no address; a key left out is `default`.
-fn optional_socket(
-    reader: &mut Reader<'_>,
-    key: &'static str,
-    default: Option<SocketAddr>,
-) -> Option<SocketAddr> {
-    match reader.string(key) {
-        None => default,
-        Some(text) if text.value.is_empty() => None,
-        Some(text) => address::socket(reader.report, &text, HTTP_PORT),
-    }
 }
 
 fn health(mut reader: Reader<'_>, default: Health) -> Health {
@@ -224,6 +217,8 @@ fn log(mut reader: Reader<'_>, default: Log) -> Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConnectionLimits;
+    use crate::model::name::Name;
 
     fn good(text: &str) -> Config {
         let (config, diagnostics) = parse(Path::new("livezone.toml").into(), text.into());
@@ -249,7 +244,7 @@ shutdown_grace = "1m30s"
 [dns]
 listen = ["0.0.0.0:53", "[::]:53"]
 workers = 4
-udp_max_size = 1400
+udp_max_size = 1024
 udp_segmentation = false
 allow = ["10.0.0.0/8", "2001:db8::1"]
 deny = ["10.9.0.0/16"]
@@ -270,6 +265,9 @@ previous = ["dd3bdf9344b678b185a6f5cb60fca715", "445536bcd2513298075a5d379663c96
 listen = ""
 insecure = true
 observe = "0.0.0.0:9090"
+hosts = ["livezone.example.com", "Other."]
+max = 300
+max_per_client = 30
 [health]
 interval = "1s"
 fast_interval = "100ms"
@@ -299,7 +297,7 @@ level = "debug"
         assert_eq!((rrl.responses_per_second, rrl.slip, rrl.dry_run), (50, 2, true));
         assert!(rrl.exempt.contains("10.1.2.3".parse().unwrap()));
         assert!(!rrl.exempt.contains("127.0.0.1".parse().unwrap()), "a list is the whole list");
-        assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1400));
+        assert_eq!((config.dns.workers, config.dns.udp_max_size), (4, 1024));
         assert!(!config.dns.udp_segmentation && Config::default().dns.udp_segmentation);
         assert_eq!(config.cookies.secret.unwrap().0[..2], [0xe5, 0xe9]);
         assert_eq!(config.cookies.previous[1].0[..2], [0x44, 0x55]);
@@ -307,6 +305,9 @@ level = "debug"
         assert_eq!(config.dns.tcp, Tcp { idle, message, max: 5000, max_per_client: 100 });
         assert_eq!((config.http.listen, config.http.insecure), (None, true));
         assert_eq!(config.http.observe, Some("0.0.0.0:9090".parse().unwrap()));
+        let hosts = ["livezone.example.com", "other"].map(|name| Name::parse(name).unwrap());
+        assert_eq!(config.http.hosts, hosts);
+        assert_eq!(config.http.connections, ConnectionLimits { max: 300, max_per_client: 30 });
         let policy = &config.health.policy;
         assert_eq!(policy.timeout, Duration::from_secs(1), "lowered to the interval");
         assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));

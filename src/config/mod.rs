@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod cookies;
+pub mod http;
 pub mod livezone_toml;
 pub mod policy;
 pub mod rrl;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::cookies::Cookies;
+use crate::config::http::Http;
 use crate::config::rrl::Rrl;
 use crate::model::check::{Policy, Scripts};
 use crate::model::networks::Networks;
@@ -73,6 +75,22 @@ pub struct Tcp {
     pub max_per_client: usize,
 }
 
+/// How many connections there may be, at least one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Of all clients.
+    pub max: usize,
+    /// Of one IPv4 address or IPv6 /64.
+    pub max_per_client: usize,
+}
+
+impl Tcp {
+    /// How many there may be.
+    pub fn connections(self) -> ConnectionLimits {
+        ConnectionLimits { max: self.max, max_per_client: self.max_per_client }
+    }
+}
+
 impl Default for Tcp {
     fn default() -> Self {
         Self {
@@ -98,17 +116,6 @@ impl Access {
     pub fn permits(&self, client: IpAddr) -> bool {
         !self.deny.contains(client) && (self.allow.is_empty() || self.allow.contains(client))
     }
-}
-
-/// `[http]`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Http {
-    /// The whole API; `None` turns it off.
-    pub listen: Option<SocketAddr>,
-    /// Lets `listen` be beyond loopback, without TLS and tokens.
-    pub insecure: bool,
-    /// A second address with `/health/*`, `/metrics` and `/` alone.
-    pub observe: Option<SocketAddr>,
 }
 
 /// `[health]`
@@ -175,6 +182,8 @@ impl LogLevel {
 /// The ports of a Consul agent.
 const DNS_PORT: u16 = 8600;
 const HTTP_PORT: u16 = 8500;
+/// More than any system lets one process have open.
+const MAX_CONNECTIONS: i64 = 1_000_000;
 
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
@@ -196,7 +205,7 @@ impl Default for Config {
             },
             rrl: Rrl::default(),
             cookies: Cookies::default(),
-            http: Http { listen: Some(loopback(HTTP_PORT)), insecure: false, observe: None },
+            http: Http::default(),
             health: Health {
                 policy: Policy::default(),
                 first_round: Duration::from_secs(5),

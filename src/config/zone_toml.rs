@@ -1,5 +1,6 @@
 //! zone.toml → [`ZoneSettings`].
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -106,17 +107,17 @@ fn absolute(text: &str, apex: &Name) -> Result<Name, NameError> {
 
 fn nameservers(reader: &mut Reader<'_>, apex: &Name) -> Option<Vec<Name>> {
     let texts = reader.strings("nameservers")?;
-    let mut names = Vec::with_capacity(texts.len());
+    let (mut names, mut seen) = (Vec::with_capacity(texts.len()), HashSet::new());
     for text in &texts {
         let Some(name) = name(reader.report, text, apex) else { continue };
         if name == Name::root() {
             let message = "the root is no name server";
             reader.report.error(text.span.clone(), message, "write \"ns1\"");
-        } else if names.contains(&name) {
+        } else if seen.insert(name.clone()) {
+            names.push(name);
+        } else {
             let message = format!("{name} stands here twice");
             reader.report.error(text.span.clone(), message, "take it out");
-        } else {
-            names.push(name);
         }
     }
     if texts.is_empty() {
@@ -151,7 +152,7 @@ fn name(report: &Report, text: &Placed<&str>, apex: &Name) -> Option<Name> {
 fn static_addresses(reader: &mut Reader<'_>, apex: &Name) -> Option<Vec<(Name, Vec<IpAddr>)>> {
     let entries = reader.strings_table("static_addresses")?;
     let report = reader.report;
-    let mut list: Vec<(Name, Vec<IpAddr>)> = Vec::with_capacity(entries.len());
+    let (mut list, mut seen) = (Vec::with_capacity(entries.len()), HashSet::new());
     for (key, texts) in &entries {
         let owner = Placed::new(key.text.as_str(), key.span.clone());
         let addresses = address::hosts(report, texts);
@@ -166,11 +167,11 @@ fn static_addresses(reader: &mut Reader<'_>, apex: &Name) -> Option<Vec<(Name, V
         if owner.below(apex).is_none() {
             let message = format!("{owner} lies outside the zone {apex}");
             report.error(key.span.clone(), message, "its addresses belong to another zone");
-        } else if list.iter().any(|(name, _)| *name == owner) {
+        } else if seen.insert(owner.clone()) {
+            list.push((owner, addresses));
+        } else {
             let message = format!("{owner} stands here twice");
             report.error(key.span.clone(), message, "write one list of addresses");
-        } else {
-            list.push((owner, addresses));
         }
     }
     Some(list)

@@ -44,6 +44,8 @@ pub struct Effects {
     pub transitions: Vec<Transition>,
     /// Complaints that are new.
     pub complaints: Vec<Diagnostic>,
+    /// Of aliases that follow nobody since this turn.
+    pub dangling: Vec<Diagnostic>,
     /// When to come back with [`Event::Timer`] at the latest.
     pub wake: Option<Instant>,
 }

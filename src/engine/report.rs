@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Diagnostic;
+use crate::complaints::{Complaints, FEW_OF_FILE};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
 use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
@@ -61,6 +63,9 @@ pub struct CheckReport {
 pub struct SourceReport {
     pub name: String,
     pub errors: Vec<String>,
+    /// What is taken, and may not be meant so.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// What `/health/ready` tells.
@@ -91,21 +96,27 @@ pub struct SnapshotReport {
 /// A start that waits for thousands of services need not name them all.
 const WAITING_SHOWN: usize = 100;
 
-/// Everything, by service.
 pub(super) fn services(
-    registrations: &Registrations,
     services: &Services,
     checks: &Checks,
     snapshot: &Snapshot,
-) -> ServicesReport {
-    let of_one = |(_, state): (_, &ServiceState)| service(state, checks, snapshot);
-    let services = services.iter().filter_map(of_one).collect();
-    ServicesReport { services, sources: sources(registrations) }
+) -> Vec<ServiceReport> {
+    services.iter().filter_map(|(_, state)| service(state, checks, snapshot)).collect()
 }
 
-pub(super) fn sources(registrations: &Registrations) -> Vec<SourceReport> {
-    let errors = registrations.errors().map(Diagnostic::short).collect();
-    vec![SourceReport { name: "files".to_owned(), errors }]
+pub(super) fn sources(
+    registrations: &Registrations,
+    services: &Services,
+    aliases: &Aliases,
+) -> Vec<SourceReport> {
+    let mut complaints = Complaints::new(FEW_OF_FILE);
+    registrations.complaints().for_each(|complaint| complaints.push(complaint));
+    aliases.warn_of_dangling(registrations, services, &mut complaints);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
+    let short = |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
+    let (errors, warnings) = (short(errors), short(warnings));
+    vec![SourceReport { name: "files".to_owned(), errors, warnings }]
 }
 
 pub(super) fn checks(services: &Services, checks: &Checks) -> ChecksReport {

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::event::{Effects, Event, Start, Transition};
 use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
@@ -213,7 +214,7 @@ impl Engine {
         let now = (self.clock)();
         let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer);
         let effects = turn(&mut self.world, event, now);
-        let Effects { start, stop, snapshot, transitions, complaints, wake } = effects;
+        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
         if let Some(snapshot) = snapshot {
             self.publish(snapshot, now.mono);
         }
@@ -224,7 +225,7 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, &complaints);
+        log(&transitions, complaints.iter().chain(&dangling));
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -263,10 +264,10 @@ impl Engine {
 }
 
 /// Without any, nothing is written.
-fn log(transitions: &[Transition], complaints: &[Diagnostic]) {
+fn log<'d>(transitions: &[Transition], complaints: impl Iterator<Item = &'d Diagnostic>) {
     together(|| {
         transitions.iter().for_each(log_transition);
-        complaints.iter().for_each(log_complaint);
+        Complaints::few(complaints).iter().for_each(log_complaint);
     });
 }
 
@@ -280,6 +281,6 @@ fn log_complaint(diagnostic: &Diagnostic) {
     let place = diagnostic.short();
     match diagnostic.severity {
         Severity::Error => error!(%place, "registration refused"),
-        Severity::Warning => warn!(%place, "registration is doubtful"),
+        Severity::Warning => warn!(%place, "registration accepted with warnings"),
     }
 }

@@ -27,7 +27,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Configured(settings) => configure(world, *settings, &mut turn),
     }
     let World { settings, registrations, services, checks, aliases, publisher } = world;
-    aliases.settle(services, checks, &mut turn);
+    aliases.settle(registrations, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(registrations, services, &settings.rules, &turn);

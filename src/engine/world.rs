@@ -10,8 +10,10 @@ use crate::engine::services::Services;
 use crate::engine::settings::Settings;
 use crate::health::scheduler::CheckId;
 use crate::model::health::{Condition, Outcome};
+use crate::model::name::Name;
 use crate::model::service::Service;
 use crate::registry::merge::Contribution;
+use crate::registry::statics::Statics;
 
 /// See the module.
 #[derive(Debug)]
@@ -69,6 +71,11 @@ impl World {
         services.map(|(key, state)| (&**state.service(), self.registrations.contributions(key)))
     }
 
+    /// The static names of each zone.
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+        self.registrations.statics()
+    }
+
     /// How many checks are run.
     pub fn check_count(&self) -> usize {
         self.checks.count()
@@ -91,13 +98,16 @@ impl World {
 
     /// Everything, by service.
     pub fn report(&self) -> ServicesReport {
-        let Self { registrations, services, checks, publisher, .. } = self;
-        report::services(registrations, services, checks, publisher.snapshot())
+        let services = report::services(&self.services, &self.checks, self.publisher.snapshot());
+        ServicesReport { services, sources: self.sources() }
     }
 
     /// Whether the first round is over, and what stands in its way.
     pub fn readiness(&self) -> (bool, Vec<SourceReport>, ChecksReport) {
-        let sources = report::sources(&self.registrations);
-        (self.is_ready(), sources, report::checks(&self.services, &self.checks))
+        (self.is_ready(), self.sources(), report::checks(&self.services, &self.checks))
+    }
+
+    fn sources(&self) -> Vec<SourceReport> {
+        report::sources(&self.registrations, &self.services, &self.aliases)
     }
 }

@@ -1,22 +1,28 @@
 //! The HTTP face: the routes, one file a face, and the listener that bounds who uses them.
 
+mod conversation;
 mod health;
-mod listener;
+mod host;
+pub mod listener;
 mod metrics;
 mod services;
+mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::http::Http;
 use crate::engine::task::Handle;
 use crate::metrics::Metrics;
-use crate::model::time::Clock;
 
 /// No request of this API is longer; a registration is a few KiB.
 const MAX_BODY: usize = 256 * 1024;
@@ -31,6 +37,8 @@ pub struct Face {
     pub engine: Handle,
     /// What is counted.
     pub metrics: Metrics,
+    /// What `[http]` says now.
+    pub current: Arc<ArcSwap<Http>>,
     /// Cancelled when the server is about to stop.
     pub draining: CancellationToken,
 }
@@ -69,12 +77,22 @@ fn router(routes: Routes, face: Face) -> Router {
         .fallback(|| async { (StatusCode::NOT_FOUND, unknown) })
         .method_not_allowed_fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, wrong_method) })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(Arc::clone(&face.current), for_us))
         .with_state(face)
 }
 
-/// Answers with `routes` until `stop`; requests in flight may end.
-pub async fn serve(listener: TcpListener, routes: Router, clock: Clock, stop: CancellationToken) {
-    listener::serve(listener::LIMITS, listener, routes, clock, stop).await;
+/// Turns away what is for another host.
+async fn for_us(
+    State(current): State<Arc<ArcSwap<Http>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let of = (request.version(), request.uri(), request.headers());
+    let judged = host::judge(of, &current.load().hosts);
+    match judged {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => (refusal.status(), refusal.advice()).into_response(),
+    }
 }
 
 /// The world's answer; `None` when it has ended or does not answer in time.

@@ -1,8 +1,8 @@
 //! Every metric by name, in one place; each family is shown from the start.
 
+pub mod connections;
 pub mod dns;
 pub mod limited;
-pub mod tcp;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,8 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::metrics::connections::{Closed, Connections};
 use crate::metrics::dns::{DnsCells, Transport, WorkerCells};
-use crate::metrics::tcp::{Closed, TcpFamilies};
 use crate::model::check::Question;
 use crate::model::health::{Condition, Finding};
 
@@ -56,7 +56,8 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     dns: Arc<DnsCells>,
-    tcp: TcpFamilies,
+    tcp: Connections,
+    http: Connections,
     services: Gauge,
     instances: Family<Words<1>, Gauge>,
     checks: Family<Words<2>, Counter>,
@@ -84,7 +85,8 @@ impl Metrics {
         let mut inner = Inner {
             registry: Registry::with_prefix("livezone"),
             dns: Arc::default(),
-            tcp: TcpFamilies::default(),
+            tcp: Connections::with(Closed::DNS),
+            http: Connections::with(Closed::HTTP),
             services: Gauge::default(),
             instances: Family::default(),
             checks: Family::default(),
@@ -121,19 +123,12 @@ impl Metrics {
         self.0.instances.get_or_create(&[("state", condition.word())]).get()
     }
 
-    /// A TCP connection was accepted.
-    pub fn tcp_opened(&self) {
-        self.0.tcp.connections.inc();
+    pub fn tcp(&self) -> Connections {
+        self.0.tcp.clone()
     }
 
-    /// A TCP connection is gone.
-    pub fn tcp_gone(&self) {
-        self.0.tcp.connections.dec();
-    }
-
-    /// Why a TCP connection is going.
-    pub fn tcp_closed(&self, why: Closed) {
-        self.0.tcp.closed.get_or_create(&[("reason", why.word())]).inc();
+    pub fn http(&self) -> Connections {
+        self.0.http.clone()
     }
 
     /// How many services the catalogue holds.
@@ -247,7 +242,8 @@ impl Inner {
         build.get_or_create(&[("version", version.to_owned())]).set(1);
         to.register("build_info", "The program's version", build);
         to.register_collector(Box::new(Arc::clone(&self.dns)));
-        self.tcp.register(to);
+        self.tcp.register(to, ["dns_tcp_connections", "dns_tcp_closed"], "DNS");
+        self.http.register(to, ["http_connections", "http_closed"], "HTTP");
     }
 }
 
@@ -286,7 +282,7 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 18] = [
+    const FAMILIES: [(&str, &str, &str); 20] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
@@ -295,6 +291,8 @@ mod tests {
         ("dns_panics_total", "counter", " 0"),
         ("dns_tcp_connections", "gauge", " 0"),
         ("dns_tcp_closed_total", "counter", "{reason=\"limit\"} 0"),
+        ("http_connections", "gauge", " 0"),
+        ("http_closed_total", "counter", "{reason=\"requests\"} 0"),
         ("services", "gauge", " 0"),
         ("instances", "gauge", "{state=\"suspect\"} 0"),
         ("checks_total", "counter", "{kind=\"http\",outcome=\"critical\"} 0"),
@@ -328,10 +326,12 @@ mod tests {
     #[test]
     fn what_is_counted_is_shown() {
         let metrics = Metrics::new("0");
-        metrics.tcp_opened();
-        metrics.tcp_opened();
-        metrics.tcp_gone();
-        metrics.tcp_closed(Closed::Idle);
+        metrics.tcp().opened();
+        metrics.tcp().opened();
+        metrics.tcp().gone();
+        metrics.tcp().closed(Closed::Idle);
+        metrics.http().opened();
+        metrics.http().closed(Closed::Requests);
         metrics.set_services(3);
         metrics.set_instances(Condition::Passing, 7);
         metrics.check_finished("tcp", Finding::Pass, Duration::from_millis(3));
@@ -344,6 +344,8 @@ mod tests {
         for sample in [
             "dns_tcp_connections 1",
             "dns_tcp_closed_total{reason=\"idle\"} 1",
+            "http_connections 1",
+            "http_closed_total{reason=\"requests\"} 1",
             "services 3",
             "instances{state=\"passing\"} 7",
             "checks_total{kind=\"tcp\",outcome=\"passing\"} 1",

@@ -1,5 +1,6 @@
 //! What is asked of an instance, how often, and what counts as an answer.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,8 +69,8 @@ pub struct HttpCheck {
     pub path: String,
     /// The method, upper case.
     pub method: String,
-    /// Headers in the order written; a `Host` among them wins over `host`.
-    pub headers: Vec<(String, String)>,
+    /// In the order written; a `Host` among them wins over `host`.
+    pub headers: Headers,
     /// What is sent.
     pub body: String,
     /// The statuses that pass; `None` is 200–299, with 429 a warning.
@@ -78,6 +79,24 @@ pub struct HttpCheck {
     pub expect_body: Option<Pattern>,
     /// Where to connect instead of the instance (`connect = "url"`).
     pub connect: Option<SocketAddr>,
+}
+
+/// Names and values of header lines. The values may be secrets: they stand in no log and no panic
+/// message.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl Headers {
+    /// Whether one has this name, in any case.
+    pub fn have(&self, wanted: &str) -> bool {
+        self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(name, _)| (name, "…"))).finish()
+    }
 }
 
 /// `tcp = …`.

@@ -130,6 +130,8 @@ pub struct ServiceDefinition {
     /// Where the first of its script checks stands, if it has any: `[health] script_checks` decides
     /// whether such a definition is taken.
     pub script: Option<Range<usize>>,
+    /// The ids that its alias checks name, as written.
+    pub aliases: Box<[Placed<Box<str>>]>,
 }
 
 /// An instance as written.

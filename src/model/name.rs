@@ -57,6 +57,15 @@ impl Label {
         Ok(Self(text.chars().map(|c| c.to_ascii_lowercase()).collect()))
     }
 
+    /// Checks a label of a longer name, which may begin with one underscore (RFC 8552).
+    pub(crate) fn check_underscored(text: &str) -> Result<(), LabelError> {
+        match text.strip_prefix('_') {
+            Some("") => return Err(LabelError::Edge),
+            bare => Self::parse(bare.unwrap_or(text))?,
+        };
+        if text.len() > MAX_LABEL { Err(LabelError::Long(text.len())) } else { Ok(()) }
+    }
+
     /// The folded text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -131,13 +140,9 @@ impl Name {
         }
         let mut wire = Vec::with_capacity(text.len() + 2);
         for label in text.split('.') {
-            let bare = label.strip_prefix('_').unwrap_or(label);
             let wrong = |error| NameError::Label { label: label.to_owned(), error };
-            Label::parse(bare).map_err(wrong)?;
+            Label::check_underscored(label).map_err(wrong)?;
             let len = u8::try_from(label.len()).map_err(|_| NameError::Long)?;
-            if label.len() > MAX_LABEL {
-                return Err(wrong(LabelError::Long(label.len())));
-            }
             wire.push(len);
             wire.extend(label.bytes().map(|b| b.to_ascii_lowercase()));
         }

@@ -71,6 +71,91 @@ pub fn soa(rdata: &[u8]) -> Option<Soa> {
     })
 }
 
+/// Whom a record names, and what of that host is told beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Along {
+    pub host: Host,
+    /// In the order told.
+    pub types: &'static [Rtype],
+}
+
+/// Whom a record names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The record's own name (RFC 9460 section 2.5.2).
+    Owner,
+    Name(Name),
+    /// There is no such service (RFC 2782, RFC 7505, RFC 9460 section 2.5.1), or nothing to tell of it.
+    Nobody,
+}
+
+/// What goes along with a record of a master file (additional section processing). `None` for types
+/// that bring nothing.
+///
+/// | types | by |
+/// |---|---|
+/// | NS, MD, MF, MB, MX | RFC 1035 section 3.3 |
+/// | AFSDB, RT | RFC 1183 sections 1 and 3.3 |
+/// | KX | RFC 2230 section 3.1 |
+/// | SRV | RFC 2782 |
+/// | NAPTR | RFC 3403 section 4.1: what its flag says comes next |
+/// | SVCB, HTTPS | RFC 9460 section 4.1 |
+pub fn along(rtype: Rtype, rdata: &[u8]) -> Option<Along> {
+    const ROUTED: &[Rtype] = &[Rtype::A, Rtype::AAAA, X25, ISDN];
+    let (before, types) = match rtype {
+        Rtype::NS | MD | MF | MB => (0, ADDRESSES),
+        Rtype::MX | AFSDB | KX => (2, ADDRESSES),
+        RT => (2, ROUTED),
+        Rtype::SRV => (6, ADDRESSES),
+        Rtype::SVCB => (2, &[Rtype::A, Rtype::AAAA, Rtype::SVCB][..]),
+        Rtype::HTTPS => (2, &[Rtype::A, Rtype::AAAA, Rtype::HTTPS][..]),
+        Rtype::NAPTR => return naptr(rdata),
+        _ => return None,
+    };
+    let (name, _) = split_name(rdata.get(before..)?)?;
+    let is_service = matches!(rtype, Rtype::SVCB | Rtype::HTTPS) && !rdata.starts_with(&[0, 0]);
+    let host = match name.as_wire() == [0] {
+        true if is_service => Host::Owner,
+        true => Host::Nobody,
+        false => Host::Name(name),
+    };
+    Some(Along { host, types })
+}
+
+/// The types of addresses.
+pub const ADDRESSES: &[Rtype] = &[Rtype::A, Rtype::AAAA];
+
+const MD: Rtype = Rtype(3);
+const MF: Rtype = Rtype(4);
+const MB: Rtype = Rtype(7);
+const AFSDB: Rtype = Rtype(18);
+const X25: Rtype = Rtype(19);
+const ISDN: Rtype = Rtype(20);
+const RT: Rtype = Rtype(21);
+const KX: Rtype = Rtype(36);
+
+/// Two numbers, three texts (the flags first) and the name that comes next.
+fn naptr(rdata: &[u8]) -> Option<Along> {
+    let (flags, rest) = split_text(rdata.get(4..)?)?;
+    let (_services, rest) = split_text(rest)?;
+    let (_regexp, rest) = split_text(rest)?;
+    let (next, _) = split_name(rest)?;
+    let types: &[Rtype] = match flags {
+        b"a" | b"A" => ADDRESSES,
+        b"s" | b"S" => &[Rtype::SRV],
+        _ => &[],
+    };
+    let is_somebody = next.as_wire() != [0] && !types.is_empty();
+    let host = if is_somebody { Host::Name(next) } else { Host::Nobody };
+    Some(Along { host, types })
+}
+
+/// The character string that `octets` begin with, and what follows it.
+fn split_text(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = octets.split_first()?;
+    rest.split_at_checked(len.into())
+}
+
 /// The uncompressed name that `octets` begin with, and what follows it.
 fn split_name(octets: &[u8]) -> Option<(Name, &[u8])> {
     let mut rest = octets;
@@ -103,5 +188,31 @@ mod tests {
         }
         rdata.push(0);
         assert_eq!(soa(&rdata), None);
+    }
+
+    #[test]
+    fn a_single_dot_is_the_owner_of_a_binding_and_nobody_elsewhere() {
+        let host = |rtype, rdata: &[u8]| along(rtype, rdata).unwrap().host;
+        assert_eq!(host(Rtype::HTTPS, b"\0\x01\0"), Host::Owner);
+        assert_eq!(host(Rtype::HTTPS, b"\0\0\0"), Host::Nobody);
+        assert_eq!(host(Rtype::MX, b"\0\0\0"), Host::Nobody);
+        assert_eq!(host(Rtype::SRV, b"\0\0\0\0\0\0\0"), Host::Nobody);
+        let somebody = Host::Name(Name::parse("a.b").unwrap());
+        assert_eq!(host(Rtype::MX, b"\0\x0a\x01a\x01b\0"), somebody);
+        assert_eq!(host(Rtype::NAPTR, b"\0\x01\0\x01\x01A\0\0\x01a\x01b\0"), somebody);
+        assert_eq!(along(Rtype::PTR, b"\x01a\0"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn octets_that_are_no_data_bring_nothing_and_harm_nothing(
+            rtype in 0_u16..70,
+            octets in proptest::collection::vec(0_u8..=255, 0..40),
+        ) {
+            let _ = along(Rtype(rtype), &octets);
+            let cut = b"\0\x01\0\x01\x01A\0\0\x01a\x01b\0";
+            let cut = &cut[..octets.len().min(cut.len() - 1)];
+            proptest::prop_assert_eq!(along(Rtype::NAPTR, cut), None);
+        }
     }
 }

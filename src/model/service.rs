@@ -35,20 +35,17 @@ const MOST_TAG_LABELS: usize = 4;
 /// Why a text is no tag that a question can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
-    /// One of its labels.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// More dots than a question has room for.
     #[error("a tag has at most {MOST_TAG_LABELS} labels")]
     Labels,
 }
 
-/// A tag. What DNS can carry is one or more labels joined by dots, folded, and stands in front of
-/// the service's name; any other text is kept as it is, and no question ever matches it.
+/// A tag. What DNS can carry is labels joined by dots, folded, and stands in front of the service's
+/// name; a label may begin with an underscore (`_sip._udp`). Any other text is kept as it is, and no question ever matches it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag {
     text: Arc<str>,
-    /// Follows from the text: it tells no two tags of one text apart.
     is_name: bool,
 }
 
@@ -56,7 +53,7 @@ impl Tag {
     /// A tag that has a name in DNS: checks each label and folds the text.
     pub fn parse(text: &str) -> Result<Self, TagError> {
         for label in text.split('.') {
-            Label::parse(label)?;
+            Label::check_underscored(label)?;
         }
         if text.split('.').count() > MOST_TAG_LABELS {
             return Err(TagError::Labels);
@@ -385,7 +382,10 @@ mod tests {
     fn a_tag_or_id_that_dns_cannot_carry_keeps_its_text_and_has_no_name() {
         let tag = Tag::keep("traefik.http.routers.Web.rule=Host(`a.example`)");
         assert!(!tag.is_name() && tag.as_str().contains("Web.rule"));
-        assert!(!Tag::keep("a.b.c.d.e").is_name() && !Tag::keep("_x").is_name());
+        let long = "_".to_owned() + &"x".repeat(63);
+        let none = ["a.b.c.d.e", "_", "__x", "_-x", "x_", "_a..b", &long];
+        assert!(none.iter().all(|text| !Tag::keep(text).is_name()));
+        assert!(Tag::keep("_SIP._udp").is_name());
         assert!(Tag::keep("V1.Web").is_name() && Tag::keep("V1.Web").as_str() == "v1.web");
         let id = InstanceId::keep("_nomad-task-5f3-Web-http");
         assert_eq!((id.name(), id.as_str()), (None, "_nomad-task-5f3-Web-http"));

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Policy;
 use crate::model::definition::{Document, Placed, ServiceDefinition, TagLists};
@@ -16,9 +17,6 @@ use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_t
 use crate::model::zone::{TtlSetting, ZoneSettings};
 use crate::registry::resolve::{Shared, resolve, resolve_checks};
 use crate::registry::self_reference::host_of_ours;
-
-/// Nobody reads more about one service.
-const MOST: usize = 1000;
 
 /// One file's definition of the service that is merged.
 #[derive(Clone, Debug)]
@@ -47,7 +45,7 @@ pub fn merge(
     defaults: &Policy,
     is_ours: &dyn Fn(&Name) -> bool,
 ) -> Merged {
-    let mut conflicts = Vec::new();
+    let mut conflicts = Complaints::default();
     let mut keys = Keys { contributions, conflicts: &mut conflicts };
     let port = keys.first("port", |d| d.port.as_ref().map(by_value));
     let meta = keys.first("meta", |d| d.meta.as_ref().map(by_value));
@@ -82,7 +80,7 @@ pub fn merge(
         max_answers: max_answers.copied().unwrap_or(0),
         instances,
     };
-    Merged { service, conflicts }
+    Merged { service, conflicts: conflicts.into_vec() }
 }
 
 fn inherited_min(ttl: TtlSetting, min_ttl: Duration) -> Duration {
@@ -98,7 +96,7 @@ fn by_value<T>(placed: &Placed<T>) -> (&T, Range<usize>) {
 
 struct Keys<'a, 'c> {
     contributions: &'a [Contribution],
-    conflicts: &'c mut Vec<Diagnostic>,
+    conflicts: &'c mut Complaints,
 }
 
 impl<'a> Keys<'a, '_> {
@@ -116,7 +114,7 @@ impl<'a> Keys<'a, '_> {
                 None => winner = Some((value, contribution)),
                 Some((first, from)) if first != value => {
                     let service = &contribution.definition.name.value;
-                    self.conflicts.push(complaint(
+                    self.conflicts.push(&complaint(
                         Severity::Warning,
                         &contribution.document,
                         span,
@@ -148,6 +146,7 @@ fn complaint(
         span: Some(span),
         message,
         label,
+        more: None,
     }
 }
 
@@ -155,7 +154,7 @@ fn instances(
     key: &ServiceKey,
     contributions: &[Contribution],
     shared: &Shared<'_>,
-    conflicts: &mut Vec<Diagnostic>,
+    conflicts: &mut Complaints,
 ) -> Box<[Instance]> {
     let mut tags = TagLists::default();
     let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
@@ -163,10 +162,7 @@ fn instances(
     for Contribution { document, definition } in contributions {
         for instance in &definition.instances {
             if let Some(owner) = owners.get(&instance.id) {
-                if conflicts.len() >= MOST {
-                    continue;
-                }
-                conflicts.push(complaint(
+                conflicts.push(&complaint(
                     Severity::Error,
                     document,
                     instance.id_span.octets(),
@@ -183,7 +179,7 @@ fn instances(
             }
             let resolved = resolve(instance, shared, &mut tags);
             if let Some(host) = host_of_ours(key, &resolved, shared.is_ours) {
-                conflicts.push(complaint(
+                conflicts.push(&complaint(
                     Severity::Error,
                     document,
                     instance.id_span.octets(),
@@ -246,6 +242,7 @@ mod tests {
             checks: Vec::new(),
             instances: Box::default(),
             script: None,
+            aliases: Box::default(),
         };
         build(&mut definition);
         let definition = Arc::new(definition);

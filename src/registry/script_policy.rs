@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
+use crate::complaints::Complaints;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Scripts;
 use crate::model::definition::{Document, ServiceDefinition};
 
@@ -12,7 +13,7 @@ pub fn permitted(
     document: &Document,
     scripts: Scripts,
 ) -> (Vec<Arc<ServiceDefinition>>, Vec<Diagnostic>) {
-    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    let (mut taken, mut refused) = (Vec::new(), Complaints::default());
     for definition in &document.services {
         let script = definition.script.clone().filter(|_| scripts == Scripts::Refused);
         let Some(place) = script else {
@@ -20,12 +21,13 @@ pub fn permitted(
             continue;
         };
         let name = &definition.name.value;
-        let message = format!("service \"{name}\" is refused: it has a command run");
-        let label = "set script_checks = true under [health] in livezone.toml to allow it";
-        let error = Diagnostic::error(&document.path, &document.text, place, message);
-        refused.push(error.with_label(label));
+        refused.push_with(&document.path, Severity::Error, || {
+            let message = format!("service \"{name}\" is refused: it has a command run");
+            let label = "set script_checks = true under [health] in livezone.toml to allow it";
+            Diagnostic::error(&document.path, &document.text, place, message).with_label(label)
+        });
     }
-    (taken, refused)
+    (taken, refused.into_vec())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod notify;
 pub mod ready;
 pub mod reload;
 mod watchdog;
+mod web;
 
 use std::error::Error;
 use std::io;
@@ -28,10 +29,11 @@ use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
 use crate::health::checks::Runner;
-use crate::http::{self, Face};
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
+use crate::server::limits::{Shares, TooFewFiles};
 use crate::server::notify::{Supervisor, status};
+use crate::server::web::Web;
 use crate::snapshot::Snapshot;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
@@ -96,6 +98,9 @@ pub enum ServeError {
     /// The zones directory.
     #[error(transparent)]
     Zones(#[from] ScanError),
+    /// Open files.
+    #[error(transparent)]
+    Files(#[from] TooFewFiles),
     /// Threads, timers, signals.
     #[error("cannot start")]
     System(#[from] io::Error),
@@ -106,15 +111,22 @@ impl ServeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Bind(_) | Self::BindHttp { .. } | Self::State(DirectoryError::Locked { .. }) => 3,
-            Self::State(DirectoryError::Open { .. }) | Self::Zones(_) | Self::System(_) => 1,
+            Self::State(DirectoryError::Open { .. })
+            | Self::Zones(_)
+            | Self::Files(_)
+            | Self::System(_) => 1,
         }
     }
 }
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(options: Options) -> Result<(), ServeError> {
+    let Options { config, .. } = options;
+    let workers = workers(&config);
+    // Before anything is opened, or that would fail instead.
+    let (config, shares) = limits::fit(config, workers, None)?;
     let runtime = Runtime::new()?;
-    let result = runtime.block_on(serve(options));
+    let result = runtime.block_on(serve(Options { config, ..options }, shares));
     runtime.shutdown_background();
     result
 }
@@ -134,24 +146,25 @@ struct Running {
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
-async fn serve(options: Options) -> Result<(), ServeError> {
+async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
     let Options { config, ready_file, reload, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
     let drawn = cookies::draw()?;
     let config = cookies::with_secret(config, drawn);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
-    let api = listen_http(config.http.listen).await?;
-    let observe = listen_http(config.http.observe).await?;
+    let web = Web::bind(&config.http).await?;
+    let [http, observe] = web.addresses();
     let addresses = Addresses {
         dns: bound.endpoints.iter().map(|endpoint| endpoint.address).collect(),
-        http: api.as_ref().map(|(_, address)| *address),
-        observe: observe.as_ref().map(|(_, address)| *address),
+        http,
+        observe,
     };
     let state = hold(&config.state_dir)?;
     let mut signals = Signals::new()?;
 
-    let running = start(&config, state.as_ref(), bound, [api, observe], &clock)?;
+    let http = Arc::clone(&web.current);
+    let running = start(&config, state.as_ref(), bound, web, &clock)?;
     announce(&addresses);
     if let Some(started) = started {
         started(&addresses);
@@ -159,7 +172,7 @@ async fn serve(options: Options) -> Result<(), ServeError> {
     let ready = ready::Announcement { file: ready_file, addresses };
     running.report(ready, &supervisor, clock);
 
-    let mut reloader = reload::Reloader { config, reread: reload, drawn };
+    let mut reloader = reload::Reloader { config, reread: reload, drawn, shares, http };
     let grace = loop {
         match signals.next().await {
             Wish::Reload => {
@@ -188,7 +201,7 @@ fn start(
     config: &Config,
     state: Option<&StateDirectory>,
     bound: Bound,
-    [api, observe]: [Option<(tokio::net::TcpListener, SocketAddr)>; 2],
+    web: Web,
     clock: &Clock,
 ) -> Result<Running, ServeError> {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
@@ -197,7 +210,7 @@ fn start(
     let now = clock();
     let (source, loaded) = watch::load(file_options(config), now)?;
     let (serials, first_serial) = serials(state, now);
-    let settings = settings(config);
+    let settings = Settings::of(config);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let parts = Parts {
         world: World::new(settings, first_serial, fastrand::u64(..)),
@@ -222,13 +235,7 @@ fn start(
         tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), stop.clone()));
         threads.extend(udp::start(endpoint.udp, sending, &context, &metrics, &quiet)?);
     }
-    let face =
-        Face { engine: handle.clone(), metrics: metrics.clone(), draining: draining.clone() };
-    let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
-    let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
-    for (listener, routes) in [api, observe].into_iter().flatten() {
-        tasks.spawn(http::serve(listener, routes, Arc::clone(clock), stop.clone()));
-    }
+    web.start((&handle, &metrics, clock), &draining, &tasks, &stop);
     Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
 }
 
@@ -304,23 +311,6 @@ fn workers(config: &Config) -> usize {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
     }
-}
-
-async fn listen_http(
-    address: Option<SocketAddr>,
-) -> Result<Option<(tokio::net::TcpListener, SocketAddr)>, ServeError> {
-    let Some(address) = address else { return Ok(None) };
-    let failed = |source| ServeError::BindHttp { address, source };
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok(Some((listener, address)))
-}
-
-/// What the configuration says to the world, within what the system allows.
-fn settings(config: &Config) -> Settings {
-    let mut settings = Settings::of(config);
-    limits::fit(&mut settings);
-    settings
 }
 
 fn file_options(config: &Config) -> watch::Options {

@@ -52,6 +52,8 @@ pub struct Facts {
     pub apex: Name,
     /// The TTL of the SOA itself, in seconds.
     pub soa_ttl: u32,
+    /// Of zone.toml, in seconds: the longest that the absence of a service may be kept.
+    pub negative_ttl: u32,
     /// The TTL of `addr` names, in seconds.
     pub address_ttl: u32,
     /// Names that are no services, the apex among them.
@@ -95,6 +97,7 @@ impl Facts {
             spelled: [mname, rname].map(|name| Spelled::new(name, &settings.apex)),
             apex: settings.apex.clone(),
             soa_ttl: statics.soa.as_ref().map_or(negative_ttl, |(ttl, _)| *ttl),
+            negative_ttl,
             address_ttl: settled_ttl(settings.ttl, settings.min_ttl, std::iter::empty()),
             statics: StaticNames::build(&settings.apex, statics),
         }
@@ -123,9 +126,13 @@ impl Zone {
         self.facts = facts;
     }
 
-    /// RFC 2308 section 5: how long a negative answer may be kept.
+    /// How long a negative answer may be kept, in seconds: the lesser of the SOA's TTL and its
+    /// minimum (RFC 2308 section 5). In a zone with services it is at most zone.toml's
+    /// `negative_ttl`, or absence would outlive health. This is the TTL of the SOA that is sent;
+    /// the minimum in it stays as written, since resolvers take the lesser of the two.
     pub fn negative_ttl(&self) -> u32 {
-        self.facts.soa_ttl.min(self.soa.minimum)
+        let written = self.facts.soa_ttl.min(self.soa.minimum);
+        if self.services.is_empty() { written } else { written.min(self.facts.negative_ttl) }
     }
 
     /// Puts `view` in the place of the service called `name`, or takes it out. The cost is in

@@ -26,14 +26,21 @@ const LENIENT: ParseOptions = ParseOptions {
 };
 
 /// Reads the report's text, which is one object or nothing. The first error of syntax ends the
-/// reading, and leaves nothing in the tree.
-pub fn parse(report: &Report) -> Tree {
-    let (text, skipped) = without_mark(&report.text);
-    let reader = Json { report, skipped };
+/// reading, and leaves nothing in the tree. `plurals` are keys of which there is one, and those
+/// that hold several of the same.
+pub fn parse(report: &Report, plurals: &[(&str, &str)]) -> Tree {
+    let (_, mark) = without_mark(&report.text);
+    parse_from(report, mark, plurals)
+}
+
+/// The same of what begins at an octet of the text.
+pub fn parse_from(report: &Report, skipped: usize, plurals: &[(&str, &str)]) -> Tree {
+    let text = report.text.get(skipped..).unwrap_or_default();
+    let reader = Json { report, skipped, plurals };
     let value = match parse_to_ast(text, &CollectOptions::default(), &LENIENT) {
         Ok(result) => result.value.map_or(Value::Table(Vec::new()), |value| reader.root(&value)),
         Err(error) => {
-            reader.syntax_error(&error);
+            reader.syntax_error(&error, text);
             Value::Table(Vec::new())
         }
     };
@@ -44,6 +51,7 @@ struct Json<'a> {
     report: &'a Report,
     /// Octets before the text that was parsed.
     skipped: usize,
+    plurals: &'a [(&'a str, &'a str)],
 }
 
 impl Json<'_> {
@@ -54,8 +62,12 @@ impl Json<'_> {
     fn root(&self, value: &ast::Value<'_>) -> Value {
         let tree = self.tree(value);
         if !matches!(tree.value, Value::Table(_)) {
+            let label = match tree.value {
+                Value::List(_) => "write { \"services\": … } around it",
+                _ => "write { \"service\": { … } }",
+            };
             let message = format!("this file is an object, not {}", tree.value.kind());
-            self.report.syntax_error(tree.span, message, "write { \"service\": { … } }");
+            self.report.syntax_error(tree.span, message, label);
             return Value::Table(Vec::new());
         }
         tree.value
@@ -85,7 +97,8 @@ impl Json<'_> {
                 ObjectPropName::Word(word) => (word.value, self.span(word)),
             };
             if let Some(line) = lines.get(text) {
-                let label = format!("the first is in line {line}: take one of them out");
+                let plural = self.plurals.iter().find(|(one, _)| text.eq_ignore_ascii_case(one));
+                let label = duplicate(*line, plural.map(|(_, several)| *several));
                 self.report.error(span, format!("duplicate key {text:?}"), label);
                 continue;
             }
@@ -110,11 +123,32 @@ impl Json<'_> {
         }
     }
 
-    fn syntax_error(&self, error: &ParseError) {
+    fn syntax_error(&self, error: &ParseError, text: &str) {
         let range = error.range();
+        let (message, mut label) = words(error.kind());
+        let rest = text.get(range.start..).unwrap_or_default();
+        let after = rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+        if rest.starts_with('#') {
+            label = "a comment begins with //";
+        } else if !text.trim_start().starts_with(['{', '[', '"', '/']) {
+            label = "JSON begins with '{': call a file of HCL NAME.hcl, of TOML NAME.toml";
+        } else if after.len() < rest.len() && after.trim_start().starts_with(['{', '=']) {
+            label = "write the key in double quotes; a file of HCL has no braces around it";
+        } else if text.starts_with("[[") || text.starts_with("[service") {
+            label = "this looks like TOML: call the file NAME.toml";
+        }
         let span = self.skipped + range.start..self.skipped + range.end;
-        let (message, label) = words(error.kind());
         self.report.syntax_error(span, message, label);
+    }
+}
+
+/// What to do about a key that stands in a line already.
+pub fn duplicate(line: usize, several: Option<&str>) -> String {
+    match several {
+        Some(several) => {
+            format!("the first is in line {line}: write \"{several}\": [{{ … }}, {{ … }}] for both")
+        }
+        None => format!("the first is in line {line}: take one of them out"),
     }
 }
 
@@ -132,6 +166,15 @@ fn words(kind: &ParseErrorKind) -> (String, &'static str) {
         ParseErrorKind::UnterminatedCommentBlock => "this comment has no closing '*/'",
         ParseErrorKind::MultipleRootJsonValues => "a file is one object: put all of it in there",
         ParseErrorKind::UnexpectedComma => "take the comma out",
+        ParseErrorKind::UnexpectedColon => "take the colon out",
+        ParseErrorKind::UnexpectedCloseBrace | ParseErrorKind::UnexpectedCloseBracket => {
+            "nothing is open that it could close: take it out"
+        }
+        ParseErrorKind::UnexpectedToken | ParseErrorKind::UnexpectedTokenInObject => {
+            "take it out, or write it in double quotes"
+        }
+        ParseErrorKind::String(_) => "write \\n for a line break, \\\\ for a backslash",
+        ParseErrorKind::NestingDepthExceeded => "this is nested too deeply",
         _ => "",
     };
     let message = kind.to_string();
@@ -150,7 +193,7 @@ mod tests {
 
     fn read(text: &str) -> (Tree, Vec<String>) {
         let report = Report::new(Path::new("a.json").into(), text.into());
-        let tree = parse(&report);
+        let tree = parse(&report, &[("service", "services")]);
         let (_, diagnostics) = report.finish(Some(()));
         (tree, diagnostics.iter().map(crate::diagnostic::Diagnostic::short).collect())
     }

@@ -12,6 +12,9 @@ use crate::syntax::tree::{Key, Tree, Value};
 /// Strings and their places.
 pub type Strings<'a> = Vec<Placed<&'a str>>;
 
+/// Unknown keys that may be a slip of one that is missing; who has more has other worries.
+const MOST_SLIPS: usize = 100;
+
 /// Reads one table. Each key is asked for once; [`Reader::finish`] complains of the others.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -245,17 +248,21 @@ impl<'a> Reader<'a> {
 
     /// Whether a key that nobody has asked for reads like `key`.
     pub fn misspelt(&self, key: &str) -> bool {
-        self.unknown().any(|k| nearest(&k.text, self.known.iter().copied()) == Some(key))
+        self.unknown()
+            .take(MOST_SLIPS)
+            .any(|k| nearest(&k.text, self.known.iter().copied()) == Some(key))
     }
 
     /// Complains of every key that was not asked for.
     pub fn finish(self) {
         for key in self.unknown() {
-            let label = match nearest(&key.text, self.known.iter().copied()) {
-                Some(word) => format!("did you mean {word:?}?"),
-                None => format!("{} has {}", self.what, list(&self.known)),
-            };
-            self.report.error(key.span.clone(), format!("unknown key {:?}", key.text), label);
+            self.report.error_with(key.span.clone(), || {
+                let label = match nearest(&key.text, self.known.iter().copied()) {
+                    Some(word) => format!("did you mean {word:?}?"),
+                    None => format!("{} has {}", self.what, list(&self.known)),
+                };
+                (format!("unknown key {:?}", key.text), label)
+            });
         }
     }
 

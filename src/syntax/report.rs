@@ -1,14 +1,13 @@
 //! One file and all that is complained of it so far.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
-
-/// Nobody reads more about one file.
-const MOST: usize = 1000;
 
 /// Collects the complaints about one file. Readers of its tables share it, one inside the other,
 /// hence the cell; it lives as long as the reading of the file and stays in one thread.
@@ -18,11 +17,11 @@ pub struct Report {
     pub path: Arc<Path>,
     /// Its text.
     pub text: Arc<str>,
-    diagnostics: RefCell<Vec<Diagnostic>>,
+    complaints: RefCell<Complaints>,
     /// Whether an error was found, shown or not.
     refused: Cell<bool>,
-    /// Where lines begin and end that are no syntax at all.
-    broken: RefCell<Vec<Range<usize>>>,
+    /// Where lines begin that are no syntax at all, and where they end; none overlaps another.
+    broken: RefCell<BTreeMap<usize, usize>>,
     /// Where lines end, once somebody has asked.
     line_ends: OnceCell<Vec<usize>>,
 }
@@ -33,7 +32,7 @@ impl Report {
         Self {
             path,
             text,
-            diagnostics: RefCell::default(),
+            complaints: RefCell::default(),
             refused: Cell::new(false),
             broken: RefCell::default(),
             line_ends: OnceCell::new(),
@@ -42,10 +41,15 @@ impl Report {
 
     /// An error at `span`, with what to write instead.
     pub fn error(&self, span: Range<usize>, message: impl Into<String>, label: impl Into<String>) {
-        if self.may_be_misread(&span) {
-            return;
+        self.error_with(span, || (message.into(), label.into()));
+    }
+
+    /// An error whose words cost something: they are asked for when it will be shown.
+    pub fn error_with(&self, span: Range<usize>, words: impl FnOnce() -> (String, String)) {
+        if !self.may_be_misread(&span) {
+            self.refused.set(true);
+            self.push(Severity::Error, span, words);
         }
-        self.push(Diagnostic::error(&self.path, &self.text, span, message).with_label(label));
     }
 
     /// An error that refuses what stands at `span`, and not the file.
@@ -56,8 +60,7 @@ impl Report {
         label: impl Into<String>,
     ) {
         if !self.may_be_misread(&span) {
-            let error = Diagnostic::error(&self.path, &self.text, span, message);
-            self.keep(error.with_label(label));
+            self.push(Severity::Error, span, || (message.into(), label.into()));
         }
     }
 
@@ -68,10 +71,9 @@ impl Report {
         message: impl Into<String>,
         label: impl Into<String>,
     ) {
-        if self.may_be_misread(&span) {
-            return;
+        if !self.may_be_misread(&span) {
+            self.push(Severity::Warning, span, || (message.into(), label.into()));
         }
-        self.push(Diagnostic::warning(&self.path, &self.text, span, message).with_label(label));
     }
 
     /// An error of syntax. What a recovering parser makes of that line is not complained of.
@@ -81,11 +83,13 @@ impl Report {
         message: impl Into<String>,
         label: impl Into<String>,
     ) {
-        let broken = self.misread(span.start);
-        self.push(Diagnostic::error(&self.path, &self.text, span, message).with_label(label));
-        if self.broken.borrow().last() != Some(&broken) {
-            self.broken.borrow_mut().push(broken);
+        // A line that is known to be broken need not be measured again.
+        if !self.may_be_misread(&span) {
+            let Range { start, end } = self.misread(span.start);
+            self.broken.borrow_mut().insert(start, end);
         }
+        self.refused.set(true);
+        self.push(Severity::Error, span, || (message.into(), label.into()));
     }
 
     /// Whether a key that is not found may stand in a line that could not be read.
@@ -101,28 +105,28 @@ impl Report {
 
     /// `value` unless an error was found, and every complaint in the order of places.
     pub fn finish<T>(self, value: Option<T>) -> (Option<T>, Vec<Diagnostic>) {
-        let mut diagnostics = self.diagnostics.into_inner();
-        diagnostics.sort_by_key(|d| d.span.as_ref().map(|span| span.start));
+        let mut diagnostics = self.complaints.into_inner().into_vec();
         diagnostics.dedup();
         (value.filter(|_| !self.refused.get()), diagnostics)
     }
 
-    fn push(&self, diagnostic: Diagnostic) {
-        if diagnostic.severity == Severity::Error {
-            self.refused.set(true);
-        }
-        self.keep(diagnostic);
-    }
-
-    fn keep(&self, diagnostic: Diagnostic) {
-        if self.diagnostics.borrow().len() < MOST {
-            self.diagnostics.borrow_mut().push(diagnostic);
-        }
+    fn push(
+        &self,
+        severity: Severity,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
+        self.complaints.borrow_mut().push_with(&self.path, severity, || {
+            let (message, label) = words();
+            let error = Diagnostic::error(&self.path, &self.text, span, message);
+            Diagnostic { severity, ..error.with_label(label) }
+        });
     }
 
     /// Whether a parser that went on after an error of syntax may have misread what is at `span`.
     fn may_be_misread(&self, span: &Range<usize>) -> bool {
-        self.broken.borrow().iter().any(|lines| lines.contains(&span.start))
+        let broken = self.broken.borrow();
+        broken.range(..=span.start).next_back().is_some_and(|(_, end)| span.start < *end)
     }
 
     /// What an error of syntax at `offset` puts in doubt: its line, and all that stands under it
@@ -135,5 +139,59 @@ impl Report {
         let ends = |pair: &[u8]| matches!(pair, [b'\n', next] if !is_header || *next == b'[');
         let end = after.windows(2).position(ends).map_or(bytes.len() + 1, |at| offset + at + 1);
         start..end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::complaints::MOST_OF_FILE;
+
+    fn report(text: &str) -> Report {
+        Report::new(Path::new("a").into(), text.into())
+    }
+
+    #[test]
+    fn words_are_asked_for_as_long_as_they_will_be_shown() {
+        let (report, asked) = (report("x"), Cell::new(0));
+        for _ in 0..1_000_000 {
+            report.error_with(0..1, || {
+                asked.set(asked.get() + 1);
+                (asked.get().to_string(), String::new())
+            });
+        }
+        assert_eq!(asked.get(), MOST_OF_FILE);
+        let (value, diagnostics) = report.finish(Some(()));
+        assert_eq!(value, None);
+        assert_eq!(diagnostics.len(), MOST_OF_FILE + 1);
+        assert_eq!(diagnostics.iter().map(Diagnostic::count).sum::<usize>(), 1_000_000);
+    }
+
+    #[test]
+    fn warnings_take_no_room_of_errors_and_refuse_nothing() {
+        let report = report("x");
+        for number in 0..1000 {
+            report.warning(0..1, format!("{number}"), "");
+        }
+        report.refusal(0..1, "an error", "");
+        let (value, diagnostics) = report.finish(Some(()));
+        assert_eq!(value, Some(()));
+        assert!(diagnostics.iter().any(|d| d.message == "an error"));
+        assert_eq!(diagnostics.last().unwrap().message, "900 more warnings in this file");
+    }
+
+    #[test]
+    fn a_broken_line_is_measured_once_however_many_errors_it_has() {
+        let report = report("a = 1\n[b\nc = 1\n[d]\ne = 1");
+        for _ in 0..1000 {
+            report.syntax_error(7..8, "wrong", "");
+        }
+        // Under the header of a table, and so within what is broken already.
+        report.syntax_error(9..10, "wrong", "");
+        assert_eq!(report.broken.borrow().len(), 1);
+        report.syntax_error(2..3, "wrong", "");
+        assert_eq!(*report.broken.borrow(), BTreeMap::from([(0, 6), (6, 15)]));
+        let misread: Vec<_> = (0..20).filter(|at| report.may_be_misread(&(*at..*at))).collect();
+        assert_eq!(misread, (0..15).collect::<Vec<_>>());
     }
 }

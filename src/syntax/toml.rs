@@ -20,12 +20,36 @@ pub fn parse(report: &Report) -> Tree {
 fn syntax_error(report: &Report, error: &toml::de::Error) {
     let span = error.span().unwrap_or(0..0);
     let at = report.text.get(span.clone()).unwrap_or_default();
-    match error.message() {
-        "duplicate key" => {
-            report.syntax_error(span, format!("duplicate key {at:?}"), "take one of them out");
+    let before = report.text.get(..span.start).unwrap_or_default().trim_end_matches([' ', '\t']);
+    let at_brace = report.text.get(span.start..).is_some_and(|rest| rest.starts_with('{'));
+    let said = error.message();
+    let is = |words: &str| said.starts_with(words);
+    let message = match said {
+        "duplicate key" => format!("duplicate key {at:?}"),
+        _ if before.ends_with('=') && at.trim().is_empty() => "a key has no value".to_owned(),
+        _ => said.to_owned(),
+    };
+    let label = match said {
+        "duplicate key" => "take one of them out",
+        _ if before.ends_with('=') && at.trim().is_empty() => "write the value after the =",
+        _ if before.trim().is_empty() && at_brace => {
+            "this looks like JSON: write TOML, or call a file of Consul's NAME.json"
         }
-        message => report.syntax_error(span, message, ""),
-    }
+        _ if is("string values must be quoted") && !at.is_empty() => {
+            return report.syntax_error(span, message, format!("write {at:?}"));
+        }
+        _ if is("key with no value") => "write KEY = VALUE, or # before a comment",
+        _ if is("invalid basic string") || is("invalid literal string") => {
+            "write the closing quote"
+        }
+        _ if is("missing comma") => "write a comma between the two",
+        _ if is("unclosed array table") => "write ]] after the name",
+        _ if is("unclosed table") => "write ] after the name",
+        _ if is("unclosed array") => "write ] after the last value",
+        _ if is("unclosed inline table") => "write } after the last value",
+        _ => "",
+    };
+    report.syntax_error(span, message, label);
 }
 
 fn tree(report: &Report, spanned: Spanned<DeValue<'_>>) -> Tree {

@@ -155,7 +155,7 @@ async fn frames_that_hold_no_query_end_the_connection() {
     let served = Served::local(Limits::default());
     let mut response = query(1);
     response[2] = 0x80;
-    for wrong in [vec![0, 0], framed(&[0; 11]), vec![0x10, 0x01], framed(&response)] {
+    for wrong in [vec![0, 0], framed(&[0; 11]), framed(&response)] {
         let mut client = served.connect().await;
         client.ask(1).await;
         client.send(&wrong).await;
@@ -166,6 +166,43 @@ async fn frames_that_hold_no_query_end_the_connection() {
     assert_eq!(client.read().await[3] & 0x0f, 1);
     client.ask(2).await;
     served.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_is_answered_and_so_is_what_stands_around_it() {
+    let served = Served::local(Limits::default());
+    for length in [4097, 4098, 8192, 65_535] {
+        let mut client = served.connect().await;
+        let mut long = query(2);
+        long.resize(length, 0xff);
+        client.send(&[framed(&query(1)), framed(&long), framed(&query(3))].concat()).await;
+        assert_eq!(client.read().await[..2], [0, 1]);
+        assert_eq!(client.read().await, b"\0\x02\x81\x01\0\0\0\0\0\0\0\0", "{length}");
+        assert_eq!(client.read().await[..2], [0, 3]);
+        client.ask(4).await;
+    }
+    served.end().await;
+}
+
+/// With a reset the answer before would be lost to a client that has not read it yet.
+#[tokio::test]
+async fn what_is_no_query_takes_no_answer_away() {
+    let served = Served::local(Limits::default());
+    for (wrong, count) in [(vec![0, 0], 1), (framed(&[0; 11]), 2)] {
+        let mut client = served.connect().await;
+        let behind = framed(&query(2)).repeat(500);
+        client.send(&[framed(&query(1)), wrong, behind].concat()).await;
+        let sample = format!("livezone_dns_tcp_closed_total{{reason=\"malformed\"}} {count}\n");
+        let given_up = async {
+            while !served.metrics.render(Exposition::Text).contains(&sample) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        within(given_up).await;
+        assert_eq!(client.read().await[..2], [0, 1]);
+        assert_eq!(within(client.0.read(&mut [0])).await.unwrap(), 0, "an end, not a reset");
+    }
+    closed(&served.end().await, "malformed", 2);
 }
 
 #[tokio::test]

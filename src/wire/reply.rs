@@ -7,11 +7,13 @@ use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype};
 use crate::model::name::Name;
 use crate::wire::names::{Suffixes, pointer};
 use crate::wire::options::Granted;
-use crate::wire::request::{Asked, Edns, HEADER, Head, Query, Rejected};
+use crate::wire::request::{Asked, Edns, HEADER, Head, LONGEST_QUERY, Query, Rejected};
 use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.2.1: every asker takes this much.
 const MIN_SIZE: u16 = 512;
+/// What is left of 65,535 octets behind the headers of IPv4 and UDP. IPv6 would carry 20 more.
+const LARGEST_DATAGRAM: u16 = 65_507;
 const QR: u16 = 0x8000;
 const AA: u16 = 0x0400;
 const TC: u16 = 0x0200;
@@ -71,16 +73,18 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A datagram: what the asker takes, at least 512 octets, at most `udp_max_size`.
+    /// A datagram: what the asker takes, at least 512 octets, at most `udp_max_size` and what a
+    /// datagram holds.
     pub fn udp(edns: Option<Edns>, udp_max_size: u16) -> Self {
-        let payload = udp_max_size.max(MIN_SIZE);
         let asked = edns.map_or(MIN_SIZE, |edns| edns.payload.max(MIN_SIZE));
-        Self { size: usize::from(asked.min(payload)), payload, granted: Granted::default() }
+        let size = asked.min(udp_max_size.max(MIN_SIZE)).min(LARGEST_DATAGRAM);
+        Self { size: usize::from(size), ..Self::tcp(udp_max_size) }
     }
 
     /// A stream: as much as its length prefix can say.
     pub fn tcp(udp_max_size: u16) -> Self {
-        let payload = udp_max_size.max(MIN_SIZE);
+        // RFC 6891 section 6.2.3: what we can receive, however much we may send.
+        let payload = udp_max_size.clamp(MIN_SIZE, LONGEST_QUERY);
         Self { size: usize::from(u16::MAX), payload, granted: Granted::default() }
     }
 

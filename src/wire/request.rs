@@ -8,6 +8,8 @@ use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.1.1.
 pub const HEADER: usize = 12;
+/// The longest query that is read. Over TCP a longer one gets an error, over UDP it is cut.
+pub const LONGEST_QUERY: u16 = 4096;
 const QR: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const RD: u16 = 0x0100;

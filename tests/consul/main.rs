@@ -110,7 +110,7 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
                 writeln!(out, "    tls skip {} name {:?}", tls.skip_verify, tls.server_name)
                     .unwrap();
             }
-            for (name, value) in &http.headers {
+            for (name, value) in &http.headers.0 {
                 writeln!(out, "    header {name}: {value}").unwrap();
             }
             if !http.body.is_empty() {

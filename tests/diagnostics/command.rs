@@ -58,7 +58,7 @@ fn of_kind(kind: &str) -> std::path::PathBuf {
 }
 
 /// What the command prints in that folder, and its exit code.
-fn check(folder: &Path) -> (String, Option<i32>) {
+pub(crate) fn check(folder: &Path) -> (String, Option<i32>) {
     let output = Command::new(env!("CARGO_BIN_EXE_livezone"))
         .args(["check", "--zones", "zones"])
         .current_dir(folder)

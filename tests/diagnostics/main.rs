@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod command;
+mod many;
 
 use std::collections::BTreeMap;
 use std::fs;

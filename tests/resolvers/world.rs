@@ -59,7 +59,9 @@ interval = "1s"
 address = "127.0.0.1"
 port = 9
 "#;
+/// The SOA is far slower than what is not there may be kept.
 const STATIC: &str = r#"$TTL 60
+@ 1800 SOA ns1 hostmaster 1 4h 1h 1w 4h
 host.deep.static A 10.2.0.1
 alias  CNAME web
 twice  CNAME alias

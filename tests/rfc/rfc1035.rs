@@ -166,3 +166,51 @@ fn who_has_said_all_still_hears_the_answers() {
     }
     assert_eq!(stream.next(), None);
 }
+
+/// Section 3.3.9: "MX records cause type A additional section processing for the host specified by
+/// EXCHANGE": those of the zone, each once, and none for an alias, a delegated host or nobody.
+#[test]
+fn an_mx_brings_the_addresses_of_its_exchanges() {
+    let mail = ["mail.along.test. 300 A 192.0.2.25", "mail.along.test. 300 AAAA 2001:db8::25"];
+    for name in ["mx.along.test", "to-mx.along.test"] {
+        for reply in ask(name, "MX").edns(1232).both() {
+            assert_eq!(reply.additional_set(), mail, "{name}");
+        }
+    }
+    // Sections 3.3.3 to 3.3.5: MB, MD and MF do so too.
+    for (name, rtype) in [("mb", "TYPE7"), ("md", "TYPE3"), ("mf", "TYPE4")] {
+        let reply = ask(&format!("{name}.along.test"), rtype).edns(1232).udp();
+        assert_eq!(
+            (reply.answer.len(), reply.additional_set()),
+            (1, mail.map(str::to_owned).to_vec())
+        );
+    }
+    assert!(ask("null.along.test", "MX").edns(1232).udp().additional.is_empty());
+}
+
+/// A host that is a service is as healthy as its instances, and no longer kept than they are.
+#[test]
+fn an_exchange_that_is_a_service_brings_its_healthy_addresses() {
+    let reply = ask("service.along.test", "MX").edns(1232).udp();
+    let expected = ["web.along.test. 7 A 10.0.0.1", "web.along.test. 7 AAAA fd00::1"];
+    assert_eq!(reply.additional_set(), expected);
+    let reply = ask("down.along.test", "MX").edns(1232).udp();
+    assert_eq!((reply.answer.len(), reply.additional.len()), (1, 0));
+}
+
+/// RFC 2181 section 9: addresses that do not fit are left out, a whole set at a time, without TC; TC
+/// means that answers are missing.
+#[test]
+fn addresses_of_exchanges_are_left_out_before_any_answer() {
+    let reply = ask("wide.along.test", "MX").edns(1232).udp();
+    assert_eq!((reply.tc(), reply.answer.len(), reply.additional.len()), (false, 1, 0));
+    assert_eq!(ask("wide.along.test", "MX").tcp().additional.len(), 101);
+    let sizes = (512..=4096).step_by(97).chain([1232]);
+    for size in sizes {
+        let reply = ask("many.along.test", "MX").edns(size).udp();
+        assert_eq!(reply.tc(), reply.answer.len() < 100, "{size}");
+        assert!(!reply.tc() || reply.additional.is_empty(), "{size}");
+    }
+    let reply = ask("many.along.test", "MX").tcp();
+    assert_eq!((reply.answer.len(), reply.additional.len()), (100, 100));
+}

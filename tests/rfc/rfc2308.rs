@@ -36,6 +36,21 @@ fn the_soa_of_a_negative_answer_has_the_lesser_of_its_ttl_and_its_minimum() {
     assert!(reply.authority_set()[0].starts_with("service.internal. 3 SOA"));
 }
 
+/// Section 5 gives the longest time only: absence may end with the next check, and so is kept for
+/// the zone's `negative_ttl` wherever there are services. The SOA itself stays as it is written.
+#[test]
+fn in_a_zone_with_services_the_soa_of_a_negative_answer_has_at_most_negative_ttl() {
+    let soa = "SOA ns.slow.test. hostmaster.slow.test. 14400 3600 604800 14400";
+    for name in ["none.slow.test", "_none._tcp.slow.test", "x.slow.test", "ns.slow.test"] {
+        for rtype in ["AAAA", "SRV", "MX"] {
+            for reply in ask(name, rtype).both() {
+                assert_eq!(reply.authority_set(), [format!("slow.test. 3 {soa}")], "{name}");
+            }
+        }
+    }
+    assert_eq!(ask("slow.test", "SOA").udp().answers(), [format!("slow.test. 1800 {soa}")]);
+}
+
 /// Section 2.1: the SOA is that of the zone of the last name.
 #[test]
 fn an_alias_to_nothing_has_the_soa_of_where_it_led() {

@@ -40,6 +40,16 @@ fn the_addresses_of_the_targets_go_with_them() {
     assert_eq!(reply.additional_set(), expected);
 }
 
+/// The same of a master file's; the root as target means that there is no such service.
+#[test]
+fn the_addresses_of_a_master_files_targets_go_with_them() {
+    let reply = ask("_a._tcp.along.test", "SRV").edns(1232).udp();
+    let mail = ["mail.along.test. 300 A 192.0.2.25", "mail.along.test. 300 AAAA 2001:db8::25"];
+    assert_eq!((reply.answer.len(), reply.additional_set()), (1, mail.map(str::to_owned).to_vec()));
+    let reply = ask("_n._tcp.along.test", "SRV").edns(1232).udp();
+    assert_eq!((reply.answer.len(), reply.additional.len()), (1, 0));
+}
+
 /// "the name MUST NOT be an alias", and there "MUST be one or more address records" for it.
 #[test]
 fn each_target_has_addresses_of_its_own() {

@@ -72,6 +72,26 @@ fn a_message_that_is_never_whole_gets_no_answer() {
     assert_eq!(stream.next(), None);
 }
 
+/// Section 8 lets a message have 65,535 octets. One that is longer than any query we read is an error
+/// and no reason for silence (RFC 8906), and it costs no other its answer.
+#[test]
+fn a_message_longer_than_we_read_is_an_error_and_no_end() {
+    let small = www(1);
+    for length in [4097, 65_535] {
+        for (opcode, rcode) in [(0, "FORMERR"), (2, "NOTIMP")] {
+            let long = www(2).opcode(opcode);
+            let long = long.clone().tail(&vec![0; length - long.octets().len()]);
+            let mut stream = Stream::open();
+            stream.send(&[&small, &long, &small]);
+            assert_eq!(stream.receive(&small).answer.len(), 2);
+            let octets = stream.next().unwrap();
+            assert_eq!((octets.len(), &octets[..2]), (12, &[0, 2][..]), "{length}");
+            assert_eq!(crate::message::Message::read(octets).rcode(), rcode, "{length}");
+            assert_eq!(stream.receive(&small).answer.len(), 2, "{length}");
+        }
+    }
+}
+
 /// RFC 1035 section 4.1.1 holds here too: a response is not answered.
 #[test]
 fn a_response_over_tcp_is_not_answered() {

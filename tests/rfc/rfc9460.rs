@@ -28,6 +28,25 @@ fn a_caa_and_a_mx_stand_beside_a_service() {
     assert_eq!(ask("web.service.internal", "A").udp().answer.len(), 2);
 }
 
+/// Section 4.1: "authoritative DNS servers SHOULD return A, AAAA, and SVCB records in the Additional
+/// section for any TargetNames that are in the zone". Section 2.5: a single dot is the owner itself, or
+/// in an alias that there is no service.
+#[test]
+fn a_target_in_the_zone_brings_its_addresses_and_bindings() {
+    let of = |name: &str| ask(name, "HTTPS").edns(1232).udp().additional_set();
+    let svc = "svc.along.test. 300 A 192.0.2.80";
+    assert_eq!(of("svc.along.test"), [svc]);
+    let https = "svc.along.test. 300 HTTPS 00010000010003026832";
+    assert_eq!(of("to-svc.along.test"), [svc, https]);
+    let mail = ["mail.along.test. 300 A 192.0.2.25", "mail.along.test. 300 AAAA 2001:db8::25"];
+    assert_eq!(of("other.along.test"), mail);
+    assert!(of("no-svc.along.test").is_empty());
+    // Those of a service are the healthy ones.
+    let web = of("web.service.internal");
+    assert_eq!(web.len(), 3);
+    assert!(web.iter().all(|record| record.starts_with("web.service.internal. 5 A")), "{web:?}");
+}
+
 #[test]
 fn a_name_without_one_is_no_data() {
     for name in ["www.a.test", "v1.web.service.internal", "down.service.internal"] {

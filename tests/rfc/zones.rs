@@ -112,6 +112,67 @@ $TTL 300
 www A   192.0.2.90
 ";
 
+/// A SOA that is far slower than the health of the service beside it.
+const SLOW: &str = "
+$TTL 30m
+@   SOA ns hostmaster 1 4h 1h 1w 4h
+@   NS  ns
+ns  A   192.0.2.1
+";
+
+/// Records that name hosts. 046d61696c05616c6f6e67047465737400 is mail.along.test.
+const ALONG: &str = r#"
+$TTL 300
+@        SOA    ns hostmaster 1 3600 600 86400 60
+@        NS     ns
+ns       A      192.0.2.1
+mail     A      192.0.2.25
+mail     AAAA   2001:db8::25
+mail     TYPE19 \# 2 0131
+crowd    A      192.0.2.26
+alias    CNAME  mail
+sub      NS     ns.sub
+ns.sub   A      192.0.2.53
+mx       MX     10 mail
+mx       MX     20 none
+mx       MX     20 alias
+mx       MX     20 ns.sub
+mx       MX     30 mail
+mx       MX     40 mail.far.net.
+null     MX     0 .
+to-mx    CNAME  mx
+service  MX     10 web
+down     MX     10 web-down
+md       TYPE3  \# 17 046d61696c05616c6f6e67047465737400
+mf       TYPE4  \# 17 046d61696c05616c6f6e67047465737400
+mb       MB     mail
+mg       MG     mail
+afsdb    TYPE18 \# 19 0001046d61696c05616c6f6e67047465737400
+rt       TYPE21 \# 19 0001046d61696c05616c6f6e67047465737400
+kx       TYPE36 \# 19 0001046d61696c05616c6f6e67047465737400
+_a._tcp  SRV    0 0 25 mail
+_n._tcp  SRV    0 0 0 .
+svc      HTTPS  1 . alpn=h2
+svc      A      192.0.2.80
+to-svc   HTTPS  0 svc
+other    HTTPS  1 mail
+no-svc   HTTPS  0 .
+rule-a   NAPTR  1 1 "A" "x" "" mail
+rule-s   NAPTR  1 1 "s" "x" "" _a._tcp
+rule     NAPTR  1 1 "" "x" "" mail
+rule-u   NAPTR  1 1 "U" "x" "!.*!x:y!" .
+"#;
+
+const ALONG_SERVICES: &str = r#"
+[[service]]
+name = "web"
+ttl = "7s"
+[[service.instance]]
+address = ["10.0.0.1", "fd00::1"]
+[[service]]
+name = "web-down"
+"#;
+
 /// Services: healthy, not healthy, without instances, with tags and hosts.
 const SERVICES: &str = r#"
 [[service]]
@@ -183,11 +244,20 @@ pub(crate) fn write(zones: &Path) {
         writeln!(services, "[[service.instance]]\nid = \"i{n:03}\"\naddress = \"10.1.0.{n}\"")
             .unwrap();
     }
+    let mut along = ALONG.to_owned();
+    for n in 0..100 {
+        writeln!(along, "crowd A 198.51.100.{n}\nmany MX {n} m{n}\nm{n} A 192.0.2.{n}").unwrap();
+    }
+    along.push_str("wide MX 10 crowd\n");
     for (path, text) in [
         ("a.test/a.zone", &*a_test),
+        ("along.test/along.zone", &*along),
+        ("along.test/services.toml", ALONG_SERVICES),
         ("b.test/b.zone", B_TEST),
         ("example/rfc4592.zone", EXAMPLE),
         ("served.a.test/served.zone", SERVED),
+        ("slow.test/slow.zone", SLOW),
+        ("slow.test/none.toml", "[[service]]\nname = \"none\"\n"),
         ("service.internal/services.toml", &*services),
         ("service.internal/beside.zone", BESIDE),
         // Never parsed: not loaded.

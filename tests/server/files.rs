@@ -270,3 +270,47 @@ fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
         server.metric("livezone_source_errors", &["files"]).to_string()
     });
 }
+
+/// A definition with an alias, in the form of Consul's files.
+const FOLLOWS: &str = r#"{ "service": { "name": "proxy", "address": "10.0.0.7",
+    "check": { "alias_service": "db-1" } } }"#;
+
+#[test]
+fn an_alias_of_nobody_is_a_warning_everywhere_until_somebody_has_the_id() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let warnings = |path: &str| server.get(path).json()["sources"][0]["warnings"].clone();
+    let has_warnings = || warnings("/health/ready") != serde_json::json!([]);
+    server.house.put("proxy.json", FOLLOWS);
+    let words = ["WARN", "registration accepted with warnings", "proxy.json:2:33", "db-1"];
+    server.process.wait_for_log(&words);
+    becomes("it is told", SOON, &true, has_warnings);
+    assert_eq!(warnings("/v1/livezone/services"), warnings("/health/ready"));
+    assert!(warnings("/health/ready").to_string().contains("proxy.json:2:33"));
+    let status = server.command(&["status"]);
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert!(shown.contains("warnings in files:\n") && shown.contains("proxy.json:2:33"), "{shown}");
+    assert_eq!(server.addresses("proxy").len(), 0);
+
+    let db = service("db", "10.0.0.8")
+        .replace("[[service.instance]]", "[[service.instance]]\nid = \"db-1\"");
+    server.house.put("db.toml", &db);
+    server.answers("proxy", &["10.0.0.7"]);
+    becomes("it is told no more", SOON, &false, has_warnings);
+    fs::remove_file(server.house.zone().join("db.toml")).unwrap();
+    becomes("it is told again", SOON, &true, has_warnings);
+}
+
+#[test]
+fn of_a_file_with_very_many_errors_few_are_logged_and_shown() {
+    let server = Server::with("web.toml", &service("web", "10.0.0.1"));
+    let tags = "1, ".repeat(100_000);
+    server.house.put("web.toml", &(service("web", "10.0.0.2") + &format!("tags = [{tags}]\n")));
+    let words = ["ERROR", "registration refused", "web.toml", "99,980 more errors in this file"];
+    server.process.wait_for_log(&words);
+    let ready = server.get("/health/ready");
+    let errors = ready.json()["sources"][0]["errors"].clone();
+    assert_eq!(errors.as_array().unwrap().len(), 21);
+    assert!(errors[20].as_str().unwrap().ends_with("99,980 more errors in this file"), "{errors}");
+    assert!(ready.body.len() < 10_000, "{} octets", ready.body.len());
+    server.answers("web", &["10.0.0.1"]);
+}

@@ -4,16 +4,20 @@
 
 mod change;
 mod cookies;
+mod credentials;
 mod crowd;
 mod demo;
 mod dns;
 mod files;
 mod health;
+mod hosts;
+mod idle;
 mod limits;
 mod load;
 mod measurements;
 mod operation;
 mod restart;
+mod sizes;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;

@@ -223,6 +223,8 @@ fn every_family_is_there_from_the_start_and_counters_move() {
         "livezone_dns_dropped_total",
         "livezone_dns_tcp_connections",
         "livezone_dns_tcp_closed_total",
+        "livezone_http_connections",
+        "livezone_http_closed_total",
         "livezone_services",
         "livezone_instances",
         "livezone_checks_total",
@@ -283,7 +285,10 @@ fn the_api_and_status_show_every_instance() {
     assert_eq!(api[1]["checks"][0]["kind"], "http");
     assert!(api[1]["checks"][0]["output"].as_str().unwrap().contains("refused"), "{api}");
     assert!(api[1]["since"].as_str().unwrap().ends_with('Z'), "{api}");
-    assert_eq!(report["sources"], serde_json::json!([{ "name": "files", "errors": [] }]));
+    assert_eq!(
+        report["sources"],
+        serde_json::json!([{ "name": "files", "errors": [], "warnings": [] }])
+    );
 
     // Exit 0 also where instances are critical.
     let status = server.command(&["status"]);

@@ -99,6 +99,27 @@ impl House {
         command
     }
 
+    /// The same for a process that may have so many files open.
+    pub(crate) fn serve_with_files(&self, open_files: u32) -> Command {
+        let serve = self.serve();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {open_files} && exec \"$@\""), "sh"]);
+        command.arg(serve.get_program()).args(serve.get_args()).current_dir(self.path());
+        for (key, value) in serve.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        command
+    }
+
+    /// Starts a server that may have so many files open, and waits until it is ready.
+    pub(crate) fn start_with_files(self, open_files: u32) -> Server {
+        let process = Process::start(self.serve_with_files(open_files));
+        self.started(process)
+    }
+
     /// Starts a server that has bound its addresses, ready or not.
     pub(crate) fn launch(&self) -> Process {
         // The file of a server before this one says nothing of this one.

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::check::references;
 use crate::cli::zones::Read;
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::event::Event;
 use crate::engine::settings::Settings;
@@ -27,8 +29,17 @@ pub(super) struct Tally {
     pub(super) instances: usize,
 }
 
-/// Every complaint about what was read, file by file: those of the server, and those about TTLs.
-pub(super) fn lint(read: Read, settings: Settings) -> (Vec<Diagnostic>, Tally) {
+/// What is wrong with what was read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What the server would complain of, and TTLs.
+    pub(super) complaints: Vec<Diagnostic>,
+    /// References to what other files may hold.
+    pub(super) dangling: Vec<Diagnostic>,
+    pub(super) tally: Tally,
+}
+
+pub(super) fn lint(read: Read, settings: Settings) -> Found {
     let Read { changes, mut diagnostics } = read;
     let files = zone_files(&changes);
     let mut world = World::new(settings, 1, 0);
@@ -52,12 +63,12 @@ pub(super) fn lint(read: Read, settings: Settings) -> (Vec<Diagnostic>, Tally) {
     let at_zones =
         least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
     diagnostics.extend(at_zones);
-    diagnostics.sort_by(|a, b| order(a).cmp(&order(b)));
-    (diagnostics, tally)
-}
-
-fn order(diagnostic: &Diagnostic) -> (&Path, usize) {
-    (&diagnostic.path, diagnostic.span.as_ref().map_or(0, |span| span.start))
+    let mut dangling = Complaints::default();
+    dangling.extend(effects.dangling);
+    if let Some(snapshot) = &effects.snapshot {
+        references::dangling(&world, snapshot, &mut dangling);
+    }
+    Found { complaints: diagnostics, dangling: dangling.into_vec(), tally }
 }
 
 /// The zone.toml of each zone, when there is one that parses.

@@ -2,17 +2,21 @@
 
 mod lint;
 mod paths;
+mod references;
 
 use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::check::lint::{Tally, lint};
+use crate::cli::check::lint::{Found, Tally, lint};
 use crate::cli::check::paths::{Selection, select};
 use crate::cli::output::{colour, counted, render, say};
-use crate::cli::settings::{self, Environment, Listen, Loaded, Overrides, SettingsError, errors};
+use crate::cli::settings::{
+    self, Environment, Listen, Loaded, Overrides, SettingsError, counted_of, errors,
+};
 use crate::cli::{Failure, Verdict, zones};
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::settings::Settings;
@@ -75,21 +79,30 @@ impl Report {
         if paths.is_empty() {
             self.diagnostics = diagnostics;
             let read = zones::read_all(&config.zones_dir, &host);
-            let (found, tally) = lint(read, Settings::of(&config));
-            self.diagnostics.extend(found);
-            self.tally = tally;
+            let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+            self.take(complaints.into_iter().chain(dangling), tally);
             return;
         }
         let Selection { read, wanted, diagnostics } = select(paths, &host);
-        let (found, tally) = lint(read, Settings::of(&config));
+        let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
         self.diagnostics = diagnostics;
-        self.diagnostics.extend(found.into_iter().filter(|d| wanted.covers(&d.path)));
+        let complaints = complaints.into_iter().filter(|d| wanted.covers(&d.path));
+        // A file may be looked at far from those that hold what it refers to.
+        let dangling = dangling.into_iter().filter(|d| wanted.covers_folder_of(&d.path));
+        self.take(complaints.chain(dangling), tally);
+    }
+
+    /// In the order of files and places, and of each file not too many.
+    fn take(&mut self, found: impl Iterator<Item = Diagnostic>, tally: Tally) {
+        let mut complaints = Complaints::default();
+        complaints.extend(found);
+        self.diagnostics.extend(complaints.into_vec());
         self.tally = tally;
     }
 
     fn summary(&self) -> String {
         let errors = errors(&self.diagnostics);
-        let warnings = self.diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        let warnings = counted_of(&self.diagnostics, Severity::Warning);
         let Tally { zones, services, instances } = self.tally;
         let looked_at =
             [counted(zones, "zone"), counted(services, "service"), counted(instances, "instance")];

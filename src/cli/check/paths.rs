@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::zones::{self, Read};
 use crate::config::livezone_toml;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, reason};
 use crate::sources::files::parse::Host;
 
 /// The zones that the paths touch, whole, and what of them is wanted.
@@ -25,6 +25,11 @@ pub(super) struct Wanted(Vec<PathBuf>);
 impl Wanted {
     pub(super) fn covers(&self, path: &Path) -> bool {
         self.0.iter().any(|wanted| path.starts_with(wanted))
+    }
+
+    /// Whether the file's whole folder is asked about.
+    pub(super) fn covers_folder_of(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|folder| self.covers(folder))
     }
 }
 
@@ -80,6 +85,8 @@ fn configuration(path: &Path) -> Vec<Diagnostic> {
     let path: Arc<Path> = Arc::from(path);
     match std::fs::read_to_string(&path) {
         Ok(text) => livezone_toml::parse(path, text.into()).1,
-        Err(error) => vec![Diagnostic::of_file(&path, format!("cannot be read: {error}"))],
+        Err(error) => {
+            vec![Diagnostic::of_file(&path, format!("cannot be read: {}", reason(&error)))]
+        }
     }
 }

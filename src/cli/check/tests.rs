@@ -36,8 +36,8 @@ fn a_link_in_a_circle_is_an_error_and_one_that_leads_nowhere_is_not() {
     std::os::unix::fs::symlink("circle.toml", zone.join("circle.toml")).unwrap();
     std::os::unix::fs::symlink("nowhere", zone.join("dangling.toml")).unwrap();
     let read = zones::read_all(top.path(), &Host { ns_addresses: Vec::new(), node: None });
-    let (found, _) = lint(read, Settings::of(&Config::default()));
-    let paths: Vec<_> = found.iter().map(|d| d.path.to_path_buf()).collect();
+    let found = lint(read, Settings::of(&Config::default()));
+    let paths: Vec<_> = found.complaints.iter().map(|d| d.path.to_path_buf()).collect();
     assert_eq!(paths, [zone.join("circle.toml")]);
 }
 
@@ -109,4 +109,87 @@ fn what_is_no_folder_or_no_zone_is_an_error() {
     assert_eq!(errors(&checked(Path::new("/nowhere/zones"), &[]).diagnostics), 1);
     let zones = folder(&[("-bad-.internal/web.toml", GOOD)]);
     assert!(messages(&checked(zones.path(), &[]))[0].starts_with("the folder's name is no zone"));
+}
+
+/// A definition with an alias, in the form of Consul's files.
+fn alias(name: &str, of: &str) -> String {
+    format!(
+        "{{ \"service\": {{ \"name\": \"{name}\", \"address\": \"192.0.2.1\",\n  \"check\": {{ \
+         \"alias_service\": \"{of}\" }} }} }}"
+    )
+}
+
+#[test]
+fn an_alias_of_nobody_is_told_of_a_whole_zone_and_not_of_a_file_alone() {
+    let zones = folder(&[
+        ("a.internal/db.toml", &GOOD.replace("web", "db")),
+        ("a.internal/good.json", &alias("good", "DB-1")),
+        ("a.internal/proxy.json", &alias("proxy", "db1")),
+        ("b.internal/proxy.json", &alias("proxy", "db-1")),
+    ]);
+    let wanted = "no instance of this zone has the id \"db1\"";
+    let other = "no instance of this zone has the id \"db-1\"";
+    let report = checked(zones.path(), &[]);
+    assert_eq!(messages(&report), [wanted, other]);
+    assert_eq!(report.diagnostics[0].line_column(), Some((2, 31)));
+    assert_eq!(report.diagnostics[0].label, "did you mean \"db-1\"?");
+    assert_eq!(report.summary(), "2 zones, 4 services, 4 instances: 2 warnings");
+    let of = |path: &str| checked(zones.path(), &[zones.path().join(path)]);
+    assert_eq!(messages(&of("a.internal")), [wanted]);
+    assert_eq!(messages(&of("")), [wanted, other]);
+    assert_eq!(messages(&of("a.internal/proxy.json")), [""; 0]);
+}
+
+#[test]
+fn a_record_that_leads_to_nothing_in_its_zone_is_a_warning() {
+    let records = "\
+$TTL 5
+www CNAME wbe-1.web   ; a slip of nothing static
+mail A 192.0.2.1
+text TXT x
+@ MX 10 mial
+@ MX 20 mail
+@ MX 30 text
+@ MX 40 web
+@ MX 50 mail.example.
+_sip._tcp SRV 0 0 5060 mail
+_sips._tcp SRV 0 0 5061 voip-gateway.below
+deep.below TXT x
+alias CNAME text
+there CNAME web-1.web
+any.wild CNAME x.star
+*.star A 192.0.2.2
+sub NS ns.sub
+ns.sub A 192.0.2.3
+host CNAME anything.sub
+_x._tcp SRV 0 0 1 below
+null MX 0 .
+";
+    let zones = folder(&[("a.internal/web.toml", GOOD), ("a.internal/a.zone", records)]);
+    let report = checked(zones.path(), &[]);
+    let told: Vec<_> = report
+        .diagnostics
+        .iter()
+        .map(|d| (d.line_column().unwrap(), d.message.as_str(), d.label.as_str()))
+        .collect();
+    let write = "write an A or AAAA record for it";
+    let nobody = "no record and no service has that name";
+    let wanted = [
+        ((2, 5), "this CNAME leads to wbe-1.web.a.internal., which does not exist", nobody),
+        (
+            (5, 3),
+            "this MX leads to mial.a.internal., which does not exist",
+            "did you mean mail.a.internal.?",
+        ),
+        ((7, 3), "this MX leads to text.a.internal., which has no address", write),
+        (
+            (11, 12),
+            "this SRV leads to voip-gateway.below.a.internal., which does not exist",
+            nobody,
+        ),
+        ((20, 9), "this SRV leads to below.a.internal., which has no address", write),
+    ];
+    assert_eq!(told, wanted);
+    let alone = checked(zones.path(), &[zones.path().join("a.internal/a.zone")]);
+    assert_eq!(messages(&alone), [""; 0], "the services may lie elsewhere");
 }

@@ -15,7 +15,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::http;
+use crate::http::listener::{self, Shared};
+use crate::metrics::Metrics;
 use crate::server::clock;
 
 /// Loopback is a whole network: each backend has an address of its own, and all have one port.
@@ -83,9 +84,16 @@ async fn listen_once() -> std::io::Result<(u16, Vec<TcpListener>)> {
 fn serve(runtime: &Runtime, listeners: Vec<TcpListener>, stop: &CancellationToken) {
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
-        let clock = clock::start();
+        // Their connections are counted for nobody.
+        let (http, metrics) = (Arc::default(), Metrics::new(""));
+        let shared = Arc::new(Shared::new(http, &metrics, clock::start()));
         for (listener, address) in listeners.into_iter().zip(ADDRESSES) {
-            tasks.spawn(http::serve(listener, routes(address), Arc::clone(&clock), stop.clone()));
+            tasks.spawn(listener::serve(
+                listener,
+                routes(address),
+                Arc::clone(&shared),
+                stop.clone(),
+            ));
         }
         while tasks.join_next().await.is_some() {}
     });

@@ -106,7 +106,12 @@ pub(super) enum SettingsError {
 
 /// How many of them are errors.
 pub(super) fn errors(diagnostics: &[Diagnostic]) -> usize {
-    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    counted_of(diagnostics, Severity::Error)
+}
+
+/// How many of them are of that severity, shown or not.
+pub(super) fn counted_of(diagnostics: &[Diagnostic], severity: Severity) -> usize {
+    diagnostics.iter().filter(|d| d.severity == severity).map(Diagnostic::count).sum()
 }
 
 impl From<SettingsError> for Failure {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use reqwest::StatusCode;
 
 use crate::cli::output::say;
 use crate::cli::settings::{self, Environment, Listen, Overrides};
@@ -110,6 +111,12 @@ fn ask(server: &str) -> anyhow::Result<ServicesReport> {
                  listen there? name another server with --http ADDR"
             )
         })?;
+        if answer.status() == StatusCode::MISDIRECTED_REQUEST {
+            return Err(anyhow!(
+                "livezone at {server} is not known by that name: name its address with --http, or \
+                 add the name to [http] hosts in its livezone.toml and send it SIGHUP"
+            ));
+        }
         let answer = answer
             .error_for_status()
             .with_context(|| format!("{server} does not tell what livezone serves"))?;
@@ -170,6 +177,22 @@ mod tests {
         arguments.http = Some("8500".to_owned());
         assert_eq!(find(&arguments, &environment).unwrap_err().verdict, Verdict::Usage);
         assert_eq!(reachable("[::]:8500"), "[::1]:8500");
+    }
+
+    #[test]
+    fn a_server_that_is_not_known_by_that_name_is_told_of_with_what_to_do() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        let thread = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+            let answer = b"HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(answer).unwrap();
+        });
+        let error = ask(&server).unwrap_err().to_string();
+        thread.join().unwrap();
+        assert!(error.contains(&server) && error.contains("[http] hosts"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use crate::cli::output::counted;
 use crate::engine::report::{
     CheckReport, InstanceReport, ServiceReport, ServicesReport, SourceReport,
 };
@@ -19,8 +18,9 @@ pub(super) fn render(report: &ServicesReport) -> String {
         let rows: Vec<Row> = report.services.iter().flat_map(rows).collect();
         aligned(&rows)
     };
-    for source in report.sources.iter().filter(|source| !source.errors.is_empty()) {
-        text.push_str(&errors(source));
+    for SourceReport { name, errors, warnings } in &report.sources {
+        text.push_str(&complaints(&format!("errors in {name}"), errors));
+        text.push_str(&complaints(&format!("warnings in {name}"), warnings));
     }
     text
 }
@@ -108,10 +108,13 @@ fn aligned(rows: &[Row]) -> String {
     all().map(line).collect()
 }
 
-fn errors(source: &SourceReport) -> String {
-    let lines = source.errors.iter().map(|error| format!("  {}\n", printable(error)));
-    let count = counted(source.errors.len(), "error");
-    format!("\n{}: {count}\n{}", source.name, lines.collect::<String>())
+/// The last of them may tell how many more there are: they are not counted here.
+fn complaints(what: &str, complaints: &[String]) -> String {
+    if complaints.is_empty() {
+        return String::new();
+    }
+    let lines = complaints.iter().map(|complaint| format!("  {}\n", printable(complaint)));
+    format!("\n{what}:\n{}", lines.collect::<String>())
 }
 
 #[cfg(test)]
@@ -169,15 +172,17 @@ web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  ye
     }
 
     #[test]
-    fn nothing_is_said_in_words_and_errors_of_sources_come_last() {
+    fn nothing_is_said_in_words_and_complaints_about_sources_come_last() {
         let mut report = web(Vec::new());
         assert!(render(&report).ends_with("no instance is registered\n"));
         report.services.clear();
         let errors = vec!["zones/a/b.toml:1:1: unknown key".to_owned()];
-        report.sources = vec![SourceReport { name: "files".to_owned(), errors }];
+        let warnings = vec!["zones/a/c.toml:2:1: a\x1b[2Jb".to_owned()];
+        report.sources = vec![SourceReport { name: "files".to_owned(), errors, warnings }];
         assert_eq!(
             render(&report),
-            "no service is registered\n\nfiles: 1 error\n  zones/a/b.toml:1:1: unknown key\n"
+            "no service is registered\n\nerrors in files:\n  zones/a/b.toml:1:1: unknown key\n\n\
+             warnings in files:\n  zones/a/c.toml:2:1: a [2Jb\n"
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::diagnostic::nearest;
 use crate::model::name::Label;
 use crate::model::service::{Instance, Service};
 
@@ -13,6 +14,8 @@ pub(super) struct Index {
     holders: ById,
     /// Instances whose alias checks follow this id.
     followers: ById,
+    /// For ids that are followed and no instance has: one that may be meant.
+    near: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// Instances by an id, folded.
@@ -47,6 +50,7 @@ impl Index {
             for id in followed(instance) {
                 self.followers.entry(Arc::clone(id)).or_default().push(place.clone());
             }
+            self.near.remove(&place.id);
             self.holders.entry(Arc::clone(&place.id)).or_default().push(place);
         }
     }
@@ -56,6 +60,34 @@ impl Index {
             followed(instance).for_each(|id| remove(&mut self.followers, id, &place.service));
             remove(&mut self.holders, &place.id, &place.service);
         }
+    }
+
+    /// Whether an instance has this id, folded.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.holders.contains_key(id)
+    }
+
+    /// Looks for an id that may be meant by this one, which no instance has.
+    pub(super) fn find_near(&mut self, id: &Arc<str>) {
+        let found = nearest(id, self.holders.keys().map(|id| &**id)).map(Arc::from);
+        match found {
+            Some(near) => self.near.insert(Arc::clone(id), near),
+            None => self.near.remove(id),
+        };
+    }
+
+    /// Forgets what was found for ids that this service followed, and nobody follows now.
+    pub(super) fn forget_near(&mut self, old: &Service) {
+        for id in old.instances.iter().flat_map(followed) {
+            if !self.followers.contains_key(id) {
+                self.near.remove(id);
+            }
+        }
+    }
+
+    /// What was found then, if it is still there.
+    pub(super) fn near(&self, id: &str) -> Option<&Arc<str>> {
+        self.near.get(id).filter(|near| self.has(near))
     }
 
     /// Whether there is no alias check.

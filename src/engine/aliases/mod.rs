@@ -5,21 +5,29 @@
 //! from what another alias said before: so a circle cannot keep itself alive, and one turn settles
 //! everything whatever the order. A zone without aliases has no index and pays nothing.
 
+mod dangling;
 mod index;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::complaints::Complaints;
+use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::index::{Index, followed, places};
 use crate::engine::aliases::walk::Walk;
 use crate::engine::checks::Checks;
 use crate::engine::checks::check::CheckState;
 use crate::engine::event::Turn;
+use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey};
+
+/// Instances with aliases that dangle, of one turn, for which a near id is looked for: each search
+/// goes through the ids of a zone, and a turn must not take long.
+const MOST_SEARCHES: usize = 10;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -29,6 +37,14 @@ pub(super) struct Aliases {
     /// Instances, by their place in the service, whose alias checks may say something else now; none
     /// between two turns.
     marked: BTreeSet<(ServiceKey, usize)>,
+}
+
+/// What has come of working out the aliases of an instance once more.
+#[derive(Default)]
+struct Said {
+    anything_new: bool,
+    /// One of them follows nobody, and has not before.
+    dangles_since: bool,
 }
 
 impl Aliases {
@@ -57,6 +73,9 @@ impl Aliases {
                 index.add(new);
             }
             self.mark_all(new);
+        }
+        if let (Some(old), Some(index)) = (old, self.zones.get_mut(&key.zone)) {
+            index.forget_near(old);
         }
         // A zone whose last alias has gone has no index again.
         if self.zones.get(&key.zone).is_some_and(Index::is_empty) {
@@ -97,39 +116,92 @@ impl Aliases {
         }
     }
 
-    /// Brings every alias in line that may say something else after what has happened in this turn.
-    pub(super) fn settle(&mut self, services: &mut Services, checks: &mut Checks, turn: &mut Turn) {
+    /// Brings every alias in line that may say something else after what has happened in this turn,
+    /// and tells of those that follow nobody since.
+    pub(super) fn settle(
+        &mut self,
+        registrations: &Registrations,
+        services: &mut Services,
+        checks: &mut Checks,
+        turn: &mut Turn,
+    ) {
+        let mut dangling: BTreeMap<ServiceKey, BTreeSet<usize>> = BTreeMap::new();
         loop {
             for (key, place) in turn.moved.drain(..) {
                 if let Some(state) = services.get(&key) {
                     self.mark_dependents(state.service(), place);
                 }
             }
-            let Some((key, place)) = self.marked.pop_first() else { return };
-            if self.conclude((&key, place), services, checks) {
+            let Some((key, place)) = self.marked.pop_first() else { break };
+            let said = self.conclude((&key, place), services, checks);
+            if said.anything_new {
                 services.assess_instance(&key, place, checks, turn);
                 services.hear(&key, checks, turn);
             }
+            if said.dangles_since {
+                dangling.entry(key).or_default().insert(place);
+            }
         }
+        turn.effects.dangling = self.tell_of(dangling, registrations, services);
     }
 
-    /// Works out what each alias of an instance says now; true when that is something else than
-    /// before.
+    /// Works out what each alias of an instance says now.
     fn conclude(
         &self,
         (key, place): (&ServiceKey, usize),
         services: &Services,
         checks: &mut Checks,
-    ) -> bool {
+    ) -> Said {
+        let mut news = Said::default();
         let (Some(state), Some(index)) = (services.get(key), self.zones.get(&key.zone)) else {
-            return false;
+            return news;
         };
-        let mut changed = false;
         for id in state.checks_of_instance(place) {
             let Some(of) = checks.get(*id).and_then(CheckState::followed) else { continue };
+            let has_nobody = !index.has(of);
             let evidence = Walk::new(services, checks, index, (key, place)).said(of);
-            changed |= checks.conclude(*id, evidence);
+            let changed = checks.conclude(*id, evidence);
+            news.anything_new |= changed;
+            // One that followed nobody before would say the same.
+            news.dangles_since |= changed && has_nobody;
         }
-        changed
+        news
+    }
+
+    fn tell_of(
+        &mut self,
+        dangling: BTreeMap<ServiceKey, BTreeSet<usize>>,
+        registrations: &Registrations,
+        services: &Services,
+    ) -> Vec<Diagnostic> {
+        let mut searches = MOST_SEARCHES;
+        let mut complaints = Complaints::default();
+        for (key, places) in dangling {
+            let Some(state) = services.get(&key) else { continue };
+            let Some(index) = self.zones.get_mut(&key.zone) else { continue };
+            for place in places.iter().take(searches) {
+                let ids: Vec<_> = dangling::ids(state.service(), *place, index).collect();
+                ids.into_iter().for_each(|id| index.find_near(id));
+            }
+            searches = searches.saturating_sub(places.len());
+            let contributions = || registrations.contributions(&key);
+            let wanted = |place| places.contains(&place);
+            dangling::warn(state.service(), wanted, index, contributions, &mut complaints);
+        }
+        complaints.into_vec()
+    }
+
+    /// A warning for each alias that follows nobody, in any zone.
+    pub(super) fn warn_of_dangling(
+        &self,
+        registrations: &Registrations,
+        services: &Services,
+        complaints: &mut Complaints,
+    ) {
+        for (key, state) in services.iter() {
+            let Some(index) = self.zones.get(&key.zone) else { continue };
+            let contributions = || registrations.contributions(key);
+            dangling::warn(state.service(), |_| true, index, contributions, complaints);
+        }
     }
 }

@@ -221,3 +221,54 @@ fn aliases_that_are_as_before_go_on_when_their_service_changes() {
     assert_eq!(effects.transitions, []);
     assert_eq!(house.why("a"), "not served, critical: b: as told");
 }
+
+fn dangling(house: &House) -> Vec<String> {
+    house.world.report().sources[0].warnings.clone()
+}
+
+fn short(effects: &Effects) -> Vec<String> {
+    effects.dangling.iter().map(crate::diagnostic::Diagnostic::short).collect()
+}
+
+#[test]
+fn an_alias_of_nobody_is_told_until_somebody_has_the_id() {
+    let mut house = House::of(vec![file("proxy", None, &["db-1"]), file("db", None, &[])]);
+    let told = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; the check is \
+                critical until one has: register it, or mend the id";
+    assert_eq!(dangling(&house), [told]);
+    let effects = house.turn(Event::Changed(vec![file("db-2", None, &[])]), 1);
+    assert_eq!((short(&effects), dangling(&house)), (Vec::new(), vec![told.to_owned()]));
+    // A chain: only its last link leads nowhere.
+    house.turn(Event::Changed(vec![file("front", None, &["proxy"])]), 2);
+    assert_eq!(dangling(&house), [told]);
+    house.turn(Event::Changed(vec![file("db-1", None, &[])]), 3);
+    assert_eq!(dangling(&house), [""; 0]);
+    let effects = house.turn(Event::Changed(vec![gone("db-1")]), 4);
+    let near = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; did you mean \
+                \"db-2\"?";
+    assert_eq!((short(&effects), dangling(&house)), (vec![near.to_owned()], vec![near.to_owned()]));
+    // What was near has gone: nothing is said that is not so.
+    house.turn(Event::Changed(vec![gone("db-2")]), 5);
+    assert_eq!(dangling(&house), [told]);
+    house.turn(Event::Changed(vec![gone("proxy"), gone("front")]), 6);
+    assert_eq!(dangling(&house), [""; 0]);
+}
+
+#[test]
+fn an_alias_that_still_dangles_is_not_told_again_when_its_file_changes() {
+    let mut house = House::of(vec![file("proxy", None, &["db"])]);
+    let effects = house.turn(Event::Changed(vec![file("proxy", Some(1), &["db"])]), 1);
+    assert_eq!(short(&effects), [""; 0]);
+    let effects = house.turn(Event::Changed(vec![file("proxy", Some(1), &["db", "cache"])]), 2);
+    assert_eq!(effects.dangling.len(), 2, "{effects:?}");
+    assert_eq!(dangling(&house).len(), 2);
+}
+
+#[test]
+fn of_very_many_that_dangle_few_are_shown_and_all_are_counted() {
+    let files = (0..3000).map(|number| file(&format!("p{number}"), None, &["db"])).collect();
+    let house = House::of(files);
+    let warnings = dangling(&house);
+    assert_eq!(warnings.len(), 1001);
+    assert_eq!(warnings[1000], "2,000 more warnings in 2,000 other files");
+}

@@ -42,9 +42,6 @@ impl Errors {
     }
 }
 
-/// Those that are errors.
-pub(super) fn errors<'d>(
-    complaints: impl IntoIterator<Item = &'d Diagnostic>,
-) -> impl Iterator<Item = &'d Diagnostic> {
-    complaints.into_iter().filter(|complaint| complaint.severity == Severity::Error)
+fn errors(complaints: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    complaints.iter().filter(|complaint| complaint.severity == Severity::Error)
 }

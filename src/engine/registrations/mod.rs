@@ -21,8 +21,8 @@ use crate::model::service::{Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::merge::{Contribution, merge};
 use crate::registry::script_policy::permitted;
-use crate::registry::statics;
 use crate::registry::statics::conflicts::conflicts;
+use crate::registry::statics::{self, Statics};
 use crate::sources::{Change, Content, FileChange};
 
 /// See the module.
@@ -93,16 +93,18 @@ impl Registrations {
         self.errors.files()
     }
 
-    /// Every error that stands, by file.
-    pub(super) fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
-        let own = self.files.values().flat_map(|file| &file.diagnostics);
-        let refused = self.files.values().flat_map(|file| &file.refused);
+    /// The static names of each zone.
+    pub(super) fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+        self.zones.iter().map(|(apex, zone)| (apex, &zone.statics))
+    }
+
+    /// Every complaint that stands.
+    pub(super) fn complaints(&self) -> impl Iterator<Item = &Diagnostic> {
+        let files = self.files.values();
+        let of_files = files.flat_map(|file| file.diagnostics.iter().chain(&file.refused));
         let of_services = self.conflicts.values().flatten();
         let of_zones = self.zones.values().flat_map(|zone| &zone.statics.conflicts);
-        let complaints = own.chain(refused).chain(of_services).chain(of_zones);
-        let mut errors: Vec<_> = errors::errors(complaints.chain(&self.troubles)).collect();
-        errors.sort_by(|a, b| a.path.cmp(&b.path));
-        errors.into_iter()
+        of_files.chain(of_services).chain(of_zones).chain(&self.troubles)
     }
 
     /// What the files say of a service now, in order of precedence.

@@ -4,9 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use rustls::CertificateError;
 
+use crate::diagnostic;
+use crate::health::checks::tls;
 use crate::model::health::{Finding, Outcome};
+
+/// A reason is one line: no name in it is longer.
+const TEXT_SHOWN: usize = 100;
 
 /// A failure of what was asked.
 pub(super) fn theirs(reason: impl Into<Arc<str>>) -> Outcome {
@@ -37,7 +41,7 @@ pub(super) fn of_connect_call(error: &io::Error) -> Outcome {
 pub(super) fn of_network(error: &io::Error) -> Outcome {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(inner) = inner {
-        return of_tls(inner);
+        return tls::words::of_tls(inner);
     }
     match errno(error) {
         // ENOSPC is the poller's word for too many.
@@ -48,48 +52,31 @@ pub(super) fn of_network(error: &io::Error) -> Outcome {
     }
 }
 
-fn of_tls(error: &rustls::Error) -> Outcome {
-    use rustls::{Error, InvalidMessage};
-    match error {
-        Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => ours(error.to_string()),
-        Error::InvalidCertificate(why) => theirs(of_certificate(why)),
-        Error::AlertReceived(alert) => theirs(format!("TLS alert {alert:?}")),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            theirs("the answer is not TLS")
-        }
-        other => theirs(format!("TLS: {other}")),
-    }
-}
-
-fn of_certificate(why: &CertificateError) -> String {
-    use CertificateError as E;
-    match why {
-        E::Expired | E::ExpiredContext { .. } => "certificate expired".into(),
-        E::NotValidYet | E::NotValidYetContext { .. } => "certificate not valid yet".into(),
-        E::Revoked => "certificate revoked".into(),
-        E::UnknownIssuer => "certificate from an unknown issuer".into(),
-        E::NotValidForNameContext { expected, .. } => {
-            format!("certificate is not for {}", expected.to_str())
-        }
-        other => format!("certificate: {other}"),
-    }
-}
-
 fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw)
 }
 
-/// The system's own words without their number, or the error's.
+/// What an error of a connection says, in words for people.
 pub(super) fn words(error: &io::Error) -> String {
-    match (errno(error), error.kind()) {
-        (Some(Errno::EPIPE), _) => "connection closed".into(),
-        (Some(errno), _) => errno.desc().to_lowercase(),
-        (None, io::ErrorKind::BrokenPipe) => "connection closed".into(),
-        (None, io::ErrorKind::UnexpectedEof) => {
-            "connection closed before the answer was complete".into()
-        }
-        (None, _) => error.to_string(),
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => "connection closed".into(),
+        io::ErrorKind::UnexpectedEof => "connection closed before the answer was complete".into(),
+        io::ErrorKind::InvalidData => "the answer cannot be read".into(),
+        _ => diagnostic::reason(error),
     }
+}
+
+/// Text of a server that is shown: without what is not printed, and not too much of it.
+pub(super) fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        let is_plain = c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric();
+        if is_plain { c } else { '?' }
+    };
+    let mut out: String = text.chars().take(TEXT_SHOWN).map(shown).collect();
+    if text.chars().nth(TEXT_SHOWN).is_some() {
+        out.push('…');
+    }
+    out
 }
 
 #[cfg(test)]
@@ -152,7 +139,7 @@ mod tests {
     fn reasons_are_short_words() {
         assert_eq!(&*of_network(&raw(Errno::ECONNREFUSED)).reason, "connection refused");
         assert_eq!(&*of_network(&raw(Errno::EHOSTUNREACH)).reason, "no route to host");
-        let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let error = io::Error::new(io::ErrorKind::InvalidData, expired);
         assert_eq!(&*of_network(&error).reason, "certificate expired");
     }

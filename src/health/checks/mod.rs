@@ -7,6 +7,7 @@ mod connect;
 mod fault;
 mod grpc;
 mod http;
+mod overheard;
 mod resolve;
 mod script;
 mod tcp;

@@ -137,7 +137,8 @@ const NO_SUCH_NAME: [&str; 4] = [
 
 /// The C library's words without those that the standard library puts before them.
 fn words(error: &io::Error) -> String {
-    let words = fault::words(error);
+    // The C library's are for people; the system's come with a number.
+    let words = error.get_ref().map_or_else(|| fault::words(error), ToString::to_string);
     words.rsplit_once(": ").map_or(words.clone(), |(_, last)| last.to_owned())
 }
 

@@ -1,11 +1,12 @@
 //! Static records at names that a service answers: the service is served, the record is an error.
 
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::claim::{claim, is_of_services, redirects};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::service::Service;
-use crate::registry::statics::{Rrset, Statics, in_order};
+use crate::registry::statics::{Rrset, Statics};
 
 impl Statics {
     /// Notes which names a service may contest, so that a changed service need not look at all.
@@ -43,7 +44,7 @@ impl Statics {
 pub fn conflicts(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
     let label = service.key.name.as_str();
     let near = statics.contestable.get(label.as_bytes()).into_iter().flatten();
-    let mut errors = Vec::new();
+    let mut errors = Complaints::default();
     for name in near.chain(&statics.contestable_by_all) {
         let Some(what) = claim(service, name) else { continue };
         let Some(rrsets) = statics.names.get(name) else { continue };
@@ -52,8 +53,7 @@ pub fn conflicts(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
             errors.extend(errors_at(rrset, &message));
         }
     }
-    in_order(&mut errors);
-    errors
+    errors.into_vec()
 }
 
 fn errors_at(rrset: &Rrset, message: &str) -> Vec<Diagnostic> {

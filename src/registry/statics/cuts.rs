@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::complaints::Complaints;
+use crate::diagnostic::Diagnostic;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
@@ -33,8 +35,8 @@ fn above(name: &Name, apex: &Name) -> impl Iterator<Item = Name> {
 }
 
 /// Takes out what delegations and DNAMEs hide, and tells of each.
-pub(super) fn enforce(apex: &Name, statics: &mut Statics) {
-    drop_dnames_at_cuts(apex, statics);
+pub(super) fn enforce(apex: &Name, statics: &mut Statics, conflicts: &mut Complaints) {
+    drop_dnames_at_cuts(apex, statics, conflicts);
     let servers = servers(statics);
     let mut hidden = Vec::new();
     for (name, rrsets) in &statics.names {
@@ -65,12 +67,12 @@ pub(super) fn enforce(apex: &Name, statics: &mut Statics) {
         }
     }
     for (name, rtype, message, advice) in hidden {
-        drop_rrset(statics, &name, rtype, &message, advice);
+        conflicts.extend(drop_rrset(statics, &name, rtype, &message, advice));
     }
-    warn_of_gaps(apex, statics);
+    warn_of_gaps(apex, statics, conflicts);
 }
 
-fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics) {
+fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics, conflicts: &mut Complaints) {
     let both = |(name, rrsets): (&Name, &Rrsets)| {
         let cut = name != apex && rrsets.contains_key(&Rtype::NS);
         (cut && rrsets.contains_key(&Rtype::DNAME)).then(|| name.clone())
@@ -78,31 +80,36 @@ fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics) {
     let names: Vec<Name> = statics.names.iter().filter_map(both).collect();
     for name in names {
         let message = format!("{name} is delegated and can have no DNAME");
-        drop_rrset(statics, &name, Rtype::DNAME, &message, "take it out");
+        conflicts.extend(drop_rrset(statics, &name, Rtype::DNAME, &message, "take it out"));
     }
 }
 
 /// Takes an `RRset` out, with an error at each of its records.
-fn drop_rrset(statics: &mut Statics, name: &Name, rtype: Rtype, message: &str, advice: &str) {
-    let Some(rrsets) = statics.names.get_mut(name) else { return };
-    let Some(rrset) = rrsets.remove(&rtype) else { return };
+fn drop_rrset(
+    statics: &mut Statics,
+    name: &Name,
+    rtype: Rtype,
+    message: &str,
+    advice: &str,
+) -> Vec<Diagnostic> {
+    let Some(rrsets) = statics.names.get_mut(name) else { return Vec::new() };
+    let Some(rrset) = rrsets.remove(&rtype) else { return Vec::new() };
     if rrsets.is_empty() {
         statics.names.remove(name);
     }
     let from = rrset.records.iter().filter_map(|datum| datum.from.as_ref());
-    statics.conflicts.extend(from.filter_map(|from| from.error(message, advice)));
+    from.filter_map(|from| from.error(message, advice)).collect()
 }
 
 /// What is served as it is, and will not work.
-fn warn_of_gaps(apex: &Name, statics: &mut Statics) {
-    let mut warnings = Vec::new();
+fn warn_of_gaps(apex: &Name, statics: &Statics, conflicts: &mut Complaints) {
     for (name, rrsets) in statics.names.iter().filter(|(name, _)| *name != apex) {
         let Some(ns) = rrsets.get(&Rtype::NS) else {
             let ds = rrsets.get(&Rtype::DS).into_iter().flat_map(|ds| &ds.records);
             let message = format!("{name} has a DS and is not delegated");
             let advice = "a DS stands beside the NS of a delegation";
             let from = ds.filter_map(|datum| datum.from.as_ref());
-            warnings.extend(from.filter_map(|from| from.warning(&message, advice)));
+            conflicts.extend(from.filter_map(|from| from.warning(&message, advice)));
             continue;
         };
         for datum in &ns.records {
@@ -114,8 +121,7 @@ fn warn_of_gaps(apex: &Name, statics: &mut Statics) {
             let message =
                 format!("the name server {server} lies in what it serves, without an address");
             let from = datum.from.as_ref();
-            warnings.extend(from.and_then(|f| f.warning(message, "add its A or AAAA as glue")));
+            conflicts.extend(from.and_then(|f| f.warning(message, "add its A or AAAA as glue")));
         }
     }
-    statics.conflicts.extend(warnings);
 }

@@ -11,23 +11,23 @@
 
 pub mod conflicts;
 mod cuts;
+pub mod references;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::Name;
-use crate::model::records::{self, MasterFile, StaticRecord};
+use crate::model::records::{self, MasterFile, Part, StaticRecord};
 use crate::model::zone::ZoneSettings;
 
 /// Name servers and static addresses of zone.toml change by hand: resolvers may keep them for a
 /// minute.
 pub const STATIC_TTL: u32 = 60;
-
-/// Nobody reads more about one zone.
-const MAX_CONFLICTS: usize = 1000;
 
 /// The static names of a zone.
 #[derive(Clone, Debug, Default)]
@@ -76,10 +76,13 @@ impl Source {
         self.file.records.get(self.record)
     }
 
-    fn error(&self, message: impl Into<String>, advice: &str) -> Option<Diagnostic> {
+    fn place(&self) -> Option<(&Part, Range<usize>)> {
         let place = &self.written()?.place;
-        let part = self.file.parts.get(place.part)?;
-        let span = place.span.clone();
+        Some((self.file.parts.get(place.part)?, place.span.clone()))
+    }
+
+    fn error(&self, message: impl Into<String>, advice: &str) -> Option<Diagnostic> {
+        let (part, span) = self.place()?;
         Some(Diagnostic::error(&part.path, &part.text, span, message).with_label(advice))
     }
 
@@ -91,31 +94,29 @@ impl Source {
 
 /// Merges `files`, which stand in order of precedence, with the zone's settings.
 pub fn merge(settings: &ZoneSettings, files: &[Arc<MasterFile>]) -> Statics {
-    let mut merging =
-        Merging { apex: &settings.apex, statics: Statics::default(), seen: HashSet::new() };
+    let mut merging = Merging {
+        apex: &settings.apex,
+        statics: Statics::default(),
+        conflicts: Complaints::default(),
+        seen: HashSet::new(),
+    };
     for file in files {
         for record in 0..file.records.len() {
             merging.add(&Source { file: Arc::clone(file), record });
         }
     }
-    let Merging { mut statics, .. } = merging;
-    cuts::enforce(&settings.apex, &mut statics);
+    let Merging { mut statics, mut conflicts, .. } = merging;
+    cuts::enforce(&settings.apex, &mut statics, &mut conflicts);
+    statics.conflicts = conflicts.into_vec();
     add_settings(settings, &mut statics);
-    in_order(&mut statics.conflicts);
-    statics.conflicts.truncate(MAX_CONFLICTS);
     statics.index(&settings.apex);
     statics
-}
-
-/// By file and place.
-fn in_order(conflicts: &mut [Diagnostic]) {
-    let place = |d: &Diagnostic| (Arc::clone(&d.path), d.span.as_ref().map(|span| span.start));
-    conflicts.sort_by_cached_key(place);
 }
 
 struct Merging<'a> {
     apex: &'a Name,
     statics: Statics,
+    conflicts: Complaints,
     seen: HashSet<(Name, Rtype, Arc<[u8]>)>,
 }
 
@@ -126,13 +127,13 @@ impl Merging<'_> {
             return self.add_soa(from);
         }
         if let Some((message, advice)) = self.objection(record) {
-            self.statics.conflicts.extend(from.error(message, advice));
+            self.conflicts.extend(from.error(message, advice));
             return;
         }
         let key = (record.owner.clone(), record.rtype, Arc::clone(&record.rdata));
         if !self.seen.insert(key) {
             let message = format!("{} has this {} twice", record.owner, record.rtype);
-            self.statics.conflicts.extend(from.warning(message, "take one out"));
+            self.conflicts.extend(from.warning(message, "take one out"));
             return;
         }
         let datum = Datum { rdata: Arc::clone(&record.rdata), from: Some(from.clone()) };
@@ -143,7 +144,7 @@ impl Merging<'_> {
         if rrset.ttl != record.ttl {
             let message = format!("{} {} has another TTL above", record.owner, record.rtype);
             let advice = format!("the lesser, {}, is served for all", rrset.ttl.min(record.ttl));
-            self.statics.conflicts.extend(from.warning(message, &advice));
+            self.conflicts.extend(from.warning(message, &advice));
             rrset.ttl = rrset.ttl.min(record.ttl);
         }
         rrset.records.push(datum);
@@ -159,7 +160,7 @@ impl Merging<'_> {
         if *first != (Soa { serial: first.serial, ..soa }) {
             let message = "another file of the zone has a SOA already";
             let advice = "that one is served: the first by path wins";
-            self.statics.conflicts.extend(from.warning(message, advice));
+            self.conflicts.extend(from.warning(message, advice));
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 
+use crate::diagnostic::reason;
 use crate::sources::files::errands::Folder;
 use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
@@ -136,9 +137,10 @@ pub(crate) fn read(path: &Path) -> Reading {
     match try_read(path) {
         Ok(reading) => reading,
         Err(error) if is_absence(&error) => Reading::Absent,
-        Err(error) => {
-            Reading::Read(None, Said::Unreadable(format!("cannot read this file: {error}")))
-        }
+        Err(error) => Reading::Read(
+            None,
+            Said::Unreadable(format!("cannot read this file: {}", reason(&error))),
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
 mod busy;
+mod conceal;
 pub mod consul;
 mod disk;
 mod errands;

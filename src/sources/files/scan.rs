@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, reason};
 use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
 use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
@@ -133,7 +133,10 @@ impl Scanner {
                 Some(folders)
             }
             Err(error) => {
-                let text = format!("cannot read the zones folder, its last state stays: {error}");
+                let text = format!(
+                    "cannot read the zones folder, its last state stays: {}",
+                    reason(&error)
+                );
                 self.unreadable.insert(path, text);
                 None
             }
@@ -176,7 +179,8 @@ impl Scanner {
             self.unreadable.remove(path);
             return Err(Unlisted::Absent);
         }
-        let text = format!("cannot read the zone's folder, its last state stays: {error}");
+        let text =
+            format!("cannot read the zone's folder, its last state stays: {}", reason(&error));
         self.unreadable.insert(path.to_owned(), text);
         Err(Unlisted::Unreadable)
     }

@@ -42,11 +42,15 @@ impl Said<'_> {
                 "write a comma before this: { a = 1, b = 2 }",
             ),
             Some('"') if last.is_none_or(|c| c.is_whitespace() || c == '{') => {
-                ("a key of a block stands without quotes", "write name = \"…\"")
+                return self.quoted(rest);
             }
             _ if self.words.contains("invalid block body") => {
                 ("a block on one line has one key", "write each key on a line of its own")
             }
+            Some('\n') if self.words.contains("expected `{`") => (
+                "this line is no key and no block",
+                "write KEY = VALUE, or # before a comment, or take it out",
+            ),
             Some(',') if self.words.contains("newline") => {
                 ("the keys of a block have no commas between them", "take it out")
             }
@@ -56,6 +60,30 @@ impl Said<'_> {
             _ => (self.words, ""),
         };
         Complaint { at: self.at, message: message.to_owned(), label: label.to_owned() }
+    }
+
+    /// A text in quotes where a key, or the name of a block, is expected.
+    fn quoted(&self, rest: &str) -> Complaint {
+        let (text, after) =
+            rest.get(1..).and_then(|rest| rest.split_once('"')).unwrap_or((rest, ""));
+        let is_key = !text.is_empty() && text.chars().all(is_word);
+        let (message, label) = match after.trim_start_matches([' ', '\t']).chars().next() {
+            Some('=') if is_key => {
+                ("a key of a block stands without quotes", format!("write {text} = …"))
+            }
+            Some(':') if is_key => (
+                "a key of a block stands without quotes",
+                format!("write {text} = …; a file of JSON begins with '{{'"),
+            ),
+            Some('{' | '"') if is_key => {
+                ("the name of a block stands without quotes", format!("write {text} {{ … }}"))
+            }
+            _ => (
+                "a text stands here by itself",
+                "write KEY = before it, # before a comment, or take it out".to_owned(),
+            ),
+        };
+        Complaint { at: self.at, message: message.to_owned(), label }
     }
 
     /// `10s` without quotes.

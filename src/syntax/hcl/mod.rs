@@ -4,7 +4,9 @@
 //! `${…}`) and what only HCL 1 allows is told with what to write instead.
 
 mod complaint;
+pub mod lead;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use hcl_edit::expr::{Expression, ObjectKey};
@@ -43,8 +45,12 @@ struct Hcl<'a> {
     skipped: usize,
 }
 
-/// The values of a body, each with whether it is a block.
-type Entries = Vec<(Key, Tree, bool)>;
+/// The values of a body, each with whether it is a block, and the place of each key among them.
+#[derive(Default)]
+struct Entries {
+    values: Vec<(Key, Tree, bool)>,
+    places: HashMap<String, usize>,
+}
 
 impl Hcl<'_> {
     fn span(&self, node: &impl Span) -> Range<usize> {
@@ -53,7 +59,7 @@ impl Hcl<'_> {
     }
 
     fn body(&self, body: &Body) -> Value {
-        let mut entries: Entries = Vec::new();
+        let mut entries = Entries::default();
         for structure in body {
             match structure {
                 Structure::Attribute(attribute) => {
@@ -68,14 +74,15 @@ impl Hcl<'_> {
                 }
             }
         }
-        Value::Table(entries.into_iter().map(|(key, tree, _)| (key, tree)).collect())
+        Value::Table(entries.values.into_iter().map(|(key, tree, _)| (key, tree)).collect())
     }
 
     fn add(&self, entries: &mut Entries, key: Key, tree: Tree, is_block: bool) {
-        let Some((first, earlier, was_block)) =
-            entries.iter_mut().find(|(first, _, _)| first.text == key.text)
-        else {
-            entries.push((key, tree, is_block));
+        let place = entries.places.get(&key.text);
+        let earlier = place.and_then(|place| entries.values.get_mut(*place));
+        let Some((first, earlier, was_block)) = earlier else {
+            entries.places.insert(key.text.clone(), entries.values.len());
+            entries.values.push((key, tree, is_block));
             return;
         };
         if !is_block || !*was_block {

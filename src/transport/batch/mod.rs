@@ -39,7 +39,7 @@ use trains::Trains;
 pub const MESSAGES: usize = 64;
 /// So many batches leave without trains where one was refused.
 const CAUTION: u16 = 1024;
-/// No query is longer; what is, is cut and cannot be read. No answer over UDP is longer either.
+/// No query is longer; what is, is cut and cannot be read. A longer answer leaves by `send_alone`.
 pub const ROOM: usize = 4096;
 
 const COUNT: libc::c_uint = 64;
@@ -236,16 +236,42 @@ impl Batch {
         let memory = unsafe { self.memory.as_mut() };
         let buffers = (memory.headers.get_mut(place), memory.slots.get_mut(place));
         let (Some(header), Some(slot)) = buffers else { return };
-        let header = &mut header.msg_hdr;
-        header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
-        header.msg_flags = 0;
-        let control = CONTROL.min(header.msg_controllen as _);
-        header.msg_controllen = source(&mut slot.control, control) as _;
+        turn_round(&mut header.msg_hdr, slot);
         let hash = hash(&slot.address, len);
         let goes_together = self.sending == Sending::InTrains && self.caution == 0;
         let is_like = |other| goes_together && memory.leave_alike(place, other);
         self.trains.add(place, len, hash, is_like);
         self.held = self.held.without(place);
+    }
+
+    /// Sends the answer to the message at `place` at once and without waiting, for one that has no
+    /// room over it. Says whether the system took it.
+    pub fn send_alone(&mut self, socket: BorrowedFd<'_>, place: usize, octets: &[u8]) -> bool {
+        if !self.held.contains(place) {
+            return false;
+        }
+        self.held = self.held.without(place);
+        // SAFETY: the kernel is not writing, and no message is borrowed.
+        let memory = unsafe { self.memory.as_mut() };
+        let buffers = (memory.headers.get(place), memory.slots.get_mut(place));
+        let (Some(header), Some(slot)) = buffers else { return false };
+        let mut header = header.msg_hdr;
+        turn_round(&mut header, slot);
+        let mut vector =
+            libc::iovec { iov_base: octets.as_ptr().cast_mut().cast(), iov_len: octets.len() };
+        (header.msg_iov, header.msg_iovlen) = (&raw mut vector, 1);
+        loop {
+            // SAFETY: the address and the control octets lie in `memory`, with lengths that fit; the
+            // only vector leads to `octets`, which the kernel reads and does not write.
+            let sent =
+                unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
+            if sent >= 0 {
+                return true;
+            }
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return false;
+            }
+        }
     }
 
     /// Has headers lead to the answers of all trains but so many, and says how many headers they are.
@@ -324,6 +350,14 @@ impl Batch {
         self.trains.clear();
         failed
     }
+}
+
+/// Makes the header of a message that was received the header of its answer.
+fn turn_round(header: &mut libc::msghdr, slot: &mut Slot) {
+    header.msg_namelen = header.msg_namelen.min(ADDRESS_LEN);
+    header.msg_flags = 0;
+    let control = CONTROL.min(header.msg_controllen as _);
+    header.msg_controllen = source(&mut slot.control, control) as _;
 }
 
 /// Whether it is the train that was refused: a link too small for its answers, an interface that

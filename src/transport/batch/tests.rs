@@ -207,3 +207,26 @@ fn answers_leave_alone_where_they_are_to() {
     assert_eq!(batch.send(server.as_fd()), 0);
     assert_eq!(heard(&client).len(), 3);
 }
+
+#[test]
+fn an_answer_that_leaves_alone_does_so_at_once_and_only_once() {
+    let (server, [client]) = server_and_clients::<1>("127.0.0.1:0", "127.0.0.1");
+    for _ in 0..3 {
+        client.send(b"asked").unwrap();
+    }
+    let mut batch = Batch::new(Sending::InTrains);
+    assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
+    // RFC 768 over IPv4: 65,535 octets less both headers.
+    let most = vec![7; 65_507];
+    assert!(batch.send_alone(server.as_fd(), 1, &most));
+    assert!(!batch.send_alone(server.as_fd(), 1, b"again") && batch.message(1).is_none());
+    assert!(!batch.send_alone(server.as_fd(), 3, b"nobody asked"));
+    assert!(!batch.send_alone(server.as_fd(), 2, &[&most[..], b"more"].concat()));
+    let mut octets = vec![0; 1 << 16];
+    assert_eq!(client.recv(&mut octets).unwrap(), most.len());
+    assert_eq!(octets[..most.len()], most);
+    batch.answer(0, 5);
+    batch.answer(1, 5);
+    assert_eq!(batch.send(server.as_fd()), 0);
+    assert_eq!(heard(&client), [b"asked"]);
+}

@@ -8,7 +8,7 @@
 //! | services, their tags (also as RFC 2782 has it), instances, names that are missing | apexes, `addr` names, static names, several tags and dotted ones, empty non-terminals |
 //! | A, AAAA and SRV in rotation; NODATA for other types | weights that differ, aliases, texts, ANY, what master files add |
 //! | zones that are served | zones with delegations or DNAMEs; missing names where there are wildcards |
-//! | answers of services, cut where they do not fit | others that must be cut |
+//! | answers of services, cut where they do not fit | others that must be cut; those to an asker who may have more than the buffer holds |
 //!
 //! What it says is what `respond` says, record by record and in the same order for the same random
 //! numbers: `tests` holds the two against each other.
@@ -275,6 +275,9 @@ pub fn answer(
     let shown = cookie.zip(verdict.as_ref());
     let cookie = shown.map(|(cookie, verdict)| (cookie.client, &verdict.server));
     let limits = Limits::udp(edns, rules.udp_max_size);
+    if limits.size() > ROOM {
+        return None;
+    }
     let payload = limits.payload();
     let opt = edns.map(|edns| Opt { payload, dnssec_ok: edns.dnssec_ok, cookie });
     let writer = Writer::new(octets, head, limits.size());

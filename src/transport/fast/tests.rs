@@ -21,11 +21,11 @@ use crate::transport::respond::{Received, Response, Worker, respond};
 
 const TYPES: [u16; 12] = [1, 28, 33, 1, 33, 16, 15, 65, 5, 255, 43, 6];
 
-const SIZES: [u16; 3] = [512, 1232, 4096];
+const SIZES: [u16; 4] = [512, 1232, 4096, 65_535];
 
 /// Worlds are not changed: each is made once.
 fn one_of(largest: u16) -> &'static Snapshot {
-    static WORLDS: LazyLock<[Snapshot; 3]> = LazyLock::new(|| SIZES.map(world));
+    static WORLDS: LazyLock<[Snapshot; 4]> = LazyLock::new(|| SIZES.map(world));
     &WORLDS[SIZES.iter().position(|&size| size == largest).unwrap()]
 }
 
@@ -92,7 +92,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => Just(b"\x00\x08\x00\x04\x00\x01\x00\x00".to_vec()),
         1 => vec(any::<u8>(), 0..30),
     ];
-    let size = prop_oneof![Just(1232_u16), 0_u16..2000, Just(4096)];
+    let size = prop_oneof![Just(1232_u16), 0_u16..2000, Just(4096), Just(8192)];
     let opt = prop::option::of((size, any::<bool>(), options));
     let flags = prop_oneof![6 => Just(0x0100_u16), 2 => Just(0x0130), 1 => any::<u16>()];
     let rtype = prop_oneof![9 => prop::sample::select(&TYPES), 1 => any::<u16>()];
@@ -236,6 +236,17 @@ fn instances_are_cut_alike_at_every_size() {
             let asked = Asked { opt: Some((size, false, Vec::new())), ..Asked::plain(name, 33) };
             assert!(check(one_of(1232), &asked.packet(), size.into()), "{name} in {size}");
         }
+    }
+}
+
+#[test]
+fn who_may_have_more_than_the_buffer_holds_is_left_to_the_general_path() {
+    for (largest, offered, is_taken) in
+        [(65_535, 4096, true), (65_535, 4097, false), (4096, 65_535, true)]
+    {
+        let opt = Some((offered, false, Vec::new()));
+        let asked = Asked { opt, ..Asked::plain("web.svc.test", 1) };
+        assert_eq!(check(one_of(largest), &asked.packet(), 1), is_taken, "{largest} {offered}");
     }
 }
 

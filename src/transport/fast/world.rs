@@ -67,6 +67,12 @@ pub(super) const NAMES: &[&str] = &[
     "dotted.svc.test",
     "a.b.dotted.svc.test",
     "b.dotted.svc.test",
+    "_sip._udp.dotted.svc.test",
+    "_udp.dotted.svc.test",
+    "_x.dotted.svc.test",
+    "_dotted._x.svc.test",
+    "_dotted.__x.svc.test",
+    "__x.svc.test",
     "hidden.svc.test",
     "taken.hidden.svc.test",
     "nameless.svc.test",
@@ -206,7 +212,7 @@ fn fill(zone: &mut Zone) {
     serve(zone, "both", both, nothing);
     serve(zone, "soon", two("soon", NEVER, NEVER), |_, waiting| *waiting = true);
     serve(zone, "portless", two("portless", WELL, WELL), |s, _| s.instances[0].port = None);
-    let dotted = vec![(instance("one", "10.0.5.1", &["a.b"]), WELL)];
+    let dotted = vec![(instance("one", "10.0.5.1", &["a.b", "_sip._udp", "_x"]), WELL)];
     serve(zone, "dotted", dotted, nothing);
     let hidden = vec![
         (instance("taken", "10.0.6.1 10.0.6.2", &[]), WELL),
@@ -237,7 +243,8 @@ fn zone(apex: &str, text: &str) -> Zone {
 }
 
 fn svc() -> Zone {
-    let beside = "static A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
+    // A SOA that is slower than the zone's services.
+    let beside = "@ 1800 SOA ns1 hostmaster 1 4h 1h 1w 4h\nstatic A 192.0.2.7\nx.y.static A 192.0.2.8\nweb 60 MX 10 static\n_tcp TXT t\n\
                   web-1.web 60 HTTPS 1 .\nbelow.empty A 192.0.2.6\n\\200 A 192.0.2.5\n";
     let mut svc = zone("svc.test", beside);
     fill(&mut svc);

@@ -77,7 +77,7 @@ pub(super) struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// An answer of at most `limit` octets.
     pub(super) fn new(octets: &'b mut [u8; ROOM], head: Head, limit: usize) -> Self {
-        Self { octets, head, limit: limit.min(ROOM) }
+        Self { octets, head, limit }
     }
 
     /// The length of the message; `None`, with nothing written, when it is one that the general path

@@ -48,10 +48,15 @@ pub(super) async fn accept<S: Stream>(
                 if let Some(errors) = lock(&shared.trouble).accepted(shared.now()) {
                     tracing::info!(errors, "TCP connections are accepted again");
                 }
-                shared.admit(client(peer.ip()), shared.seat(), |seat| {
+                let limits = shared.context.current.load().rules.tcp.connections();
+                shared.seats.admit(client(peer.ip()), limits, shared.seats.take(), |seat| {
                     let connection = Connection::new(stream, peer, Arc::clone(shared), seat);
                     tasks.spawn(connection.converse(stop.clone()))
                 });
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = shared.seats.settled(limits.max) => {}
+                }
             }
             Err(error) if concerns_one(&error) => {}
             Err(error) => {

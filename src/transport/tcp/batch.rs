@@ -177,12 +177,39 @@ mod tests {
     fn what_is_no_query_ends_it_and_what_came_before_is_answered() {
         let mut response = query(9);
         response[2] = 0x80;
-        for wrong in [vec![0, 0], framed(&[0; 11]), vec![0x10, 0x01], framed(&response)] {
+        for wrong in [vec![0, 0], framed(&[0; 11]), framed(&response)] {
             let mut house = House::new();
             house.put(&[framed(&query(1)), wrong, framed(&query(2))].concat());
             assert_eq!(house.answer(100), Pause::Wrong);
             assert_eq!(house.ids(), [1]);
         }
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_answered_by_what_its_header_says() {
+        // Opcode STATUS is NOTIMP, a query FORMERR, whatever stands behind.
+        for (flags, said) in [(0x01, [0x81, 1]), (0x10, [0x90, 4]), (0x28, [0xa8, 4])] {
+            let mut house = House::new();
+            let mut long = query(7);
+            long[2] = flags;
+            long.resize(4097, 0);
+            house.put(&framed(&long)[..4098]);
+            assert_eq!(house.answer(100), Pause::Answered);
+            assert!(house.batch.out.is_empty(), "one octet is missing");
+            house.put(&[&[0][..], &framed(&query(8))].concat());
+            assert_eq!(house.answer(100), Pause::Answered);
+            assert_eq!(house.ids(), [7, 8]);
+            assert_eq!(house.batch.out[..6], [0, 12, 0, 7, said[0], said[1]]);
+        }
+        let mut house = House::new();
+        let mut response = query(7);
+        response[2] = 0x80;
+        response.resize(5000, 0);
+        house.put(&framed(&response)[..4000]);
+        house.answer(100);
+        house.put(&framed(&response)[4000..]);
+        assert_eq!(house.answer(100), Pause::Wrong);
+        assert!(house.batch.out.is_empty());
     }
 
     #[test]

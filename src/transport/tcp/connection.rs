@@ -10,13 +10,14 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Tcp;
-use crate::metrics::tcp::Closed;
+use crate::metrics::connections::Closed;
 use crate::model::time::{Instant, Now};
 use crate::transport::respond::Worker;
+use crate::transport::tcp::Shared;
 use crate::transport::tcp::alarm::Alarm;
 use crate::transport::tcp::batch::{Arrival, Batch, Pause};
 use crate::transport::tcp::inbox::{Frame, Inbox};
-use crate::transport::tcp::{Seat, Shared};
+use crate::transport::tcp::seats::Seat;
 
 /// What a connection runs over: a socket, or a pipe in tests.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -68,10 +69,10 @@ impl<S: Stream> Connection<S> {
     /// From the first message to the end; whatever is wrong is the end.
     pub(super) async fn converse(mut self, stop: CancellationToken) {
         let why = self.answer(&stop).await;
-        self.shared.metrics.tcp_closed(why);
-        // Questions may have come behind the last one answered. Closing over them would be a reset,
-        // and take answers with it that the client has not read yet.
-        if why == Closed::Queries {
+        self.seat.closed(why);
+        // More may have come behind the last message answered. Closing over it would be a reset, and
+        // take answers with it that the client has not read yet.
+        if matches!(why, Closed::Queries | Closed::Malformed) {
             let _ = self.alarm.within(self.rules.message, farewell(&mut self.stream)).await;
         }
     }

@@ -1,5 +1,8 @@
 //! Who is connected, and who is closed for another's sake.
 //!
+//! HTTP shares this: a connection whose request is not answered yet is busy, and goes only where no
+//! other can (see `Seat::busy`). Of DNS none is.
+//!
 //! At a limit the connection goes that has been longest without progress: an answer written, or its
 //! own beginning. For those that are idle that is the longest idle one. Being busy is no merit: half
 //! a message, or an answer that is not read, takes a place just as silence does, and a client
@@ -11,10 +14,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::Tcp;
+use crate::config::ConnectionLimits;
 
 /// When a connection last made progress, in nanoseconds of the monotonic clock; itself writes it.
-pub(super) type Progress = Arc<AtomicU64>;
+pub type Progress = Arc<AtomicU64>;
 
 /// By time of progress, then by number. The times are those known last: they are looked up again
 /// when they matter, so that an answer costs no more than one store, and a look costs no more than
@@ -23,7 +26,7 @@ type Queue = BTreeSet<(u64, u64)>;
 
 /// The connections, each with what ends it.
 #[derive(Debug)]
-pub(super) struct Table<H> {
+pub struct Table<H> {
     entries: HashMap<u64, Entry<H>>,
     all: Queue,
     clients: HashMap<IpAddr, Queue>,
@@ -40,7 +43,7 @@ struct Entry<H> {
 }
 
 /// Whose limit a connection counts to: one network of IPv6 is one client's.
-pub(super) fn client(address: IpAddr) -> IpAddr {
+pub fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
@@ -84,7 +87,7 @@ impl<H> Table<H> {
 
     /// Takes out connections until one more of `client` keeps within the limits; gives what ends
     /// them.
-    pub(super) fn make_room(&mut self, client: IpAddr, limits: Tcp) -> Vec<H> {
+    pub(super) fn make_room(&mut self, client: IpAddr, limits: ConnectionLimits) -> Vec<H> {
         let mut closed = Vec::new();
         while self.clients.get(&client).map_or(0, Queue::len) >= limits.max_per_client.max(1) {
             let longest = self.longest(|table| table.clients.get(&client));
@@ -102,16 +105,23 @@ impl<H> Table<H> {
         loop {
             let &(known, number) = queue(self)?.first()?;
             let entry = self.entries.get_mut(&number)?;
-            let now = entry.progress.load(Ordering::Relaxed);
-            if now == known {
+            if entry.progress.load(Ordering::Relaxed) == known {
                 return Some(number);
             }
-            entry.known = now;
-            let of_client = self.clients.get_mut(&entry.client);
-            for queue in [Some(&mut self.all), of_client].into_iter().flatten() {
-                queue.remove(&(known, number));
-                queue.insert((now, number));
-            }
+            self.moved(number);
+        }
+    }
+
+    /// Looks up the progress of a connection. Who has gone back in time must be told of at once: the
+    /// place in the queues is found wrong only from its front.
+    pub(super) fn moved(&mut self, number: u64) {
+        let Some(entry) = self.entries.get_mut(&number) else { return };
+        let now = entry.progress.load(Ordering::Relaxed);
+        let known = std::mem::replace(&mut entry.known, now);
+        let of_client = self.clients.get_mut(&entry.client);
+        for queue in [Some(&mut self.all), of_client].into_iter().flatten() {
+            queue.remove(&(known, number));
+            queue.insert((now, number));
         }
     }
 }
@@ -120,12 +130,7 @@ impl<H> Table<H> {
 mod tests {
     use super::*;
 
-    const LIMITS: Tcp = Tcp {
-        max: 4,
-        max_per_client: 2,
-        idle: std::time::Duration::ZERO,
-        message: std::time::Duration::ZERO,
-    };
+    const LIMITS: ConnectionLimits = ConnectionLimits { max: 4, max_per_client: 2 };
 
     fn host(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -198,7 +203,9 @@ mod tests {
         for (host, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
             accept(&mut table, (host, name, host.into()));
         }
-        assert_eq!(table.make_room(host(5), Tcp { max: 2, ..LIMITS }), ["a", "b", "c"]);
-        assert_eq!(table.make_room(host(4), Tcp { max: 0, max_per_client: 0, ..LIMITS }), ["d"]);
+        let (two, none) =
+            (ConnectionLimits { max: 2, ..LIMITS }, ConnectionLimits { max: 0, max_per_client: 0 });
+        assert_eq!(table.make_room(host(5), two), ["a", "b", "c"]);
+        assert_eq!(table.make_room(host(4), none), ["d"]);
     }
 }

@@ -32,6 +32,7 @@ impl Stream for DuplexStream {
 
 struct House {
     shared: Arc<Shared>,
+    metrics: Metrics,
     stop: CancellationToken,
     draining: CancellationToken,
     door: Sender<io::Result<(DuplexStream, SocketAddr)>>,
@@ -58,7 +59,7 @@ impl House {
             accept(poll, &for_accept, &until, &mut connections).await;
             while connections.join_next().await.is_some() {}
         });
-        Self { shared, stop, draining, door, tasks }
+        Self { shared, metrics, stop, draining, door, tasks }
     }
 
     async fn fail(&self, errno: Errno) {
@@ -73,7 +74,7 @@ impl House {
     }
 
     fn counted(&self, sample: &str) -> u64 {
-        let text = self.shared.metrics.render(Exposition::Text);
+        let text = self.metrics.render(Exposition::Text);
         let found = text.lines().find_map(|line| line.strip_prefix(sample));
         found.unwrap_or_else(|| panic!("{sample} in {text}")).trim().parse().unwrap()
     }
@@ -133,6 +134,33 @@ async fn a_message_has_its_time_from_its_first_octet_however_it_trickles() {
     // The octet after the end tells that it was one.
     assert!((20..=22).contains(&tenths(trickle).await));
     assert_eq!(house.closed("message"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_long_has_no_more_time_than_others() {
+    let house = House::new();
+    let (mut quick, mut slow) = (house.connect(1 << 17).await, house.connect(4096).await);
+    let mut long = query(3);
+    long.resize(65_535, 0);
+    let long = framed(&long);
+    quick.write_all(&[&framed(&query(2))[..], &long, &framed(&query(4))].concat()).await.unwrap();
+    for id in [2, 3, 4] {
+        let answer = answer(&mut quick).await;
+        assert_eq!(answer[..2], [0, id]);
+        assert_eq!(answer[3] & 15, u8::from(id == 3), "FORMERR for the one between");
+    }
+    let trickle = async {
+        for part in long.chunks(1000) {
+            if slow.write_all(part).await.is_err() {
+                return;
+            }
+            sleep(SECOND / 10).await;
+        }
+    };
+    assert!((20..=22).contains(&tenths(trickle).await));
+    assert_eq!(house.closed("message"), 1);
+    sleep(SECOND * 3).await;
+    ask(&mut quick, 5).await;
 }
 
 #[tokio::test(start_paused = true)]

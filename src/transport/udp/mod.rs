@@ -21,6 +21,7 @@ use crate::transport::bind::{queue_drops, takes_trains};
 use crate::transport::fast::round::Round;
 use crate::transport::fast::{self, Arrival, Asked, Fast};
 use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
+use crate::wire::request::LONGEST_QUERY;
 
 /// How long a silent worker takes to see that it is to stop.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(10);
 /// How often the system is asked what it has dropped.
 const DROPS_EVERY: Duration = Duration::from_secs(1);
+// What our OPT records say we can receive has room in a slot.
+const _: () = assert!(LONGEST_QUERY as usize <= ROOM);
 /// A stopping worker answers what its queue holds, and no more than ever fits there.
 const LAST_BATCHES: usize = 256;
 
@@ -166,12 +169,26 @@ impl<'s> Serving<'s> {
         let Some(message) = self.batch.message(place) else { return 0 };
         let with = (&mut self.worker, &mut self.out);
         let Some(len) = write(message, way, (now, &self.bound), snapshot, with) else { return 0 };
+        if len > ROOM {
+            return self.send_alone(place);
+        }
         self.batch.answer(place, len);
         1
     }
+
+    /// Sends what the general path has left in `out`: 1 if the system took it.
+    #[cold]
+    fn send_alone(&mut self, place: usize) -> u64 {
+        if self.batch.send_alone(self.socket.as_fd(), place, &self.out) {
+            return 1;
+        }
+        self.worker.cells.dropped(Dropped::Send);
+        0
+    }
 }
 
-/// Writes the answer to a message over it, and says how long it is.
+/// Writes the answer to a message over it, and says how long it is. One that has no room there is
+/// left in `out`.
 #[inline]
 fn write(
     message: Message<'_>,
@@ -222,8 +239,9 @@ fn finish(
     match response {
         Response::Ignored(_) => None,
         Response::Sent { .. } => {
-            // An answer over UDP has at most `udp_max_size` octets, which are no more than these.
-            octets.get_mut(..out.len())?.copy_from_slice(out);
+            if let Some(octets) = octets.get_mut(..out.len()) {
+                octets.copy_from_slice(out);
+            }
             Some(out.len())
         }
     }

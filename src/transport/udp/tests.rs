@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
+use arc_swap::ArcSwap;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::*;
 use crate::metrics::Exposition;
 use crate::model::dns::Rtype;
+use crate::snapshot::Rules;
 use crate::transport::bind::{Bound, bind};
 use crate::transport::fixtures::{context, query, query_for};
 
@@ -28,10 +30,14 @@ impl Served {
     }
 
     fn at(bound: Bound) -> Self {
+        Self::with(bound, context())
+    }
+
+    fn with(bound: Bound, context: Context) -> Self {
         let endpoint = bound.endpoints.into_iter().next().unwrap();
         let (metrics, stop) = (Metrics::new("0"), Arc::new(AtomicBool::new(false)));
         let threads =
-            start(endpoint.udp, Sending::InTrains, &Arc::new(context()), &metrics, &stop).unwrap();
+            start(endpoint.udp, Sending::InTrains, &Arc::new(context), &metrics, &stop).unwrap();
         let port = endpoint.address.port();
         Self { port, metrics, stop, threads, _tcp: endpoint.tcp }
     }
@@ -54,7 +60,7 @@ fn client(address: &str) -> UdpSocket {
 /// Sends and returns the next answer; a connected socket hears its peer only.
 fn ask(client: &UdpSocket, packet: &[u8]) -> Vec<u8> {
     client.send(packet).unwrap();
-    let mut buffer = [0; 2000];
+    let mut buffer = vec![0; 1 << 16];
     let len = client.recv(&mut buffer).unwrap();
     buffer[..len].to_vec()
 }
@@ -162,6 +168,44 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
     client.connect((Ipv6Addr::LOCALHOST, served.port)).unwrap();
     assert!(ask(&client, &query(1)).ends_with(&[10, 0, 0, 1]));
     served.end();
+}
+
+/// The answer has some 16,000 octets, which are more than a message's buffer holds.
+#[test]
+fn an_answer_longer_than_the_buffer_leaves_whole_from_the_address_that_was_asked() {
+    for (listen, from, to) in [
+        ("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1"),
+        ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.9"),
+        ("[::1]:0", "[::1]:0", "::1"),
+        ("[::]:0", "[::1]:0", "::1"),
+    ] {
+        let mut large = context();
+        let rules = Rules { udp_max_size: u16::MAX, ..Rules::default() };
+        let zones = Arc::clone(&large.current.load().zones);
+        large.current =
+            Arc::new(ArcSwap::from_pointee(Snapshot { zones, ..Snapshot::empty(rules) }));
+        let served = Served::with(bind(&[listen.parse().unwrap()], 1).unwrap(), large);
+        let client = client(from);
+        client.connect((to.parse::<IpAddr>().unwrap(), served.port)).unwrap();
+        let ask = |offered: u16| {
+            let mut asked = query_for(5, Rtype::TXT);
+            asked[11] = 1;
+            asked.extend([&[0, 0, 41][..], &offered.to_be_bytes(), &[0; 6]].concat());
+            ask(&client, &asked)
+        };
+        let whole = ask(u16::MAX);
+        assert!(whole.len() > 15_000, "{listen}: {}", whole.len());
+        assert_eq!((whole[2] & 2, &whole[6..8]), (0, &[0x03, 0xe8][..]));
+        let opt = &whole[whole.len() - 11..];
+        assert_eq!(opt[3..5], [0x10, 0], "4096 is what we can receive");
+        let cut = ask(5000);
+        assert!((4097..=5000).contains(&cut.len()) && cut[2] & 2 != 0, "{}", cut.len());
+        assert!(ask(1232).len() <= 1232);
+        let text = served.end();
+        assert!(text.contains("qtype=\"TXT\",rcode=\"NOERROR\"} 3\n"), "{text}");
+        assert!(text.contains("response_seconds_count{transport=\"udp\"} 3\n"), "{text}");
+        assert!(text.contains("dropped_total{reason=\"send\"} 0\n"), "{text}");
+    }
 }
 
 #[test]

@@ -68,6 +68,14 @@ impl fmt::Debug for Packet {
     }
 }
 
+/// A question over TCP and nothing beside it.
+pub(super) fn plain(name: &str, rtype: u16) -> Packet {
+    let mut octets = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    octets.extend(wire(&Name::from_str(name).unwrap()));
+    octets.extend([rtype, IN].iter().flat_map(|word| word.to_be_bytes()));
+    Packet { octets, tcp: true, kind: "plain" }
+}
+
 impl Packet {
     fn word(&self, at: usize) -> u16 {
         self.octets.get(at..at + 2).map_or(0, |o| u16::from_be_bytes([o[0], o[1]]))

@@ -36,12 +36,12 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// BIND's named with every zone of the folder.
-    pub(super) fn named(zones: &Path) -> Self {
+    /// BIND's named with every zone of the folder; `minimal` is its `minimal-responses`.
+    pub(super) fn named(zones: &Path, minimal: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let path = folder.path().join("named.conf");
-        fs::write(&path, named_conf(zones, folder.path(), port)).unwrap();
+        fs::write(&path, named_conf(zones, folder.path(), (port, minimal))).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let mut named = Command::new(copy_of("named", folder.path()));
         named.args(["-g", "-n", "1", "-c"]).arg(&path).stderr(Stdio::from(log));
@@ -148,10 +148,10 @@ fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(reply)
 }
 
-fn named_conf(zones: &Path, folder: &Path, port: u16) -> String {
+fn named_conf(zones: &Path, folder: &Path, (port, minimal): (u16, &str)) -> String {
     let mut config = format!(
         "options {{ directory \"{}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
-         recursion no; minimal-responses yes; zero-no-soa-ttl no; dnssec-validation no; empty-zones-enable no;\n\
+         recursion no; minimal-responses {minimal}; zero-no-soa-ttl no; dnssec-validation no; empty-zones-enable no;\n\
          allow-transfer {{ none; }}; version none; hostname none; server-id none;\n\
          edns-udp-size 1232; max-udp-size 1232; pid-file none; session-keyfile none;\n\
          check-integrity no; }};\ncontrols {{ }};\n",

@@ -6,7 +6,6 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +16,13 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_A
 use hyper::{Method, Request, Response, StatusCode, Uri, Version, http};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::connect::{self, Route};
 use crate::health::checks::grpc::fate::of_hyper;
 use crate::health::checks::grpc::inline::Inline;
 use crate::health::checks::grpc::message::{Status, Unread};
 use crate::health::checks::http::AGENT;
+use crate::health::checks::overheard::{Memory, Overheard};
 use crate::health::checks::{fault, tls};
 use crate::model::check::{GrpcCheck, Target};
 use crate::model::health::{Finding, Outcome};
@@ -50,25 +49,25 @@ pub(super) async fn run(
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
     let request = request(check, target, route.limit)
-        .map_err(|why| fault::ours(format!("bad request: {why}")))?;
+        .map_err(|_| fault::ours("the request cannot be written"))?;
     let stream = connect::open(route).await?;
-    match tls {
-        Some(tls) => exchange(request, handshake(tls, stream).await?).await,
-        None => exchange(request, stream).await,
+    if let Some(tls) = tls {
+        return exchange(request, handshake(tls, stream).await?).await;
     }
+    exchange(request, stream).await
 }
 
 /// A server that speaks HTTP/2 alone may agree to no protocol at all, but not to another one.
 async fn handshake(
     tls: tls::Client,
     stream: tokio::net::TcpStream,
-) -> Result<TlsStream<tokio::net::TcpStream>, Outcome> {
+) -> Result<tls::Stream, Outcome> {
     let mut config = Arc::unwrap_or_clone(tls.config);
     config.alpn_protocols = vec![b"h2".to_vec()];
     tls::Client { config: Arc::new(config), name: tls.name }.handshake(stream).await
 }
 
-fn request(
+pub(super) fn request(
     check: &GrpcCheck,
     target: &Target,
     limit: Duration,
@@ -96,16 +95,16 @@ where
     // hyper moves an HTTP/2 connection by tasks; they are kept in this one, so that dropping the
     // run drops them.
     let inline = Inline::default();
+    let (stream, memory) = Overheard::new(stream);
     let handshake = http2::Builder::new(inline.executor())
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_header_list_size(HEAD_LIMIT)
         .handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(|error| of_http2(&error))?;
-    let answer = async {
-        let response = sender.send_request(request).await.map_err(|error| of_http2(&error))?;
-        judge(response).await
-    };
+    let failed = |error: hyper::Error| of_hyper(&error, memory.beginning());
+    let (mut sender, connection) = handshake.await.map_err(failed)?;
+    let answer =
+        async { judge(sender.send_request(request).await.map_err(failed)?, &memory).await };
     tokio::select! {
         biased;
         outcome = answer => outcome,
@@ -114,7 +113,7 @@ where
 }
 
 /// The status stands in the trailers, or in the head when there is nothing else.
-async fn judge(response: Response<Incoming>) -> Result<Outcome, Outcome> {
+async fn judge(response: Response<Incoming>, memory: &Memory) -> Result<Outcome, Outcome> {
     let (head, body) = response.into_parts();
     if let Some(outcome) = of_status(&head.headers) {
         return Err(outcome);
@@ -126,7 +125,7 @@ async fn judge(response: Response<Incoming>) -> Result<Outcome, Outcome> {
     if !kind.starts_with(b"application/grpc") {
         return Err(fault::theirs("the answer is not gRPC"));
     }
-    let (message, trailers) = read(body).await?;
+    let (message, trailers) = read(body, memory).await?;
     if let Some(outcome) = of_status(&trailers) {
         return Err(outcome);
     }
@@ -142,10 +141,10 @@ async fn judge(response: Response<Incoming>) -> Result<Outcome, Outcome> {
 }
 
 /// The whole body, within the limit, and its trailers.
-async fn read(mut body: Incoming) -> Result<(Vec<u8>, HeaderMap), Outcome> {
+async fn read(mut body: Incoming, memory: &Memory) -> Result<(Vec<u8>, HeaderMap), Outcome> {
     let (mut message, mut trailers) = (Vec::new(), HeaderMap::new());
     while let Some(frame) = body.frame().await {
-        match frame.map_err(|error| of_http2(&error))?.into_data() {
+        match frame.map_err(|error| of_hyper(&error, memory.beginning()))?.into_data() {
             Ok(data) if data.len() > ANSWER_LIMIT.saturating_sub(message.len()) => {
                 return Err(fault::theirs("the answer is too long"));
             }
@@ -202,14 +201,3 @@ const CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
-
-/// HTTP/2's own errors have their words one source deeper.
-fn of_http2(error: &hyper::Error) -> Outcome {
-    let outcome = of_hyper(error);
-    match error.source() {
-        Some(source) if *outcome.reason == *error.to_string() => {
-            fault::theirs(format!("HTTP/2: {source}"))
-        }
-        Some(_) | None => outcome,
-    }
-}

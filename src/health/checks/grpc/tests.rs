@@ -14,6 +14,7 @@ use tonic_health::server::health_reporter;
 
 use crate::health::checks::Runner;
 use crate::health::checks::tests::tls::{Authority, Client, names};
+use crate::health::checks::tests::words::assert_words;
 use crate::health::checks::tests::{answering, closed_port, hasty, probe, server};
 use crate::model::check::{GrpcCheck, Protocol, Question, Target, TlsOptions};
 use crate::model::health::Finding;
@@ -118,10 +119,10 @@ async fn the_name_of_the_authority_is_expected_under_tls() {
         assert_eq!(found, (Finding::Pass, "gRPC SERVING".to_owned()), "{protocols:?}");
     }
     let backend = Backend::start().await.behind_tls(&authority, &["h2"]).await;
-    let expected = fail("certificate is not for other.example");
+    let expected = fail("certificate is not for other.example, only for grpc.example");
     assert_eq!(found(over_tls("other.example"), backend.address).await, expected);
     let backend = Backend::start().await.behind_tls(&authority, &["http/1.1"]).await;
-    let expected = fail("TLS alert NoApplicationProtocol");
+    let expected = fail("the server does not speak HTTP/2 over TLS");
     assert_eq!(found(over_tls("grpc.example"), backend.address).await, expected);
 }
 
@@ -136,11 +137,49 @@ async fn a_server_in_the_clear_is_no_tls_server() {
 #[tokio::test]
 async fn who_does_not_speak_http_2_fails() {
     assert_eq!(found(check(""), closed_port()).await, fail("connection refused"));
-    for answer in ["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.9\r\n", "", "\0"] {
+    for (answer, words) in [
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server speaks HTTP/1.1 here, not gRPC"),
+        (
+            "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}",
+            "the server speaks TLS here: set grpc_use_tls = true",
+        ),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 here"),
+    ] {
+        // Read as a whole, so that closing it is no reset, which could come first.
+        let target = saying(answer.into());
+        assert_eq!(found(check(""), target).await, fail(words), "{answer:?}");
+    }
+    for answer in ["", "\0"] {
         let (target, _requests) = answering(answer);
         let (finding, reason) = found(check(""), target).await;
         assert_eq!(finding, Finding::Fail, "{answer:?}: {reason}");
-        assert!(reason.starts_with("HTTP/2: ") || reason.starts_with("connection "), "{reason}");
+        assert!(reason.starts_with("connection "), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_ends_is_told_in_words() {
+    let settings = frame(4, 0, &[]);
+    // RST_STREAM with REFUSED_STREAM, GOAWAY with ENHANCE_YOUR_CALM and a debug text, a frame that
+    // no stream may have.
+    let mut go_away = frame(7, 0, b"\0\0\0\0\0\0\0\x0bSomeLibrary { says: 1 }");
+    go_away[8] = 0;
+    for (frames, words) in [
+        (frame(3, 0, &[0, 0, 0, 7]), "the server gave the call up: refused"),
+        (frame(3, 0, &[0, 0, 0, 99]), "the server gave the call up: error 99"),
+        (go_away, "the server ended the HTTP/2 connection: too many requests"),
+        (frame(6, 0, &[0]), "the server breaks the rules of HTTP/2: protocol error"),
+    ] {
+        let target = saying([settings.clone(), frames].concat());
+        assert_eq!(found(check(""), target).await, fail(words));
+    }
+}
+
+#[test]
+fn every_reason_of_http_2_is_told_in_words() {
+    for number in 0..=20 {
+        let error = h2::Error::from(h2::Reason::from(number));
+        assert_words(&crate::health::checks::grpc::fate::of_http2(&error).reason);
     }
 }
 

@@ -2,11 +2,7 @@
 //!
 //! Nothing here waits or reads: octets go in, and an answer comes out when there is enough of it.
 
-use std::mem::MaybeUninit;
-
-use httparse::{Error, Header, Response, Status};
-
-use crate::health::checks::http::chunks::Chunks;
+use crate::health::checks::http::head::{Body, Head};
 
 /// What `expect_body` sees of an answer.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
@@ -14,11 +10,8 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 /// No honest head is longer, interim answers included, and no other may fill our memory.
 pub(super) const HEAD_LIMIT: usize = 64 * 1024;
 
-/// No honest head has more lines.
-const MOST_HEADERS: usize = 100;
-
-/// While so little is there, each piece is looked at even if no line has ended with it: what is not
-/// HTTP mostly shows in its first line, which may have no end.
+/// While so little of the first line is there, each piece of it is looked at: what is not HTTP mostly
+/// shows in it, and it may have no end.
 const FIRST_LINE: usize = 256;
 
 /// As much of an answer as is needed to judge it.
@@ -27,20 +20,31 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// Its first octets up to the limit; empty when nobody asked for them.
     pub(super) body: Vec<u8>,
+    /// What the body is coded in, though we accept no coding: `gzip`.
+    pub(super) coding: Option<String>,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unanswered {
-    /// It is something else, or contradicts itself.
     #[error("the answer is not HTTP")]
     NotHttp,
-    /// Too many octets, or lines.
-    #[error("the head of the answer is too large")]
+    /// A port of TLS tells so to whoever speaks HTTP.
+    #[error("the server speaks TLS on this port: write https:// in the check's URL")]
+    Tls,
+    #[error("the head of the answer is longer than 64 KiB")]
     TooLarge,
-    /// The connection ended within it.
+    #[error("the answer contradicts itself about where its body ends")]
+    Framing,
     #[error("connection closed before the answer was complete")]
     CutShort,
+}
+
+/// What a line was the end of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Line,
+    Head,
 }
 
 /// How much of an answer is wanted.
@@ -59,108 +63,117 @@ pub(super) enum Wanted {
 pub(super) struct Listener {
     wanted: Wanted,
     stage: Stage,
-    /// Of a head that is not whole: what is there of it.
+    /// Of a line of the head that is not whole: what is there of it.
     held: Vec<u8>,
-    /// The octets of interim answers.
-    passed_over: usize,
+    /// The octets of whole lines, those of interim answers included.
+    taken: usize,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Head,
-    Body { status: u16, body: Body },
-}
-
-/// A body, by how its end is told (RFC 9112 section 6.3).
-#[derive(Debug)]
-enum Body {
-    /// After so many octets.
-    Length(u64, Vec<u8>),
-    /// By itself.
-    Chunked(Chunks),
-    /// When the connection is closed.
-    UntilClose(Vec<u8>),
+    Head(Head),
+    Body { status: u16, body: Body, coding: Option<String> },
 }
 
 impl Listener {
     pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, stage: Stage::Head, held: Vec::new(), passed_over: 0 }
+        Self { wanted, stage: Stage::Head(Head::default()), held: Vec::new(), taken: 0 }
     }
 
     /// Takes in what has come; gives the answer when nothing more is needed.
     pub(super) fn hear(&mut self, octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
         match self.stage {
-            Stage::Head if self.held.is_empty() => self.head(octets),
-            Stage::Head => {
-                let mut held = std::mem::take(&mut self.held);
-                let worth_a_look = held.len() < FIRST_LINE || octets.contains(&b'\n');
-                held.extend_from_slice(octets);
-                if worth_a_look {
-                    return self.head(&held);
-                }
-                self.hold(&held)
-            }
+            Stage::Head(_) => self.head(octets),
             Stage::Body { .. } => self.body(octets),
         }
     }
 
     /// The connection has ended.
-    pub(super) fn end(mut self) -> Result<Answer, Unanswered> {
-        // What was not worth a look while more might come may be no HTTP.
-        let held = std::mem::take(&mut self.held);
-        if !held.is_empty() {
-            self.head(&held)?;
-        }
+    pub(super) fn end(self) -> Result<Answer, Unanswered> {
         match self.stage {
-            Stage::Body { status, body: Body::UntilClose(body) } => Ok(Answer { status, body }),
-            Stage::Head | Stage::Body { .. } => Err(Unanswered::CutShort),
+            Stage::Body { status, body: Body::UntilClose(body), coding } => {
+                Ok(Answer { status, body, coding })
+            }
+            Stage::Body { .. } => Err(Unanswered::CutShort),
+            Stage::Head(head) => {
+                // What was not worth a look while more might come may be no HTTP.
+                head.may_begin(&self.held)?;
+                Err(Unanswered::CutShort)
+            }
         }
     }
 
     /// Whether anything was said.
     pub(super) fn has_heard(&self) -> bool {
-        !self.held.is_empty() || self.passed_over > 0 || matches!(self.stage, Stage::Body { .. })
+        !self.held.is_empty() || self.taken > 0
     }
 
-    fn hold(&mut self, octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
-        if self.passed_over.saturating_add(octets.len()) >= HEAD_LIMIT {
-            return Err(Unanswered::TooLarge);
+    /// Each octet is looked at once, in however many pieces they come.
+    fn head(&mut self, mut octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
+        while let Some(end) = octets.iter().position(|octet| *octet == b'\n') {
+            let (line, rest) = octets.split_at(end.saturating_add(1));
+            octets = rest;
+            let mut held = std::mem::take(&mut self.held);
+            let ended = if held.is_empty() {
+                self.line(line)?
+            } else {
+                held.extend_from_slice(line);
+                self.line(&held)?
+            };
+            if ended == Ended::Head {
+                return self.answer(octets);
+            }
         }
-        self.held = octets.to_vec();
+        self.hold(octets)?;
         Ok(None)
     }
 
-    fn head(&mut self, mut octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
-        loop {
-            let mut headers = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
-            let mut head = Response::new(&mut []);
-            let parsed = httparse::ParserConfig::default()
-                .parse_response_with_uninit_headers(&mut head, octets, &mut headers)
-                .map_err(of_parser)?;
-            let Status::Complete(length) = parsed else { return self.hold(octets) };
-            if self.passed_over.saturating_add(length) > HEAD_LIMIT {
-                return Err(Unanswered::TooLarge);
-            }
-            let rest = octets.get(length..).unwrap_or_default();
-            let status = head.code.filter(|code| *code >= 100).ok_or(Unanswered::NotHttp)?;
+    fn line(&mut self, line: &[u8]) -> Result<Ended, Unanswered> {
+        let Stage::Head(head) = &mut self.stage else { return Ok(Ended::Line) };
+        let status = head.line(line, self.wanted)?;
+        self.taken = self.taken.saturating_add(line.len());
+        if self.taken > HEAD_LIMIT {
+            return Err(Unanswered::TooLarge);
+        }
+        match status {
+            None => Ok(Ended::Line),
             // RFC 9110 section 15.2: interim answers may come unasked for. After 101 something else
             // than HTTP would be spoken: it is the last.
-            if matches!(status, 100 | 102..=199) {
-                self.passed_over = self.passed_over.saturating_add(length);
-                octets = rest;
-                continue;
+            Some(100 | 102..=199) => {
+                *head = Head::default();
+                Ok(Ended::Line)
             }
-            let body = framing(status, &head, self.wanted)?;
-            if self.wanted == Wanted::Head {
-                return Ok(Some(Answer { status, body: Vec::new() }));
+            Some(status) => {
+                let (body, coding) = (head.framing(self.wanted)?, head.coding());
+                self.stage = Stage::Body { status, body, coding };
+                Ok(Ended::Head)
             }
-            self.stage = Stage::Body { status, body };
-            return self.body(rest);
+        }
+    }
+
+    fn hold(&mut self, octets: &[u8]) -> Result<(), Unanswered> {
+        let Stage::Head(head) = &self.stage else { return Ok(()) };
+        let is_short = self.held.len() < FIRST_LINE;
+        self.held.extend_from_slice(octets);
+        let is_too_large = self.taken.saturating_add(self.held.len()) >= HEAD_LIMIT;
+        if is_short || is_too_large {
+            head.may_begin(&self.held)?;
+        }
+        if is_too_large { Err(Unanswered::TooLarge) } else { Ok(()) }
+    }
+
+    /// After the head: all of the answer that is wanted, or its body as far as it has come.
+    fn answer(&mut self, octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
+        match &self.stage {
+            Stage::Body { status, .. } if self.wanted == Wanted::Head => {
+                Ok(Some(Answer { status: *status, body: Vec::new(), coding: None }))
+            }
+            Stage::Body { .. } | Stage::Head(_) => self.body(octets),
         }
     }
 
     fn body(&mut self, octets: &[u8]) -> Result<Option<Answer>, Unanswered> {
-        let Stage::Body { status, body } = &mut self.stage else { return Ok(None) };
+        let Stage::Body { status, body, coding } = &mut self.stage else { return Ok(None) };
         let (seen, ended) = match body {
             Body::Length(length, seen) => {
                 extend(seen, octets);
@@ -182,7 +195,8 @@ impl Listener {
         if !ended && seen.len() < BODY_LIMIT {
             return Ok(None);
         }
-        Ok(Some(Answer { status: *status, body: std::mem::take(seen) }))
+        let (body, coding) = (std::mem::take(seen), coding.take());
+        Ok(Some(Answer { status: *status, body, coding }))
     }
 }
 
@@ -190,54 +204,4 @@ impl Listener {
 pub(super) fn extend(body: &mut Vec<u8>, octets: &[u8]) {
     let room = BODY_LIMIT.saturating_sub(body.len());
     body.extend_from_slice(octets.get(..room).unwrap_or(octets));
-}
-
-fn of_parser(error: Error) -> Unanswered {
-    match error {
-        Error::TooManyHeaders => Unanswered::TooLarge,
-        Error::HeaderName
-        | Error::HeaderValue
-        | Error::NewLine
-        | Error::Status
-        | Error::Token
-        | Error::Version => Unanswered::NotHttp,
-    }
-}
-
-/// How the body's end is told, in the order of RFC 9112 section 6.3.
-fn framing(status: u16, head: &Response<'_, '_>, wanted: Wanted) -> Result<Body, Unanswered> {
-    if matches!(status, 101 | 204 | 304) || wanted == Wanted::BodyOfHead {
-        return Ok(Body::Length(0, Vec::new()));
-    }
-    let values = |name: &'static str| {
-        let named = head.headers.iter().filter(move |h| h.name.eq_ignore_ascii_case(name));
-        named.map(|header| header.value)
-    };
-    if let Some(coding) = values("transfer-encoding").next_back() {
-        // Section 6.1: HTTP/1.0 knows no codings, so the framing of such a message is broken.
-        if head.version == Some(0) {
-            return Err(Unanswered::NotHttp);
-        }
-        let last = coding.rsplit(|octet| *octet == b',').next().unwrap_or_default();
-        return Ok(if last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-            Body::Chunked(Chunks::default())
-        } else {
-            Body::UntilClose(Vec::new())
-        });
-    }
-    let mut agreed = None;
-    for length in values("content-length").flat_map(|value| value.split(|octet| *octet == b',')) {
-        let length = number(length.trim_ascii()).ok_or(Unanswered::NotHttp)?;
-        if *agreed.get_or_insert(length) != length {
-            return Err(Unanswered::NotHttp);
-        }
-    }
-    Ok(agreed.map_or(Body::UntilClose(Vec::new()), |length| Body::Length(length, Vec::new())))
-}
-
-/// Digits and nothing else.
-fn number(text: &[u8]) -> Option<u64> {
-    let digits =
-        str::from_utf8(text).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    digits.parse().ok()
 }

@@ -68,7 +68,7 @@ impl Chunks {
                 Ok(Some(taken))
             }
             Ok(Status::Partial) if octets.len() < LONGEST_SIZE => Ok(None),
-            Ok(Status::Partial) | Err(_) => Err(Unanswered::NotHttp),
+            Ok(Status::Partial) | Err(_) => Err(Unanswered::Framing),
         }
     }
 
@@ -91,7 +91,7 @@ impl Chunks {
                 Ok(Some(2))
             }
             [b'\r'] => Ok(None),
-            _ => Err(Unanswered::NotHttp),
+            _ => Err(Unanswered::Framing),
         }
     }
 

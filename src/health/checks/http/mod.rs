@@ -1,14 +1,15 @@
 //! An HTTP check: one HTTP/1.1 exchange on a connection of its own, redirects not followed.
 //!
-//! Written here on the parser that hyper uses too, because a check needs so little of a client: no
+//! Written here because a check needs so little of a client: no
 //! channel, no second future, no buffer while it waits. Of many thousand checks that is a third of
 //! what they cost.
 
 mod answer;
 mod chunks;
 mod exchange;
+mod head;
 pub(super) mod patient;
-mod request;
+pub(super) mod request;
 #[cfg(test)]
 mod tests;
 
@@ -74,7 +75,10 @@ fn judge(check: &HttpCheck, immediate: &[u16], answer: &Answer) -> Outcome {
     let outcome = judge_status(answer.status, check.expect_status.as_ref(), immediate);
     match (outcome.finding, &check.expect_body) {
         (Finding::Pass, Some(pattern)) if !pattern.0.is_match(&answer.body) => {
-            fault::theirs("body does not match")
+            match &answer.coding {
+                Some(coding) => fault::theirs(format!("body does not match: the body is {coding}")),
+                None => fault::theirs("body does not match"),
+            }
         }
         _ => outcome,
     }

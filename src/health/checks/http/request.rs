@@ -5,7 +5,7 @@ use crate::model::check::{HttpCheck, Target};
 
 /// Why a request cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unwritable {
+pub(in crate::health::checks) enum Unwritable {
     /// RFC 9110 section 9.1: a token.
     #[error("the method is no token")]
     Method,
@@ -20,27 +20,36 @@ pub(super) enum Unwritable {
     Value,
 }
 
+/// RFC 9110 section 12.5.3: without `identity`, any coding of the body would be acceptable to us.
+const OURS: [(&str, &str); 4] = [
+    ("User-Agent", AGENT),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "close"),
+];
+
 /// Ours first, but for those that the check sets itself. How long the body is, is ours to say.
 ///
 /// It is written anew for every run: that takes less than a microsecond, and to keep one for each of
 /// many thousand checks would take megabytes.
-pub(super) fn write(check: &HttpCheck, target: &Target) -> Result<Vec<u8>, Unwritable> {
+pub(in crate::health::checks) fn write(
+    check: &HttpCheck,
+    target: &Target,
+) -> Result<Vec<u8>, Unwritable> {
     let mut request = Vec::with_capacity(256_usize.saturating_add(check.body.len()));
     line(&mut request, check)?;
-    let lacks =
-        |ours: &str| !check.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(ours));
-    if lacks("Host") {
+    if !check.headers.have("Host") {
         match &check.host {
             Some(host) => field(&mut request, "Host", host)?,
             None => field(&mut request, "Host", &target.authority())?,
         }
     }
-    for (name, value) in [("User-Agent", AGENT), ("Accept", "*/*"), ("Connection", "close")] {
-        if lacks(name) {
+    for (name, value) in OURS {
+        if !check.headers.have(name) {
             field(&mut request, name, value)?;
         }
     }
-    for (name, value) in &check.headers {
+    for (name, value) in &check.headers.0 {
         let framing = ["Content-Length", "Transfer-Encoding"];
         if !framing.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
             field(&mut request, name, value)?;

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::health::checks::http::answer::{Answer, BODY_LIMIT, Listener, Unanswered, Wanted};
+use crate::health::checks::http::answer::{
+    Answer, BODY_LIMIT, HEAD_LIMIT, Listener, Unanswered, Wanted,
+};
 
 /// What is made of an answer that comes in these pieces and ends.
 fn heard(wanted: Wanted, pieces: &[&[u8]]) -> Result<Answer, Unanswered> {
@@ -20,7 +22,7 @@ fn whole(answer: &str) -> Result<Answer, Unanswered> {
 }
 
 fn said(status: u16, body: &str) -> Answer {
-    Answer { status, body: body.into() }
+    Answer { status, body: body.into(), coding: None }
 }
 
 #[test]
@@ -32,11 +34,11 @@ fn the_end_of_a_body_is_told_as_rfc_9112_section_6_3_orders() {
         ("HTTP/1.0 200 OK\n\nok", "ok"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ""),
         (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n2;x=y\r\nok\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity, Chunked\r\n\r\n2;x=y\r\nok\r\n0\r\n\r\n",
             "ok",
         ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nT: x\r\n\r\n", "ok"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n2\r\nok", "2\r\nok"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n2\r\nok", "2\r\nok"),
     ] {
         assert_eq!(whole(answer), Ok(said(200, body)), "{answer}");
     }
@@ -51,17 +53,140 @@ fn an_answer_that_contradicts_itself_is_none() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r3\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nok",
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n",
-        "HTTP/1.1 099 -\r\n\r\n",
-        "HTTP/2.0 200 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
     ] {
-        assert_eq!(whole(answer), Err(Unanswered::NotHttp), "{answer}");
+        assert_eq!(whole(answer), Err(Unanswered::Framing), "{answer}");
+    }
+    // Where the status decides alone, the body's frame is nobody's concern.
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n";
+    assert_eq!(heard(Wanted::Head, &[head.as_bytes()]), Ok(said(200, "")));
+}
+
+#[test]
+fn what_begins_otherwise_is_no_http() {
+    for answer in [
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\u{1}garbage\r\n\r\n",
+        "garbage\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 099 -\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/1.1 200OK\r\n\r\n",
+        "HTTP/1.1 OK\r\n\r\n",
+        "HTTP/1.1\r\n\r\n",
+        "HTTP/1 200 OK\r\n\r\n",
+        "HTTP/11 200 OK\r\n\r\n",
+        "http/1.1 200 OK\r\n\r\n",
+        "ICY 200 OK\r\n\r\n",
+        " HTTP/1.1 200 OK\r\n\r\n",
+    ] {
+        assert_eq!(whole(answer), Err(Unanswered::NotHttp), "{answer:?}");
+    }
+    // An alert and a ClientHello's answer, each also octet by octet.
+    for record in [&b"\x15\x03\x01\x00\x02\x02\x46"[..], b"\x16\x03\x03\x00\n\n"] {
+        let octets: Vec<_> = record.chunks(1).collect();
+        assert_eq!(heard(Wanted::Head, &[record]), Err(Unanswered::Tls));
+        assert_eq!(heard(Wanted::Head, &octets), Err(Unanswered::Tls));
+    }
+    assert_eq!(heard(Wanted::Head, &[b"\x15\x02"]), Err(Unanswered::NotHttp));
+}
+
+#[test]
+fn a_head_may_be_as_odd_as_gos_client_takes_it() {
+    for line in [
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 ",
+        "HTTP/1.1  200 OK",
+        "HTTP/1.0 200 OK",
+        "HTTP/2.0 200 OK",
+        "HTTP/1.1 200 \u{1}h\u{e9}\t",
+        "\r\nHTTP/1.1 200 OK",
+    ] {
+        for field in [
+            "X-A: a\r\n b\r\n\tc",
+            " folded at once: 1",
+            "Server : x",
+            "X y: 1",
+            ": no name",
+            "no colon",
+            "X: \u{1}\u{7f}\rb",
+            "X:",
+            "Content-Type: a\r\n Content-Length: 3",
+        ] {
+            for end in ["\r\n", "\n"] {
+                let answer = format!("{line}{end}{field}{end}Content-Length: 2{end}{end}okay");
+                assert_eq!(whole(&answer), Ok(said(200, "ok")), "{answer:?}");
+                assert_eq!(heard(Wanted::Head, &[answer.as_bytes()]), Ok(said(200, "")));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fields_of_the_frame_are_known_however_they_are_written() {
+    for fields in [
+        "Content-Length : 2\r\n",
+        "content-length:\t2 \r\n",
+        "Content-Length:\r\n 2\r\n",
+        "Content-Length: 2\r\nX: a\r\n 9\r\n",
+        "Content-Length: 2,\r\n 2\r\n",
+        " Content-Length: 9\r\nContent-Length: 2\r\n",
+        "Content-Length 9\r\nContent-Length: 2\r\n",
+        "X: a\r\n Content-Length: 9\r\nContent-Length: 2\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\nokay");
+        assert_eq!(whole(&answer), Ok(said(200, "ok")), "{fields:?}");
+    }
+    let folded =
+        "HTTP/1.1 200 -\r\nTransfer-Encoding: identity,\r\n chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    assert_eq!(whole(folded), Ok(said(200, "ok")));
+}
+
+#[test]
+fn a_coded_body_is_told() {
+    let coding = |fields: &str| {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\n\x1f\u{b}");
+        whole(&answer).unwrap().coding
+    };
+    assert_eq!(coding(""), None);
+    assert_eq!(coding("Content-Encoding: identity\r\n"), None);
+    assert_eq!(coding("Content-Encoding:\r\n"), None);
+    assert_eq!(coding("Content-Encoding: GZip\r\n").as_deref(), Some("gzip"));
+    assert_eq!(coding("Content-Encoding: identity,\r\n br\r\n").as_deref(), Some("br"));
+    assert_eq!(coding("Content-Encoding: \u{1b}[31m\r\n").as_deref(), Some("coded"));
+    assert_eq!(
+        coding(&format!("Content-Encoding: {}\r\n", "x".repeat(99))).as_deref(),
+        Some("coded")
+    );
+    let chunked = "HTTP/1.1 200 -\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(whole(chunked).unwrap().coding.as_deref(), Some("gzip"));
+}
+
+#[test]
+fn only_octets_limit_a_head() {
+    let start = "HTTP/1.1 200 OK\r\n";
+    let many = |octets: usize| {
+        let more = octets - start.len() - 2;
+        format!("{start}{}{}\r\n\r\n", "X:y\r\n".repeat(more / 5 - 1), "Z".repeat(more % 5 + 3))
+    };
+    let one = |octets: usize| format!("{start}{}\r\n\r\n", "Z".repeat(octets - start.len() - 4));
+    let of = [many(HEAD_LIMIT), one(HEAD_LIMIT), many(HEAD_LIMIT + 1), one(HEAD_LIMIT + 1)];
+    for head in of {
+        let expected = match head.len() {
+            HEAD_LIMIT => Ok(said(200, "")),
+            _ => Err(Unanswered::TooLarge),
+        };
+        for size in [1, 7, head.len()] {
+            let pieces: Vec<_> = head.as_bytes().chunks(size).collect();
+            assert_eq!(heard(Wanted::Head, &pieces), expected, "{size}");
+        }
     }
 }
 
@@ -115,7 +240,7 @@ fn nothing_fills_our_memory() {
     assert_eq!(endless("HTTP/1.1 200 OK\r\nX: ", &zeros), Err(Unanswered::TooLarge));
     assert_eq!(endless("HTTP/1.1 200 OK\r\n\r\n", &zeros), Ok(Some(BODY_LIMIT)));
     assert_eq!(endless(&format!("{chunked}fffffff\r\n"), &zeros), Ok(Some(BODY_LIMIT)));
-    assert_eq!(endless(&format!("{chunked}1;"), &zeros), Err(Unanswered::NotHttp));
+    assert_eq!(endless(&format!("{chunked}1;"), &zeros), Err(Unanswered::Framing));
     assert_eq!(endless(&format!("{chunked}0\r\nT: "), &zeros), Err(Unanswered::TooLarge));
 }
 
@@ -128,7 +253,11 @@ proptest! {
             Just("HTTP/1.0 200 OK\nServer: x\n\nready"),
             Just("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nready"),
             Just("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nready"),
+            Just("HTTP/1.1  200\r\n at once\r\nX y: 1\r\nContent-Length :\r\n 5\r\n\r\nready and more"),
+            Just("HTTP/1.1 200 OK\nContent-Encoding: gzip\n\nready"),
+            Just("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nready"),
             Just("SSH-2.0-OpenSSH_9.9\r\n"),
+            Just("\u{15}\u{3}\u{1}\n"),
         ],
         mut cuts in proptest::collection::vec(0usize..100, 0..20),
     ) {

@@ -1,10 +1,13 @@
 //! Checks against loopback servers that are written here byte by byte.
 
+mod anchors;
 mod host;
 mod http;
 mod request;
 mod tcp;
 pub(super) mod tls;
+mod urls;
+pub(super) mod words;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 use crate::health::checks::Runner;
 use crate::model::check::{
-    HttpCheck, Policy, Probe, Protocol, Question, Sources, Target, TcpCheck, TlsOptions,
+    Headers, HttpCheck, Policy, Probe, Protocol, Question, Sources, Target, TcpCheck, TlsOptions,
 };
 use crate::model::health::Outcome;
 
@@ -70,7 +73,7 @@ fn http_check() -> HttpCheck {
         port: None,
         path: "/health".into(),
         method: "GET".into(),
-        headers: Vec::new(),
+        headers: Headers::default(),
         body: String::new(),
         expect_status: None,
         expect_body: None,

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use crate::health::checks::tests::{answering, header, http_check, probe, run_http};
 use crate::health::checks::{Runner, tests};
-use crate::model::check::{HttpCheck, Protocol};
+use crate::model::check::{Headers, HttpCheck, Protocol};
 use crate::model::health::Finding;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -18,7 +18,7 @@ async fn request(check: HttpCheck) -> String {
 
 fn given(headers: &[(&str, &str)]) -> HttpCheck {
     let headers = headers.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-    HttpCheck { headers, ..http_check() }
+    HttpCheck { headers: Headers(headers), ..http_check() }
 }
 
 #[tokio::test]
@@ -30,6 +30,7 @@ async fn a_request_says_who_asks_and_that_it_asks_once() {
         Some(concat!("livezone/", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(header(&request, "accept"), Some("*/*"));
+    assert_eq!(header(&request, "accept-encoding"), Some("identity"));
     assert_eq!(header(&request, "connection"), Some("close"));
     assert_eq!(header(&request, "content-length"), None);
 }
@@ -72,6 +73,7 @@ async fn a_host_among_the_headers_wins() {
 async fn headers_are_sent_as_given() {
     let request = request(given(&[
         ("User-Agent", "probe"),
+        ("accept-encoding", "gzip"),
         ("X-Token", "a"),
         ("X-Token", "b"),
         ("Content-Length", "77"),
@@ -79,6 +81,8 @@ async fn headers_are_sent_as_given() {
     ]))
     .await;
     assert_eq!(header(&request, "user-agent"), Some("probe"));
+    assert_eq!(request.to_lowercase().matches("accept-encoding").count(), 1, "{request}");
+    assert_eq!(header(&request, "accept-encoding"), Some("gzip"));
     assert!(request.contains("X-Token: a\r\nX-Token: b\r\n"), "{request}");
     assert_eq!(header(&request, "content-length"), None);
     assert_eq!(header(&request, "transfer-encoding"), None);

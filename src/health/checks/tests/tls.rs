@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::{fs, io};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
@@ -29,6 +31,7 @@ impl Authority {
     pub(in crate::health::checks) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "an authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let authority = Self { issuer, folder: TempDir::new().unwrap() };
         authority.write("ca.pem", &authority.issuer.pem());
@@ -102,7 +105,10 @@ pub(in crate::health::checks) enum Client {
     Certified,
 }
 
-fn answer(mut stream: impl Read + Write) -> io::Result<()> {
+const WANTS_CLIENT: &str =
+    "the server wants a client certificate: set tls_cert_file and tls_key_file";
+
+pub(super) fn answer(mut stream: impl Read + Write) -> io::Result<()> {
     if read_request(&mut stream).is_empty() {
         return Ok(());
     }
@@ -115,7 +121,7 @@ pub(in crate::health::checks) fn names(names: &[&str]) -> CertificateParams {
     CertificateParams::new(names).unwrap()
 }
 
-fn https(host: Option<&str>, options: TlsOptions) -> Protocol {
+pub(super) fn https(host: Option<&str>, options: TlsOptions) -> Protocol {
     let host = host.map(str::to_owned);
     Protocol::Http(Arc::new(HttpCheck { tls: Some(Arc::new(options)), host, ..http_check() }))
 }
@@ -160,9 +166,11 @@ async fn the_name_expected_is_the_option_or_the_urls_host_or_the_address() {
     assert_eq!(found.finding, Finding::Pass);
     assert_eq!(run(tcp_check(Some(option)), target).await.finding, Finding::Pass);
     let found = reason(https(None, authority.options()), target).await;
-    assert_eq!(found, (Finding::Fail, "certificate is not for 127.0.0.1".into()));
+    let only = "certificate is not for 127.0.0.1, only for app.example";
+    assert_eq!(found, (Finding::Fail, only.into()));
     let found = reason(https(Some("other.example"), authority.options()), target).await;
-    assert_eq!(found, (Finding::Fail, "certificate is not for other.example".into()));
+    let only = "certificate is not for other.example, only for app.example";
+    assert_eq!(found, (Finding::Fail, only.into()));
 }
 
 #[tokio::test]
@@ -173,12 +181,15 @@ async fn an_expired_certificate_fails() {
     params.not_after = date_time_ymd(2001, 1, 1);
     let target = authority.serve(&params, Client::Anyone);
     let found = reason(https(None, authority.options()), target).await;
-    assert_eq!(found, (Finding::Fail, "certificate expired".into()));
+    assert_eq!(found, (Finding::Fail, "certificate expired 2001-01-01T00:00:00Z".into()));
     params.not_before = date_time_ymd(3000, 1, 1);
     params.not_after = date_time_ymd(3001, 1, 1);
     let target = authority.serve(&params, Client::Anyone);
     let found = reason(tcp_check(Some(authority.options())), target).await;
-    assert_eq!(found, (Finding::Fail, "certificate not valid yet".into()));
+    assert_eq!(
+        found,
+        (Finding::Fail, "certificate not valid yet, only from 3000-01-01T00:00:00Z".into())
+    );
 }
 
 #[tokio::test]
@@ -200,7 +211,7 @@ async fn a_client_certificate_is_shown_where_it_is_asked_for() {
     let options = TlsOptions { client, ..authority.options() };
     assert_eq!(run(https(None, options), target).await.finding, Finding::Pass);
     let found = reason(https(None, authority.options()), target).await;
-    assert_eq!(found, (Finding::Fail, "TLS alert CertificateRequired".into()));
+    assert_eq!(found, (Finding::Fail, WANTS_CLIENT.into()));
 }
 
 #[tokio::test]
@@ -231,13 +242,29 @@ async fn a_server_that_does_not_speak_tls_fails() {
         let _ = stream.read(&mut [0; 4096]);
     });
     let found = reason(https(None, options.clone()), plain).await;
+    let words = "the server speaks HTTP without TLS on this port";
+    assert_eq!(found, (Finding::Fail, words.into()));
+    let other = server(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let found = reason(https(None, options.clone()), other).await;
     assert_eq!(found, (Finding::Fail, "the answer is not TLS".into()));
+    let alert = server(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(b"\x15\x03\x03\x00\x02\x02\x46");
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let found = reason(https(None, options.clone()), alert).await;
+    let words = "no TLS version in common: livezone speaks TLS 1.2 and 1.3";
+    assert_eq!(found, (Finding::Fail, words.into()));
     let silent = server(|mut stream| while stream.read(&mut [0; 64]).unwrap_or(0) > 0 {});
     let found = Runner::new().run(&hasty(https(None, options.clone()), silent)).await;
     assert_eq!((found.finding, &*found.reason), (Finding::Fail, "timed out after 200ms"));
     let closing = server(|mut stream| drop(stream.read(&mut [0; 4096])));
-    let found = run(https(None, options), closing).await;
-    assert_eq!(found.finding, Finding::Fail, "{found:?}");
+    let found = reason(https(None, options), closing).await;
+    assert_eq!(found, (Finding::Fail, "connection closed during the TLS handshake".into()));
 }
 
 #[tokio::test]
@@ -275,7 +302,11 @@ async fn the_systems_anchors_do_not_know_our_authority() {
     let found = reason(https(None, TlsOptions::default()), target).await;
     // A machine without anchors says so, and blames itself.
     let expected = [
-        (Finding::Fail, "certificate from an unknown issuer"),
+        (
+            Finding::Fail,
+            "certificate from an unknown issuer, CN=an authority: \
+             name the issuer's file in tls_ca_file",
+        ),
         (Finding::Nothing, "the system has no trust anchors; set tls_ca_file (this machine)"),
     ];
     assert!(expected.contains(&(found.0, &*found.1)), "{found:?}");

@@ -6,18 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
 use crate::health::checks::fault;
-use crate::health::checks::tls::verifier::AnyCertificate;
+use crate::health::checks::tls::verifier::{Anchored, Anchors, AnyCertificate};
 use crate::model::check::{ClientFiles, TlsOptions};
 
 /// The system's trust anchors, read once: they are the same for all options.
-pub(super) type SystemAnchors = OnceLock<Arc<RootCertStore>>;
+pub(super) type SystemAnchors = OnceLock<Arc<Anchors>>;
 
 /// The whole of the web's trust anchors is a quarter of this.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -89,15 +90,17 @@ fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
 fn config(options: &TlsOptions, system: &SystemAnchors) -> Result<ClientConfig, LoadError> {
     // The provider is named here: a process-wide default could be another's.
     let provider = Arc::new(ring::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
+    let verifier: Arc<dyn ServerCertVerifier> = if options.skip_verify {
+        Arc::new(AnyCertificate(provider.signature_verification_algorithms))
+    } else {
+        let anchors = anchors(options, system)?;
+        Arc::new(Anchored::new(anchors, &provider).map_err(|_| LoadError::NoAnchors)?)
+    };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("ring speaks TLS 1.2 and 1.3");
-    let builder = if options.skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(algorithms)))
-    } else {
-        builder.with_root_certificates(anchors(options, system)?)
-    };
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     let Some(ClientFiles { cert, key }) = &options.client else {
         return Ok(builder.with_no_client_auth());
     };
@@ -109,27 +112,20 @@ fn config(options: &TlsOptions, system: &SystemAnchors) -> Result<ClientConfig, 
     })
 }
 
-fn anchors(options: &TlsOptions, system: &SystemAnchors) -> Result<Arc<RootCertStore>, LoadError> {
+fn anchors(options: &TlsOptions, system: &SystemAnchors) -> Result<Arc<Anchors>, LoadError> {
     let Some(path) = &options.ca_file else { return system_anchors(system) };
-    let mut anchors = RootCertStore::empty();
-    let (added, _) = anchors.add_parsable_certificates(certificates(path)?);
-    if added == 0 {
-        return Err(LoadError::Pem { path: path.clone(), what: "certificate" });
-    }
-    Ok(Arc::new(anchors))
+    let anchors = Anchors::new(certificates(path)?);
+    let none = || LoadError::Pem { path: path.clone(), what: "certificate" };
+    anchors.map(Arc::new).ok_or_else(none)
 }
 
 /// None found is not remembered: they may be installed while we run.
-fn system_anchors(system: &SystemAnchors) -> Result<Arc<RootCertStore>, LoadError> {
+fn system_anchors(system: &SystemAnchors) -> Result<Arc<Anchors>, LoadError> {
     if let Some(anchors) = system.get() {
         return Ok(Arc::clone(anchors));
     }
-    let mut anchors = RootCertStore::empty();
-    let (added, _) =
-        anchors.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        return Err(LoadError::NoAnchors);
-    }
+    let anchors = Anchors::new(rustls_native_certs::load_native_certs().certs);
+    let anchors = anchors.ok_or(LoadError::NoAnchors)?;
     Ok(Arc::clone(system.get_or_init(|| Arc::new(anchors))))
 }
 

@@ -1,8 +1,10 @@
 //! The TLS side of a check: which name is expected, and the handshake.
 
+mod certificate;
 mod files;
 pub(super) mod store;
 mod verifier;
+pub(super) mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -14,8 +16,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::fault;
+use crate::health::checks::overheard::{Beginning, Overheard};
 use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
+
+/// A connection after its handshake.
+pub(super) type Stream = TlsStream<Overheard<TcpStream>>;
 
 /// All that a handshake needs besides the connection.
 pub(super) struct Client {
@@ -24,16 +30,19 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) async fn handshake(
-        self,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Outcome> {
+    pub(super) async fn handshake(self, stream: TcpStream) -> Result<Stream, Outcome> {
         let connector = TlsConnector::from(self.config);
-        connector.connect(self.name, stream).await.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                fault::theirs("connection closed during the TLS handshake")
+        let (stream, memory) = Overheard::new(stream);
+        connector.connect(self.name, stream).await.map_err(|error| {
+            match (memory.beginning(), error.kind()) {
+                (Beginning::Http, _) => {
+                    fault::theirs("the server speaks HTTP without TLS on this port")
+                }
+                (_, io::ErrorKind::UnexpectedEof) => {
+                    fault::theirs("connection closed during the TLS handshake")
+                }
+                _ => fault::of_network(&error),
             }
-            _ => fault::of_network(&error),
         })
     }
 }

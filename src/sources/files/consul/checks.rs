@@ -8,9 +8,9 @@ use crate::model::check::{AliasCheck, Kind};
 use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::files::consul::keys::{CHECK, says, value};
-use crate::sources::files::consul::{File, only, text, times};
+use crate::sources::files::consul::{File, effect, only, text, times};
 use crate::sources::files::native::check::Asked;
-use crate::sources::files::native::{grpc, http, script, tcp};
+use crate::sources::files::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 
@@ -174,12 +174,19 @@ fn ask(
             return Err(Refused);
         }
     };
-    let is_other = |key: &str| {
-        let shared = SHARED.contains(&key) || key == "disable_redirects";
-        CHECK.read.contains(&key) && !shared && !own.contains(&key)
+    // Redirects are never followed.
+    let is_shared = |key: &str| match kind {
+        "alias_service" => SHARED.contains(&key) && !effect::is_time(key),
+        "http" => SHARED.contains(&key) || key == "disable_redirects",
+        _ => SHARED.contains(&key),
     };
-    if let Value::Table(others) = &only(table, is_other).value {
-        file.note_unused(others.iter().map(|(key, _)| key));
+    let others = only(table, |key| !is_shared(key) && !own.contains(&key));
+    if let Value::Table(others) = &others.value {
+        for (key, _) in others {
+            if let Some(name) = CHECK.read.iter().find(|name| key.text == **name) {
+                file.without_effect.note(name, key, kind, table);
+            }
+        }
     }
     let asked = only(table, |key| own.contains(&key));
     let mut reader = Reader::document(file.report, &asked, CHECK.what);
@@ -212,8 +219,19 @@ fn fits(
     if let Some(literal) =
         asked.literal.filter(|literal| !instance.location.addresses().contains(literal))
     {
-        let message = format!("{literal} is not the address of service \"{id}\"");
-        file.report.refusal(place, message, "write \"localhost\" for the service's own address");
+        // Of a service without any address that has been told.
+        if let Some(own) = instance.location.endpoints().next() {
+            let message = format!("{literal} is not the address of service \"{id}\"");
+            let label = if file.address_is_written {
+                format!("write \"localhost\" for {own}: a service is checked where it is")
+            } else {
+                format!(
+                    "write \"localhost\" for {own}; if {literal} is the node's address, set \
+                     node_address = \"{literal}\" under [consul] in livezone.toml"
+                )
+            };
+            file.report.refusal(place, message, label);
+        }
         return Err(Refused);
     }
     if asked.needs_port && instance.port.is_none() {
@@ -225,7 +243,7 @@ fn fits(
 }
 
 fn is_https(table: &Tree) -> bool {
-    text(table, "http").is_some_and(|url| url.value.starts_with("https:"))
+    text(table, "http").is_some_and(|url| url::is_https(url.value))
 }
 
 fn is_true(table: &Tree, key: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Keys as Consul spells them: `enable_tag_override`, `EnableTagOverride`, `enabletagoverride`.
 
 use crate::diagnostic::nearest;
+use crate::syntax::json::duplicate;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, NULL, Tree, Value};
 
@@ -16,6 +17,9 @@ pub(super) struct Keys {
     /// Another word, and the key that it stands for.
     pub(super) aliases: &'static [(&'static str, &'static str)],
 }
+
+/// Keys of one thing, and those of several.
+pub(super) const PLURALS: [(&str, &str); 2] = [("service", "services"), ("check", "checks")];
 
 /// The top of a file. What is not about services configures an agent.
 pub(super) const FILE: Keys = Keys {
@@ -238,11 +242,25 @@ pub(super) const CHECK: Keys = Keys {
     aliases: &[("check_id", "id"), ("script_args", "args")],
 };
 
+/// Keys of checks that native files have and Consul has not.
+const OF_OUR_CHECKS: [&str; 7] = [
+    "expect_body",
+    "expect_status",
+    "fast_interval",
+    "immediate_status",
+    "tls_ca_file",
+    "tls_cert_file",
+    "tls_key_file",
+];
+
 impl Keys {
     /// The key that `written` is a spelling of.
-    fn canonical(&self, written: &str) -> Option<&'static str> {
-        let written = written.to_ascii_lowercase();
-        let spells = |key: &str| written == key || written == key.replace('_', "");
+    pub(super) fn canonical(&self, written: &str) -> Option<&'static str> {
+        let spells = |key: &str| {
+            let squashed = || key.bytes().filter(|octet| *octet != b'_');
+            let lower = || written.bytes().map(|octet| octet.to_ascii_lowercase());
+            written.len() <= key.len() && (lower().eq(key.bytes()) || lower().eq(squashed()))
+        };
         let own = self.read.iter().chain(self.unused).copied().find(|key| spells(key));
         own.or_else(|| self.aliases.iter().find(|(alias, _)| spells(alias)).map(|&(_, key)| key))
     }
@@ -252,7 +270,13 @@ impl Keys {
     pub(super) fn read(&self, report: &Report, tree: &Tree) -> Option<Tree> {
         let Value::Table(written) = &tree.value else {
             let message = format!("{} is a table, not {}", self.what, tree.value.kind());
-            report.error(tree.span.clone(), message, "write { … }");
+            let label = match &tree.value {
+                Value::String(name) if self.what == SERVICE.what => {
+                    format!("write {{ \"name\": {name:?} }}")
+                }
+                _ => "write { … }".to_owned(),
+            };
+            report.error(tree.span.clone(), message, label);
             return None;
         };
         let mut entries: Vec<(Key, Tree)> = Vec::with_capacity(written.len());
@@ -264,7 +288,8 @@ impl Keys {
             };
             if let Some((first, _)) = entries.iter().find(|(first, _)| first.text == text) {
                 let line = report.line_number(first.span.start);
-                let label = format!("the first is in line {line}: take one of them out");
+                let plural = PLURALS.iter().find(|(one, _)| text == *one);
+                let label = duplicate(line, plural.map(|(_, several)| *several));
                 report.error(key.span.clone(), format!("duplicate key {text:?}"), label);
             } else {
                 let key = Key { text: text.to_owned(), span: key.span.clone() };
@@ -276,12 +301,15 @@ impl Keys {
     }
 
     fn complain(&self, report: &Report, key: &Key) {
-        let word = nearest(&key.text, self.read.iter().chain(self.unused).copied());
-        let label = match word {
-            Some(word) => format!("did you mean {word:?}?"),
-            None => format!("Consul has no such key in {}", self.what),
-        };
-        report.error(key.span.clone(), format!("unknown key {:?}", key.text), label);
+        report.error_with(key.span.clone(), || {
+            let label = elsewhere(self, &key.text).unwrap_or_else(|| {
+                match nearest(&key.text, self.read.iter().chain(self.unused).copied()) {
+                    Some(word) => format!("did you mean {word:?}?"),
+                    None => format!("Consul has no such key in {}", self.what),
+                }
+            });
+            (format!("unknown key {:?}", key.text), label)
+        });
     }
 
     /// Whether a key has been complained of: what seems to be missing may be that one.
@@ -307,6 +335,27 @@ impl Keys {
             .filter(move |(key, value)| unused.contains(&&*key.text) && says(&value.value))
             .map(|(key, _)| key)
     }
+}
+
+/// Where a key belongs that tables of this kind do not have, and others do.
+fn elsewhere(keys: &Keys, key: &str) -> Option<String> {
+    let has = |others: &Keys| others.canonical(key).is_some();
+    let advice = match keys.what {
+        what if what == CHECK.what && OF_OUR_CHECKS.contains(&key) => {
+            "Consul has no such key: write the service in a .toml file to use it"
+        }
+        what if what == CHECK.what && has(&SERVICE) => {
+            "it is a key of the service: write it outside of the check"
+        }
+        what if what == FILE.what && has(&SERVICE) => {
+            "it is a key of a service: write it inside \"service\""
+        }
+        what if what != CHECK.what && has(&CHECK) => {
+            "it is a key of a check: write it inside \"check\""
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 /// Whether a value differs from what Consul takes for a key left out.

@@ -5,9 +5,11 @@
 //! the others of its file are taken. Any other error refuses the file, as in native TOML.
 
 mod checks;
+mod effect;
 mod keys;
 pub mod node;
 mod service;
+mod shape;
 mod times;
 
 use std::collections::HashMap;
@@ -16,31 +18,48 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::service::InstanceId;
-use crate::sources::files::consul::keys::{CHECK, FILE, SERVICE, one_or_many, says, value};
+use crate::sources::files::conceal::{conceal, conceal_in};
+use crate::sources::files::consul::effect::WithoutEffect;
+use crate::sources::files::consul::keys::{
+    CHECK, FILE, PLURALS, SERVICE, one_or_many, says, value,
+};
+use crate::syntax::hcl::lead::json_start;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
 use crate::syntax::{hcl, json};
 
 /// `None` when an error that refuses the file is among the diagnostics. A path that ends in `.hcl`
-/// is HCL, any other JSON. `node` is the address of definitions that name none.
+/// is HCL, or JSON where it begins as JSON does; any other is JSON. `node` is the address of definitions that name none.
 pub fn parse(
     path: Arc<Path>,
     text: Arc<str>,
     node: Option<IpAddr>,
 ) -> (Option<Document>, Vec<Diagnostic>) {
     let report = Report::new(Arc::clone(&path), Arc::clone(&text));
-    let tree = if path.extension().is_some_and(|ending| ending == "hcl") {
-        hcl::parse(&report, &["service", "check"])
-    } else {
-        json::parse(&report)
+    let is_hcl = path.extension().is_some_and(|ending| ending == "hcl");
+    let tree = match json_start(&text) {
+        Some(start) if is_hcl => json::parse_from(&report, start, &PLURALS),
+        None if is_hcl => hcl::parse(&report, &["service", "check"]),
+        Some(_) | None => json::parse(&report, &PLURALS),
     };
-    let mut file = File { report: &report, node, unused: Vec::new(), unnamed: Unnamed::default() };
-    let services = file.read(&tree);
+    let mut file = File {
+        report: &report,
+        node,
+        unused: Vec::new(),
+        without_effect: WithoutEffect::default(),
+        unnamed: Unnamed::default(),
+        address_is_written: false,
+    };
+    let services = shape::as_file(&report, tree).map(|tree| file.read(&tree)).unwrap_or_default();
     file.warn();
-    report.finish(Some(Document::new(path, text, services)))
+    let shown = conceal(text);
+    let document = Document::new(path, Arc::clone(&shown), services);
+    let (document, mut diagnostics) = report.finish(Some(document));
+    conceal_in(&mut diagnostics, &shown);
+    (document, diagnostics)
 }
 
 /// One file while it is read.
@@ -49,7 +68,10 @@ struct File<'a> {
     node: Option<IpAddr>,
     /// Keys that Consul has and livezone does not use, where they are first written.
     unused: Vec<Key>,
+    without_effect: WithoutEffect,
     unnamed: Unnamed,
+    /// Whether the service that is being read names its address itself.
+    address_is_written: bool,
 }
 
 /// The ids and tags that DNS cannot carry.
@@ -123,9 +145,14 @@ impl File<'_> {
                 found.entry(service).or_default().push(check);
                 continue;
             }
-            let message = format!("this file has no service with the id {:?}", id.value);
-            let label = "put the check into the file of its service";
-            self.report.error(id.span, message, label);
+            self.report.error_with(id.span, || {
+                let message = format!("this file has no service with the id {:?}", id.value);
+                let label = match nearest(id.value, services.keys().map(InstanceId::as_str)) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => "write the check in the file of its service".to_owned(),
+                };
+                (message, label)
+            });
         }
         found
     }
@@ -144,8 +171,10 @@ impl File<'_> {
         if let Some(first) = self.unused.first() {
             let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
             let message = format!("livezone does not use {}", words.join(", "));
-            self.report.warning(first.span.clone(), message, "nothing is done for it");
+            let label = if words.len() == 1 { "it is ignored" } else { "they are ignored" };
+            self.report.warning(first.span.clone(), message, label);
         }
+        self.without_effect.warn(self.report);
         let Unnamed { ids, tags, first: Some(first) } = &self.unnamed else { return };
         let counted = [(*ids, "id"), (*tags, "tag")].into_iter().filter(|(count, _)| *count > 0);
         let words: Vec<_> = counted

@@ -1,6 +1,6 @@
 //! One definition of a service → [`ServiceDefinition`] with one instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use crate::config::address;
@@ -26,6 +26,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let port = reader.integer("port", 1..=65_535).map(|port| port.value);
     let meta = meta(&mut reader);
     let location = location(file, &mut reader);
+    file.address_is_written = reader.has("address");
     let tags = tags(file, &mut reader);
     let own: Vec<Tree> = ["check", "checks"]
         .into_iter()
@@ -59,6 +60,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
     let instances = Box::new([InstanceDefinition { checks: checks?, ..instance }]);
     let commands = own.iter().chain(alone).filter_map(|table| value(table, "args"));
     let script = commands.filter(|args| says(&args.value)).map(|args| args.span.clone()).next();
+    let aliases = own.iter().chain(alone).filter_map(|table| text(table, "alias_service"));
     Some(ServiceDefinition {
         name: name?,
         port: None,
@@ -71,6 +73,7 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
         checks: Vec::new(),
         instances,
         script,
+        aliases: aliases.map(|of| Placed::new(of.value.into(), of.span)).collect(),
     })
 }
 
@@ -122,9 +125,7 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
             let message = format!("{:?} {what}", written.value);
             let label = match error {
                 HostError::Name(error) if !written.value.contains(':') => error.to_string(),
-                HostError::Name(_) | HostError::Digits => {
-                    "write an address, or a host name".to_owned()
-                }
+                HostError::Name(_) | HostError::Digits => without_port(written.value),
             };
             file.report.refusal(written.span, message, label);
             None
@@ -132,11 +133,22 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
     }
 }
 
+/// What to write for a text that is no address and no host name.
+fn without_port(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() && !host.contains("://") => {
+            format!("write {host:?}, and the port as \"port\": {port}")
+        }
+        Some(_) if text.contains("://") => "write the host of the URL alone".to_owned(),
+        Some(_) | None => "write an address, or a host name".to_owned(),
+    }
+}
+
 fn tags(file: &mut File<'_>, reader: &mut Reader<'_>) -> Vec<Tag> {
-    let mut tags: Vec<Tag> = Vec::new();
+    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for text in reader.strings("tags").unwrap_or_default() {
         let tag = Tag::keep(text.value);
-        if tags.contains(&tag) {
+        if !seen.insert(tag.clone()) {
             continue;
         }
         if !tag.is_name() {

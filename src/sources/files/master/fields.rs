@@ -5,6 +5,10 @@ use crate::model::name::{MAX_LABEL, MAX_NAME, Name};
 /// RFC 2181 section 8.
 const MAX_TTL: u32 = 0x7fff_ffff;
 
+/// What to write for a time that is none.
+pub(super) const FORM: &str =
+    "write seconds, or numbers with the units w, d, h, m and s, like 1h30m";
+
 /// A name relative to `origin` unless it ends in a dot; `@` is the origin itself.
 pub(super) fn name(text: &str, origin: &Name) -> Result<Name, &'static str> {
     if text == "@" {
@@ -64,8 +68,9 @@ fn escaped(octets: &mut std::str::Bytes<'_>) -> Result<u8, &'static str> {
     u8::try_from(value).map_err(|_| WRONG)
 }
 
-/// A TTL in seconds, or with units (`1h30m`); `None` for what is none at all.
-pub(super) fn ttl(text: &str) -> Option<Result<u32, &'static str>> {
+/// A TTL or another time: seconds, or numbers with units (`1h30m`, `1W`), at most 2^31 - 1 seconds.
+/// `None` for what does not begin with a digit.
+pub(super) fn seconds(text: &str) -> Option<Result<u32, &'static str>> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -82,16 +87,16 @@ pub(super) fn ttl(text: &str) -> Option<Result<u32, &'static str>> {
             'h' => 3600,
             'd' => 86_400,
             'w' => 604_800,
-            _ => return Some(Err("a TTL is seconds, or numbers with w, d, h, m and s")),
+            _ => return Some(Err(FORM)),
         };
         if digits == 0 {
-            return Some(Err("a unit needs a number before it"));
+            return Some(Err("write a number before each unit, like 1h30m"));
         }
         total = total.saturating_add(number.saturating_mul(unit));
         (number, digits) = (0, 0);
     }
-    let total = u32::try_from(total.saturating_add(number)).ok().filter(|&ttl| ttl <= MAX_TTL);
-    Some(total.ok_or("a TTL is at most 2147483647 seconds (RFC 2181)"))
+    let total = u32::try_from(total.saturating_add(number)).ok().filter(|&all| all <= MAX_TTL);
+    Some(total.ok_or("write at most 2147483647 seconds (RFC 2181 section 8)"))
 }
 
 /// Whether a word is a class, and whether it is the one that is served.
@@ -133,13 +138,25 @@ mod tests {
     }
 
     #[test]
-    fn a_ttl_is_seconds_or_numbers_with_units() {
-        assert_eq!(ttl("300"), Some(Ok(300)));
-        assert_eq!(ttl("1h30M"), Some(Ok(5400)));
-        assert_eq!(ttl("1w1d1s"), Some(Ok(691_201)));
-        assert_eq!(ttl("A"), None);
-        for wrong in ["1x", "1hh", "2147483648", "99999999999999999999w"] {
-            assert!(ttl(wrong).unwrap().is_err(), "{wrong}");
+    fn a_time_is_seconds_or_numbers_with_units() {
+        for (text, expected) in [
+            ("0", 0),
+            ("300", 300),
+            ("1h30M", 5400),
+            ("1w1d1s", 691_201),
+            ("1W", 604_800),
+            ("01h", 3600),
+            ("30m1h", 5400),
+            ("2147483647", 0x7fff_ffff),
+            ("3550w5d3h14m7s", 0x7fff_ffff),
+        ] {
+            assert_eq!(seconds(text), Some(Ok(expected)), "{text}");
+        }
+        for none in ["A", "h", "-1", "\"4h\"", ""] {
+            assert_eq!(seconds(none), None, "{none}");
+        }
+        for wrong in ["1x", "1hh", "2147483648", "3550w5d3h14m8s", "99999999999999999999w", "1é"] {
+            assert!(seconds(wrong).unwrap().is_err(), "{wrong}");
         }
     }
 }

@@ -31,13 +31,16 @@ pub(super) struct Mistake {
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
+    /// Whether a parenthesis was found that is never closed: no later one is then, either, and
+    /// need not be followed to the end of the file.
+    never_closes: bool,
 }
 
 impl<'t> Lexer<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         // A byte order mark is no blank and no owner.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, at }
+        Self { text, at, never_closes: false }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -66,6 +69,10 @@ impl<'t> Lexer<'t> {
                 b'(' if opened.is_some() => {
                     self.refuse(&mut entry, "a parenthesis inside another", "take it out");
                 }
+                b'(' if self.never_closes => {
+                    self.never_closed(&mut entry, self.at);
+                    return entry;
+                }
                 b'(' => {
                     opened = Some(self.at);
                     self.at += 1;
@@ -79,14 +86,21 @@ impl<'t> Lexer<'t> {
             }
         }
         if let Some(open) = opened {
-            self.resume_after(open);
-            entry.mistake = entry.mistake.or(Some(Mistake {
-                span: open..open + 1,
-                message: "a parenthesis that is never closed",
-                advice: "write ) behind the last value",
-            }));
+            self.never_closes = true;
+            self.never_closed(&mut entry, open);
         }
         entry
+    }
+
+    /// What was found behind it is of no account.
+    fn never_closed(&mut self, entry: &mut Entry<'t>, open: usize) {
+        entry.mistake = entry.mistake.take().filter(|mistake| mistake.span.start < open);
+        entry.mistake.get_or_insert(Mistake {
+            span: open..open + 1,
+            message: "a parenthesis that is never closed",
+            advice: "write ) behind the last value",
+        });
+        self.resume_after(open);
     }
 
     fn refuse(&mut self, entry: &mut Entry<'t>, message: &'static str, advice: &'static str) {
@@ -191,6 +205,22 @@ mod tests {
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[0].mistake.as_ref().unwrap().span, 8..9);
         assert_eq!(entries[1].tokens[0].text, "c");
+    }
+
+    #[test]
+    fn of_many_parentheses_that_are_never_closed_one_is_followed_to_the_end() {
+        let text = "a A (\n".repeat(100_000);
+        let entries: Vec<_> = Lexer::new(&text).collect();
+        assert_eq!(entries.len(), 100_000);
+        let told = |entry: &Entry<'_>| entry.mistake.as_ref().unwrap().message;
+        assert!(entries.iter().all(|e| told(e) == "a parenthesis that is never closed"));
+        let tokens: usize = entries.iter().map(|entry| entry.tokens.len()).sum();
+        assert_eq!(tokens, 2 * 100_000 + 2 * 99_999, "each once, and once more by the first");
+        // One that is closed stands before it, and is read as it is.
+        let entries: Vec<_> = Lexer::new("a A (1\n)\nb A (\nc A ( 2\n ; )\nd A 1\n").collect();
+        let owners: Vec<_> = entries.iter().map(|entry| entry.tokens[0].text).collect();
+        assert_eq!(owners, ["a", "b", "c", "d"]);
+        assert!(entries[0].mistake.is_none() && entries[3].mistake.is_none());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
@@ -63,13 +64,13 @@ pub fn parse(
     let part =
         |report: &Report| Part { path: Arc::clone(&report.path), text: Arc::clone(&report.text) };
     let parts = reports.iter().map(part).collect();
-    let (mut taken, mut diagnostics) = (true, Vec::new());
+    let (mut taken, mut diagnostics) = (true, Complaints::default());
     for report in reports {
         let (value, complaints) = report.finish(Some(()));
         taken &= value.is_some();
         diagnostics.extend(complaints);
     }
-    (taken.then_some(MasterFile { parts, records }), diagnostics)
+    (taken.then_some(MasterFile { parts, records }), diagnostics.into_vec())
 }
 
 /// Whether a text may hold an `$INCLUDE`.
@@ -132,6 +133,17 @@ impl Reader<'_> {
         }
     }
 
+    fn error_with(
+        &self,
+        cursor: &Cursor,
+        span: Range<usize>,
+        words: impl FnOnce() -> (String, String),
+    ) {
+        if let Some(report) = self.reports.get(cursor.part) {
+            report.error_with(span, words);
+        }
+    }
+
     fn entry(&mut self, entry: &Entry<'_>, cursor: &mut Cursor) {
         if let Some(mistake) = &entry.mistake {
             self.error(cursor, mistake.span.clone(), mistake.message, mistake.advice);
@@ -180,11 +192,10 @@ impl Reader<'_> {
                     cursor.origin = origin;
                 }
             }
-            ("$TTL", [ttl]) => match fields::ttl(ttl.text) {
-                Some(Ok(ttl)) => self.ttl.directive = Some(ttl),
-                wrong => {
-                    let why = wrong.and_then(Result::err).unwrap_or("write seconds, or 1h");
-                    let message = format!("{} is no TTL", ttl.text);
+            ("$TTL", [ttl]) => match fields::seconds(ttl.text).unwrap_or(Err(fields::FORM)) {
+                Ok(seconds) => self.ttl.directive = Some(seconds),
+                Err(why) => {
+                    let message = format!("invalid TTL {:?}", ttl.text);
                     self.error(cursor, ttl.span.clone(), message, why);
                 }
             },
@@ -204,12 +215,13 @@ impl Reader<'_> {
                 self.error(cursor, place, format!("{directive} is not complete here"), form);
             }
             (other, _) => {
-                let advice = match nearest(other, DIRECTIVES) {
-                    Some(word) => format!("did you mean {word}?"),
-                    None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
-                };
-                let message = format!("unknown directive {}", word.text);
-                self.error(cursor, word.span.clone(), message, advice);
+                self.error_with(cursor, word.span.clone(), || {
+                    let advice = match nearest(other, DIRECTIVES) {
+                        Some(word) => format!("did you mean {word}?"),
+                        None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
+                    };
+                    (format!("unknown directive {}", word.text), advice)
+                });
             }
         }
     }
@@ -294,11 +306,11 @@ impl Reader<'_> {
     ) -> Option<(Option<u32>, &'x [Token<'t>])> {
         let (mut rest, mut ttl, mut has_class) = (tokens, None, false);
         while let [token, after @ ..] = rest {
-            if let Some(read) = fields::ttl(token.text).filter(|_| ttl.is_none()) {
+            if let Some(read) = fields::seconds(token.text).filter(|_| ttl.is_none()) {
                 match read {
                     Ok(read) => ttl = Some(read),
                     Err(why) => {
-                        let message = format!("{} is no TTL", token.text);
+                        let message = format!("invalid TTL {:?}", token.text);
                         self.error(cursor, token.span.clone(), message, why);
                         return None;
                     }
@@ -325,13 +337,14 @@ impl Reader<'_> {
             return None;
         };
         let Some(rtype) = rdata::rtype(first.text) else {
-            let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
-            let advice = match nearest(first.text, known) {
-                Some(word) => format!("did you mean {word}?"),
-                None => "a type is a mnemonic, or TYPE and a number".to_owned(),
-            };
-            let message = format!("unknown type {}", first.text);
-            self.error(cursor, first.span.clone(), message, advice);
+            self.error_with(cursor, first.span.clone(), || {
+                let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
+                let advice = match nearest(first.text, known) {
+                    Some(word) => format!("did you mean {word}?"),
+                    None => "a type is a mnemonic, or TYPE and a number".to_owned(),
+                };
+                (format!("unknown type {}", first.text), advice)
+            });
             return None;
         };
         // RFC 6895 section 3.1: types that only questions and messages have.

@@ -9,6 +9,7 @@ use domain::dep::octseq::Parser;
 use domain::rdata::{AllRecordData, ZoneRecordData};
 use domain::zonefile::inplace::{Entry, Zonefile};
 
+use super::fields;
 use super::forms;
 use super::lexer::Token;
 use crate::model::dns::Rtype;
@@ -42,7 +43,7 @@ pub(super) fn read(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> Result<
     if let Some(read) = forms::known(rtype, tokens, origin) {
         return read;
     }
-    let (line, starts) = one_line(rtype, tokens, origin);
+    let (line, starts) = one_line(rtype, tokens, origin)?;
     let mut reader = Zonefile::from(line.as_str());
     if let Ok(origin) = TheirName::from_octets(origin.as_wire().to_vec().into()) {
         reader.set_origin(origin);
@@ -83,21 +84,40 @@ fn known_form(rtype: Rtype, octets: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The tokens on one line, and where each begins in it: so an error's column tells its token.
-fn one_line(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> (String, Vec<usize>) {
+fn one_line(
+    rtype: Rtype,
+    tokens: &[Token<'_>],
+    origin: &Name,
+) -> Result<(String, Vec<usize>), Wrong> {
     let mut line = format!("{PREFIX}TYPE{}", rtype.0);
     let mut starts = vec![PREFIX.len()];
-    for token in tokens.iter().skip(1) {
+    let has_times = rtype == Rtype::SOA && tokens.get(1).is_some_and(|token| token.text != "\\#");
+    for (place, token) in tokens.iter().enumerate().skip(1) {
         line.push(' ');
         starts.push(line.len());
         // The reader takes an @ here for a label of that name.
         if token.text == "@" && has_names(rtype) {
             line.push_str(&origin.to_string());
+        } else if has_times && TIMES.contains(&place) {
+            // It knows no units.
+            line.push_str(&time(token)?.to_string());
         } else {
             line.push_str(token.text);
         }
     }
     line.push('\n');
-    (line, starts)
+    Ok((line, starts))
+}
+
+/// Where the times stand among the tokens of a SOA: refresh, retry, expire and minimum.
+const TIMES: std::ops::RangeInclusive<usize> = 4..=7;
+
+fn time(token: &Token<'_>) -> Result<u32, Wrong> {
+    fields::seconds(token.text).unwrap_or(Err(fields::FORM)).map_err(|why| Wrong {
+        span: token.span.clone(),
+        message: format!("invalid time {:?}", token.text),
+        advice: why.to_owned(),
+    })
 }
 
 /// Types in whose data an `@` is a name and never a text.
@@ -206,6 +226,15 @@ pub(super) mod tests {
             ),
             ("SRV 0 5 80 x.", b"\x00\x00\x00\x05\x00\x50\x01x\x00"),
             ("HINFO a b", b"\x01a\x01b"),
+            (
+                "SOA . h. 1 4h 1H30M 1w2d 0",
+                b"\x00\x01h\x00\0\0\0\x01\0\0\x38\x40\0\0\x15\x18\0\x0b\xdd\x80\0\0\0\0",
+            ),
+            // Octets are no times.
+            (
+                "SOA \\# 22 00 00 00000001 00000002 00000003 00000004 00000005",
+                b"\0\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05",
+            ),
         ] {
             assert_eq!(of(text).as_deref(), Ok(octets), "{text}");
         }
@@ -222,6 +251,16 @@ pub(super) mod tests {
             ("A \\# 3 010203", 2..4),
             ("RKEY 0 3 5 AQ==", 0..4),
             ("SRV 0 5 99999 x", 8..13),
+            // Numbers that are no times have no units.
+            ("MX 1h mail", 3..5),
+            ("SRV 0 1m 80 x", 6..8),
+            ("SOA . h. 1h 1 1 1 1", 9..11),
+            ("SOA . h. 1 1x 1 1 1", 11..13),
+            ("SOA . h. 1 1 h 1 1", 13..14),
+            ("SOA . h. 1 1 1 2147483648 1", 15..25),
+            ("SOA . h. 1 1 1 1 3551w", 17..22),
+            ("SOA . h. 1 1h 1 1", 16..17),
+            ("SOA . h. 1 1h 1 1 1 1", 20..21),
         ] {
             assert_eq!(of(text).unwrap_err().span, at, "{text}: {:?}", of(text));
         }

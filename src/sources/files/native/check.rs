@@ -1,6 +1,6 @@
 //! `[[service.check]]` and `[[service.instance.check]]`: the keys that all kinds share.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -105,9 +105,10 @@ pub(super) fn read_all(reader: &mut Reader<'_>, header: &str) -> Vec<Written> {
             report.error(place.clone(), message, "give each check its own id");
         }
     }
+    let mut numbers = HashMap::new();
     for (check, place) in &mut checks {
         if place.is_none() {
-            check.definition.id = unused(&ids, &check.definition.id);
+            check.definition.id = unused(&ids, &check.definition.id, &mut numbers);
             ids.insert(Arc::clone(&check.definition.id));
         }
     }
@@ -115,12 +116,17 @@ pub(super) fn read_all(reader: &mut Reader<'_>, header: &str) -> Vec<Written> {
 }
 
 /// `id`, else `id#2` and so on.
-fn unused(ids: &HashSet<Arc<str>>, id: &Arc<str>) -> Arc<str> {
+fn unused(
+    ids: &HashSet<Arc<str>>,
+    id: &Arc<str>,
+    numbers: &mut HashMap<Arc<str>, usize>,
+) -> Arc<str> {
     let mut candidate = Arc::clone(id);
-    let mut number = 2;
+    // Many checks may ask the same: each goes on where the last one ended.
+    let number = numbers.entry(Arc::clone(id)).or_insert(2);
     while ids.contains(&candidate) {
         candidate = Arc::from(format!("{id}#{number}"));
-        number += 1;
+        *number += 1;
     }
     candidate
 }
@@ -212,7 +218,7 @@ fn pass_over(reader: &mut Reader<'_>) {
 pub(super) fn misplaced(reader: &mut Reader<'_>, keys: &[&'static str], wanted: &str) {
     for &key in keys {
         if let Some((written, _)) = reader.entry(key) {
-            let message = format!("{key:?} does nothing in this check");
+            let message = format!("{key:?} has no effect in this check");
             reader.report.error(written.span.clone(), message, format!("it goes with {wanted}"));
         }
     }

@@ -23,6 +23,9 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
         None
     };
     let (target, service) = value?;
+    if let (Some(tls), Target::At { host, .. }) = (&tls, &target) {
+        tls::check_host(reader.report, reader.place_of("grpc"), tls, host);
+    }
     let (authority, address, port) = match target {
         Target::Own => (None, None, None),
         Target::At { host, address, port } => (Some(format!("{host}:{port}")), address, Some(port)),

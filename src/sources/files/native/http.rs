@@ -1,13 +1,14 @@
 //! The keys of a check over HTTP.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
 use regex::bytes::RegexBuilder;
 
-use crate::model::check::{HttpCheck, Kind, Pattern, StatusSet};
+use crate::model::check::{Headers, HttpCheck, Kind, Pattern, StatusSet, TlsOptions};
 use crate::model::definition::Placed;
 use crate::sources::files::native::check::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::tls;
@@ -27,13 +28,20 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
         let target = url::parse(text.value)
             .map_err(|advice| {
                 // Without the value: it may hold credentials, and this goes to the log.
-                reader.report.error(text.span.clone(), "this is no path or URL", advice);
+                let lacks_scheme = text.value.contains(':') && !text.value.contains("://");
+                let would_do = || url::parse(&format!("http://{}", text.value)).is_ok();
+                let advice = if lacks_scheme && would_do() {
+                    "write http:// in front of it".to_owned()
+                } else {
+                    advice
+                };
+                reader.report.error(text.span.clone(), "invalid path or URL", advice);
             })
             .ok()?;
         Some((text, target))
     });
     let method = method(reader).unwrap_or_else(|| "GET".to_owned());
-    let headers = headers(reader);
+    let mut headers = headers(reader);
     let body = reader.string("body").map_or_else(String::new, |body| body.value.to_owned());
     let expect_status = expect_status(reader);
     let expect_body = expect_body(reader);
@@ -41,24 +49,20 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
     reader.entry("immediate_status");
     misplaced(reader, &TCP_KEYS, "`tcp`");
     misplaced(reader, &GRPC_KEYS, "`grpc`");
-    let https = match &target {
-        None => None,
-        Some((_, Target::Path(_))) => Some(false),
-        Some((_, Target::Url(url))) => Some(url.https),
-    };
-    let tls = match https {
-        Some(false) => {
-            misplaced(reader, &TLS_KEYS, "a URL of https: \"https://localhost:8443/health\"");
-            None
-        }
-        Some(true) | None => Some(tls::read(reader)),
-    };
+    let tls = tls(reader, target.as_ref().map(|(_, target)| target));
     let (text, target) = target?;
-    let summary = format!("http:{}", text.value);
+    let summary = format!("http:{}", url::shown(text.value));
+    told_of(reader.report, text.span, tls.as_ref(), (text.value, &target));
     let elsewhere = connect.map(|connect| to_url(reader.report, &connect, &target));
     let (url, path) = match target {
         Target::Path(path) => (None, path),
-        Target::Url(url) => (Some((url.authority, url.address, url.port)), url.path),
+        Target::Url(url) => {
+            // As Go's client does: a header that is written wins.
+            if let Some(value) = url.authorization.filter(|_| !headers.have("Authorization")) {
+                headers.0.push(("Authorization".to_owned(), value));
+            }
+            (Some((url.authority, url.address, url.port)), url.path)
+        }
     };
     let (host, address, port) = url.map_or((None, None, None), |(h, a, p)| (Some(h), a, Some(p)));
     let literal = address.filter(|_| elsewhere.is_none());
@@ -76,6 +80,35 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
         connect: elsewhere.flatten(),
     };
     Some(Asked { kind: Kind::Http(Arc::new(check)), literal, needs_port: port.is_none(), summary })
+}
+
+/// The keys of TLS; where nobody knows what the URL says, they are taken as they are.
+fn tls(reader: &mut Reader<'_>, target: Option<&Target>) -> Option<TlsOptions> {
+    let https = match target {
+        None => true,
+        Some(Target::Path(_)) => false,
+        Some(Target::Url(url)) => url.https,
+    };
+    if https {
+        return Some(tls::read(reader));
+    }
+    misplaced(reader, &TLS_KEYS, "a URL of https: \"https://localhost:8443/health\"");
+    None
+}
+
+/// Complains of what a URL holds beside what is asked.
+fn told_of(
+    report: &Report,
+    place: Range<usize>,
+    tls: Option<&TlsOptions>,
+    (text, target): (&str, &Target),
+) {
+    if let (Some(tls), Target::Url(url)) = (tls, target) {
+        tls::check_host(report, place.clone(), tls, url.host());
+    }
+    if text.contains('#') {
+        report.warning(place, "the part after \"#\" is never sent", "take it out");
+    }
 }
 
 /// `connect = "url"`: the address is taken as it is, no name is looked up.
@@ -100,8 +133,8 @@ fn method(reader: &mut Reader<'_>) -> Option<String> {
     Some(method)
 }
 
-fn headers(reader: &mut Reader<'_>) -> Vec<(String, String)> {
-    let mut headers = Vec::new();
+fn headers(reader: &mut Reader<'_>) -> Headers {
+    let mut headers = Headers::default();
     let report = reader.report;
     for (key, values) in reader.strings_table("header").unwrap_or_default() {
         let name = key.text.as_str();
@@ -117,7 +150,7 @@ fn headers(reader: &mut Reader<'_>) -> Vec<(String, String)> {
                 let message = format!("the value of header {name:?} cannot be sent");
                 report.error(value.span, message, "one line of visible ASCII characters can");
             } else {
-                headers.push((name.to_owned(), value.value.to_owned()));
+                headers.0.push((name.to_owned(), value.value.to_owned()));
             }
         }
     }
@@ -152,9 +185,12 @@ fn expect_body(reader: &mut Reader<'_>) -> Option<Pattern> {
     match RegexBuilder::new(text.value).size_limit(MAX_PATTERN).build() {
         Ok(regex) => Some(Pattern(regex)),
         Err(error) => {
-            // The last line is the reason; those above draw a caret of their own.
-            let error = error.to_string();
-            let reason = error.lines().last().unwrap_or_default();
+            let told = error.to_string();
+            let reason = match &error {
+                regex::Error::CompiledTooBig(_) => "it takes more than 1 MiB: make it simpler",
+                // The last line is the reason; those above draw a caret of their own.
+                _ => told.lines().last().unwrap_or_default(),
+            };
             let reason = reason.strip_prefix("error: ").unwrap_or(reason);
             let message = "this is no regular expression that can be used";
             reader.report.error(text.span, message, reason);

@@ -9,7 +9,7 @@ pub(super) mod script;
 mod service;
 pub(super) mod tcp;
 mod tls;
-mod url;
+pub(super) mod url;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::Label;
 use crate::model::service::InstanceId;
+use crate::sources::files::conceal::{conceal, conceal_in};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::toml;
@@ -35,7 +36,11 @@ pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnost
     if !report.is_broken() {
         each_id_once(&report, &services);
     }
-    report.finish(Some(Document::new(path, text, services)))
+    let shown = conceal(text);
+    let document = Document::new(path, Arc::clone(&shown), services);
+    let (document, mut diagnostics) = report.finish(Some(document));
+    conceal_in(&mut diagnostics, &shown);
+    (document, diagnostics)
 }
 
 /// An id is one instance of a service, in however many blocks the service is written.

@@ -1,6 +1,6 @@
 //! `[[service]]` → [`ServiceDefinition`], and the keys that a service and an instance share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::config::zone_toml;
 use crate::model::definition::{Placed, ServiceDefinition};
@@ -52,6 +52,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
         checks: checks.into_iter().map(|check| check.definition).collect(),
         instances: instances.into(),
         script,
+        aliases: Box::default(),
     })
 }
 
@@ -92,11 +93,11 @@ pub(super) fn port(reader: &mut Reader<'_>) -> Option<Placed<u16>> {
 
 /// `tags`, each once.
 pub(super) fn tags(reader: &mut Reader<'_>) -> Vec<Tag> {
-    let mut tags = Vec::new();
+    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for text in reader.strings("tags").unwrap_or_default() {
         let error = match Tag::parse(text.value) {
             Ok(tag) => {
-                if !tags.contains(&tag) {
+                if seen.insert(tag.clone()) {
                     tags.push(tag);
                 }
                 continue;

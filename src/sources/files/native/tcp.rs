@@ -35,6 +35,9 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
         Target::At { host, address, port } => (Some(host), address, Some(port)),
     };
     let tls = tls.map(|mut options| {
+        if let Some(host) = &host {
+            tls::check_host(reader.report, reader.place_of("tcp"), &options, host);
+        }
         let name = host.filter(|host| address.is_none() && !url::is_loopback(host, None));
         options.server_name = options.server_name.or(name);
         Arc::new(options)
@@ -86,7 +89,7 @@ pub(super) fn host_port(text: &str) -> Option<Target> {
         Some(bare) => Some(IpAddr::V6(bare.parse().ok()?)),
         None => host.parse().ok().map(IpAddr::V4),
     };
-    if address.is_none() && (host.is_empty() || Name::parse(host).is_err()) {
+    if address.is_none() && (matches!(host, "" | ".") || Name::parse(host).is_err()) {
         return None;
     }
     Some(Target::At { host: host.to_owned(), address, port })

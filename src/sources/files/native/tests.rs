@@ -161,7 +161,7 @@ fn a_path_is_asked_at_the_instance_and_a_url_where_it_says() {
         (&*path.method, &*path.path, path.port, &path.tls),
         ("HEAD", "/health", None, &None)
     );
-    let pairs: Vec<_> = path.headers.iter().map(|(k, v)| (&**k, &**v)).collect();
+    let pairs: Vec<_> = path.headers.0.iter().map(|(k, v)| (&**k, &**v)).collect();
     assert_eq!(pairs, [("X-A", "1"), ("X-A", "2"), ("Host", "h")]);
     let url = http(&list[1]);
     assert_eq!((url.host.as_deref(), url.port), (Some("web.example"), Some(443)));

@@ -2,14 +2,17 @@
 
 use std::fs;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
+use crate::diagnostic;
 use crate::model::check::{ClientFiles, TlsOptions};
 use crate::model::definition::Placed;
 use crate::syntax::reader::Reader;
+use crate::syntax::report::Report;
 
 /// The system's whole list of trust anchors is a fifth of this.
 const MAX_PEM: u64 = 1 << 20;
@@ -41,6 +44,16 @@ fn server_name(reader: &mut Reader<'_>) -> Option<String> {
     Some(text.value.to_owned())
 }
 
+/// Complains of a host, written at `place`, that no TLS server can be called, unless another name is
+/// given.
+pub(super) fn check_host(report: &Report, place: Range<usize>, options: &TlsOptions, host: &str) {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    if options.server_name.is_none() && ServerName::try_from(bare).is_err() {
+        let message = format!("{host:?} cannot be the name of a TLS server");
+        report.error(place, message, "name another host, or add tls_server_name = \"…\"");
+    }
+}
+
 /// A file relative to the folder of the file that names it. `check` says what is wrong in it.
 fn pem_file(
     reader: &mut Reader<'_>,
@@ -67,7 +80,7 @@ fn pem_file(
 fn contents(path: &Path) -> Result<Vec<u8>, String> {
     let not_read = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
+        _ => diagnostic::reason(&error),
     };
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(not_read)?.is_file() {
@@ -85,7 +98,7 @@ fn contents(path: &Path) -> Result<Vec<u8>, String> {
 fn certificates(pem: &[u8]) -> Result<(), String> {
     let mut found = false;
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        certificate.map_err(|error| error.to_string())?;
+        certificate.map_err(|error| of_pem(&error))?;
         found = true;
     }
     if found { Ok(()) } else { Err("it holds no certificate".to_owned()) }
@@ -94,9 +107,18 @@ fn certificates(pem: &[u8]) -> Result<(), String> {
 fn private_key(pem: &[u8]) -> Result<(), String> {
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(_) => Ok(()),
-        Err(rustls::pki_types::pem::Error::NoItemsFound) => {
-            Err("it holds no private key".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
+        Err(pem::Error::NoItemsFound) => Err("it holds no private key".to_owned()),
+        Err(error) => Err(of_pem(&error)),
     }
+}
+
+fn of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a line of -----END is missing",
+        pem::Error::IllegalSectionStart { .. } => "a line of -----BEGIN cannot be read",
+        pem::Error::Base64Decode(_) => "what stands between its lines of ----- is no base64",
+        // It is read from memory, and what follows has its own words where it is asked for.
+        _ => "it cannot be read as PEM",
+    }
+    .to_owned()
 }

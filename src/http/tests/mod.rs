@@ -1,7 +1,10 @@
+mod connections;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -33,9 +36,11 @@ impl Stage {
         tasks.spawn(engine.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let face = Face { engine: handle, metrics, draining: draining.clone() };
+        let current = Arc::new(ArcSwap::from_pointee(Http::default()));
         let clock: Clock = Arc::new(Now::default);
-        tasks.spawn(serve(listener, routes(face), clock, CancellationToken::new()));
+        let shared = Arc::new(listener::Shared::new(Arc::clone(&current), &metrics, clock));
+        let face = Face { engine: handle, metrics, current, draining: draining.clone() };
+        tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
         Self { base, draining, engine: stop, tasks, _folder: folder }
     }
 

@@ -1,10 +1,24 @@
 //! A complaint about a file: its place, a caret, and what to write instead.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use nix::errno::Errno;
+
+/// What an error of the system says, in its own words but without numbers: "permission denied".
+pub fn reason(error: &io::Error) -> String {
+    match error.raw_os_error().map(|number| (number, Errno::from_raw(number))) {
+        Some((number, Errno::UnknownErrno)) => format!("error {number} of the system"),
+        Some((_, errno)) => errno.desc().to_lowercase(),
+        // What reading a text gives; nothing else here has it without a number.
+        None if error.kind() == io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        // A text that it may carry is a library's.
+        None => error.kind().to_string(),
+    }
+}
 
 /// Skipped at the start of a file; it takes no column.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -16,6 +30,17 @@ pub enum Severity {
     Error,
     /// It is taken; somebody should look.
     Warning,
+}
+
+impl Severity {
+    /// `12 more errors`.
+    fn more(self, count: usize) -> String {
+        let noun = match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        };
+        format!("{} more {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+    }
 }
 
 /// How a rendered diagnostic looks.
@@ -42,7 +67,16 @@ pub struct Diagnostic {
     pub message: String,
     /// What to write instead, said at the caret: `did you mean "port"?`; may be empty.
     pub label: String,
+    /// How many complaints this one stands for that are not shown themselves.
+    pub more: Option<usize>,
 }
+
+/// Octets of a message, and of what to write instead: a text of a file may be quoted in it.
+const MOST_OCTETS: usize = 1000;
+
+/// Characters of a line that are looked at on either side of a place: more than the renderer shows
+/// of a long line, and few beside a line of 50 MB.
+const WINDOW: usize = 400;
 
 impl Diagnostic {
     /// An error at `span`, yet without a label.
@@ -57,8 +91,9 @@ impl Diagnostic {
             path: Arc::clone(path),
             text: Arc::clone(text),
             span: Some(span),
-            message: message.into(),
+            message: shortened(message.into()),
             label: String::new(),
+            more: None,
         }
     }
 
@@ -79,33 +114,54 @@ impl Diagnostic {
             path: Arc::clone(path),
             text: Arc::from(""),
             span: None,
-            message: message.into(),
+            message: shortened(message.into()),
             label: String::new(),
+            more: None,
         }
+    }
+
+    /// That a file has `more` complaints of a severity than are shown.
+    pub fn more(path: &Arc<Path>, severity: Severity, more: usize) -> Self {
+        let message = format!("{} in this file", severity.more(more));
+        Self { severity, more: Some(more), ..Self::of_file(path, message) }
+    }
+
+    /// That `files` of which none is shown have `more` complaints of a severity.
+    pub fn more_elsewhere(files: usize, severity: Severity, more: usize) -> Self {
+        let noun = if files == 1 { "file" } else { "files" };
+        let message = format!("{} in {} other {noun}", severity.more(more), grouped(files));
+        let nowhere = Arc::from(Path::new(""));
+        Self { severity, more: Some(more), ..Self::of_file(&nowhere, message) }
+    }
+
+    /// How many complaints it tells of.
+    pub fn count(&self) -> usize {
+        self.more.unwrap_or(1)
     }
 
     /// The same with what to write instead.
     #[must_use]
     pub fn with_label(self, label: impl Into<String>) -> Self {
-        Self { label: label.into(), ..self }
+        Self { label: shortened(label.into()), ..self }
     }
 
     /// Where it begins, both counted from 1, columns in characters.
     pub fn line_column(&self) -> Option<(usize, usize)> {
-        self.place().map(|place| (place.line, place.column()))
+        self.place().map(|place| (place.line, place.column))
     }
 
     /// One line for logs: `path:line:column: message; label`.
     pub fn short(&self) -> String {
         let path = self.path.display();
         let place = match self.line_column() {
-            Some((line, column)) => format!("{path}:{line}:{column}"),
-            None => path.to_string(),
+            Some((line, column)) => format!("{path}:{line}:{column}: "),
+            None if self.path.as_os_str().is_empty() => String::new(),
+            None => format!("{path}: "),
         };
         if self.label.is_empty() {
-            format!("{place}: {}", self.message)
+            format!("{place}{}", self.message)
         } else {
-            format!("{place}: {}; {}", self.message, self.label)
+            format!("{place}{}; {}", self.message, self.label)
         }
     }
 
@@ -121,10 +177,11 @@ impl Diagnostic {
         };
         let path = self.path.to_string_lossy();
         let title = level.primary_title(&self.message);
-        let report = match self.place() {
+        let place = self.place();
+        let report = match &place {
             Some(place) => {
                 let label = Some(&self.label).filter(|label| !label.is_empty());
-                let caret = AnnotationKind::Primary.span(place.span).label(label);
+                let caret = AnnotationKind::Primary.span(place.span.clone()).label(label);
                 title.element(
                     Snippet::source(place.source)
                         .line_start(place.line)
@@ -132,9 +189,14 @@ impl Diagnostic {
                         .annotation(caret),
                 )
             }
+            None if path.is_empty() => self.note(Group::with_title(title)),
             None => self.note(Group::with_title(title).element(Origin::path(path))),
         };
-        renderer.render(&[report])
+        let rendered = renderer.render(&[report]);
+        match place {
+            Some(place) => place.with_own_column(rendered),
+            None => rendered,
+        }
     }
 
     /// Without a caret the label is said below.
@@ -158,22 +220,67 @@ impl Diagnostic {
         let source = whole.trim_start_matches(BYTE_ORDER_MARK);
         let line_start = line_start + whole.len() - source.len();
         let within = |at: usize| at.saturating_sub(line_start).min(source.len());
-        let line = 1 + before.matches('\n').count();
-        Some(Place { line, source, span: within(start)..within(end) })
+        let (start, end) = (within(start), within(end));
+        let before_it = source.get(..start)?;
+        let line = 1 + before.bytes().filter(|octet| *octet == b'\n').count();
+        let column = 1 + before_it.chars().count();
+        let window = window(source, start);
+        let span = start - window.start..end.min(window.end) - window.start;
+        Some(Place { line, column, source: source.get(window)?, span })
     }
 }
 
-/// One line of a file, and the octets of it that are meant.
+/// One line of a file, or what stands around a place in it, and the octets of it that are meant.
 struct Place<'a> {
     line: usize,
+    /// In the whole line.
+    column: usize,
     source: &'a str,
     span: Range<usize>,
 }
 
 impl Place<'_> {
-    fn column(&self) -> usize {
-        1 + self.source.get(..self.span.start).map_or(0, |before| before.chars().count())
+    /// The renderer counts columns from where the source begins that it is shown.
+    fn with_own_column(&self, rendered: String) -> String {
+        let column = 1 + self.source.get(..self.span.start).map_or(0, |s| s.chars().count());
+        if column == self.column {
+            return rendered;
+        }
+        let (title, rest) = rendered.split_once("-->").unwrap_or(("", &rendered));
+        let (counted, own) =
+            (format!(":{}:{column}", self.line), format!(":{}:{}", self.line, self.column));
+        format!("{title}-->{}", rest.replacen(&counted, &own, 1))
     }
+}
+
+/// The octets of a line that stand around a place in it: all of them but for a very long line.
+fn window(line: &str, at: usize) -> Range<usize> {
+    let (before, after) = line.split_at_checked(at).unwrap_or((line, ""));
+    let start = before.char_indices().rev().nth(WINDOW).map_or(0, |(start, _)| start);
+    let end = after.char_indices().nth(WINDOW).map_or(line.len(), |(end, _)| at + end);
+    start..end
+}
+
+/// A text that is not too long to be read.
+fn shortened(mut text: String) -> String {
+    if text.len() > MOST_OCTETS {
+        text.truncate(boundary(&text, MOST_OCTETS));
+        text.push('…');
+    }
+    text
+}
+
+/// A number as people read it: `1,000,000`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 2);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The last place at or before `at` where a character begins.
@@ -181,13 +288,26 @@ fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
+/// Octets of a word that may be a slip of another: no key, id or name of ours is as long.
+const LONGEST_WORD: usize = 64;
+
+/// Words that one is compared with: the others cost more than the advice is worth.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// The candidate that `word` was most likely meant to be: at most one slip for every three
 /// characters, a swap of neighbours being one slip. Case does not count.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let word: Vec<char> = word.to_lowercase().chars().collect();
     let allowed = word.len().max(3) / 3;
+    // A slip changes the length by one at most, and a character has four octets at most.
+    let may_be_near = |candidate: &&str| candidate.len() <= 4 * (word.len() + allowed);
     candidates
         .into_iter()
+        .take(MOST_CANDIDATES)
+        .filter(may_be_near)
         .map(|candidate| (distance(&word, candidate), candidate))
         .filter(|&(slips, _)| slips <= allowed)
         .min_by_key(|&(slips, _)| slips)
@@ -216,69 +336,4 @@ fn distance(word: &[char], candidate: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str, span: Range<usize>) -> Diagnostic {
-        Diagnostic::error(&Path::new("web.toml").into(), &text.into(), span, "unknown key \"prot\"")
-            .with_label("did you mean \"port\"?")
-    }
-
-    #[test]
-    fn a_place_is_counted_in_lines_and_characters() {
-        assert_eq!(at("a\nß prot", 5..9).line_column(), Some((2, 3)));
-        assert_eq!(at("a\r\nprot", 3..7).line_column(), Some((2, 1)));
-        assert_eq!(at("\u{feff}prot", 3..7).line_column(), Some((1, 1)));
-        assert_eq!(at("a\n", 99..120).line_column(), Some((2, 1)));
-        assert_eq!(at("ß", 1..2).line_column(), Some((1, 1)));
-    }
-
-    #[test]
-    fn a_log_line_has_the_place_the_message_and_the_advice() {
-        let short = at("\nprot = 1", 1..5).short();
-        assert_eq!(short, "web.toml:2:1: unknown key \"prot\"; did you mean \"port\"?");
-        let path = Path::new("web.toml").into();
-        assert_eq!(
-            Diagnostic::of_file(&path, "cannot be read").short(),
-            "web.toml: cannot be read"
-        );
-    }
-
-    #[test]
-    fn a_rendered_complaint_shows_its_line_with_a_caret() {
-        let shown = at("# é\nprot = 1\nmore", 5..9).render(Colour::Plain);
-        let wanted = "error: unknown key \"prot\"\n --> web.toml:2:1\n  |\n2 | prot = 1\n  | ^^^^ \
-                      did you mean \"port\"?";
-        assert_eq!(shown, wanted);
-    }
-
-    #[test]
-    fn a_span_of_many_lines_or_beyond_the_end_is_shown_too() {
-        assert!(at("a = [\n1,\n2]", 4..11).render(Colour::Plain).contains("1 | a = ["));
-        for (text, span) in
-            [("", 0..0), ("a\n", 2..2), ("a", 7..9), ("\u{feff}", 0..3), ("ß", 1..1)]
-        {
-            assert!(at(text, span).render(Colour::Plain).starts_with("error: unknown key"));
-        }
-    }
-
-    #[test]
-    fn without_a_place_there_is_no_snippet() {
-        let path = Path::new("web.toml").into();
-        let shown = Diagnostic::of_file(&path, "cannot be read").with_label("see its mode");
-        assert_eq!(
-            shown.render(Colour::Plain),
-            "error: cannot be read\n--> web.toml\n = help: see its mode"
-        );
-    }
-
-    #[test]
-    fn the_nearest_word_is_one_that_could_be_a_slip() {
-        let keys = ["port", "name", "failures_before_critical"];
-        assert_eq!(nearest("prot", keys), Some("port"));
-        assert_eq!(nearest("Port", keys), Some("port"));
-        assert_eq!(nearest("failure_before_critcal", keys), Some("failures_before_critical"));
-        assert_eq!(nearest("colour", keys), None);
-        assert_eq!(nearest("", keys), None);
-    }
-}
+mod tests;

@@ -1,0 +1,5 @@
+Web servers of the shop
+
+service {
+  name = "web"
+}

@@ -1,0 +1,5 @@
+service {
+  name = "web"
+  "the main one"
+  port = 80
+}

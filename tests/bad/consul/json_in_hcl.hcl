@@ -1,0 +1,4 @@
+# written by a tool
+
+{ "service": { "name": "web",
+    "prot": 80 } }

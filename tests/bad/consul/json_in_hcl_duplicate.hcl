@@ -1,0 +1,4 @@
+{
+  "service": { "name": "a" },
+  "service": { "name": "b" }
+}

@@ -1,0 +1,4 @@
+{
+  # the main one
+  "service": { "name": "web" }
+}
