@@ -12,11 +12,17 @@ mod status;
 mod zones;
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::cli::output::complain;
+use crate::log::{Lines, Writer, stream};
+use crate::metrics::Metrics;
+use crate::model::text::printable;
+use crate::server;
 
 /// An authoritative DNS server that answers with the service instances that are registered and
 /// healthy, and with nothing else.
@@ -87,34 +93,71 @@ impl From<Verdict> for ExitCode {
 #[derive(Debug)]
 struct Failure {
     verdict: Verdict,
+    /// Shown before the error.
+    details: String,
     error: anyhow::Error,
 }
 
 impl Failure {
     fn new(verdict: Verdict, error: impl Into<anyhow::Error>) -> Self {
-        Self { verdict, error: error.into() }
+        Self { verdict, details: String::new(), error: error.into() }
     }
 }
 
 /// Reads the arguments, the program's name first, and does what they say.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let command = match Arguments::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let command = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments.command,
-        Err(told) => return tell(&told).into(),
+        Err(told) => return tell(&in_print(told, &args)).into(),
     };
     let environment = |name: &str| std::env::var_os(name);
     let result = match command {
-        Command::Serve(arguments) => serve::run(arguments, &environment),
-        Command::Demo(arguments) => demo::run(arguments, &environment),
+        Command::Serve(arguments) => {
+            return unread(&args, |lines, metrics| {
+                serve::run(arguments, &environment, lines, metrics)
+            });
+        }
+        Command::Demo(arguments) => {
+            return unread(&args, |lines, metrics| {
+                demo::run(arguments, &environment, lines, metrics)
+            });
+        }
         Command::Check(arguments) => check::run(arguments, &environment),
         Command::Status(arguments) => status::run(&arguments, &environment),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
     };
+    conclude(result, complain)
+}
+
+/// Runs a command that goes on also when nobody reads standard error.
+fn unread(
+    args: &[OsString],
+    run: impl FnOnce(&Lines, Metrics) -> Result<Verdict, Failure>,
+) -> ExitCode {
+    let _reserve = match server::memory::reserve(args) {
+        Ok(reserve) => reserve,
+        Err(error) => return conclude(Err(Failure::new(Verdict::Bad, error)), complain),
+    };
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+    let lost = metrics.log_dropped();
+    let started = stream(&io::stderr()).and_then(|to| Writer::start(to, lost, log::resumed));
+    match started.context(server::no_thread("the log")) {
+        // Dropped at the end, it waits for its last lines a little while.
+        Ok(writer) => {
+            let lines = writer.lines();
+            conclude(run(&lines, metrics), |text| lines.put(text.as_bytes()))
+        }
+        Err(error) => conclude(Err(Failure::new(Verdict::Bad, error)), complain),
+    }
+}
+
+fn conclude(result: Result<Verdict, Failure>, complain: impl FnOnce(&str)) -> ExitCode {
     match result {
         Ok(verdict) => verdict.into(),
-        Err(failure) => {
-            complain(&chain(&failure.error));
-            failure.verdict.into()
+        Err(Failure { verdict, details, error }) => {
+            complain(&(details + &chain(&error)));
+            verdict.into()
         }
     }
 }
@@ -126,10 +169,17 @@ fn tell(told: &clap::Error) -> Verdict {
     if told.use_stderr() { Verdict::Usage } else { Verdict::Good }
 }
 
+/// What clap says of the same arguments when they are printable: it repeats them.
+fn in_print(told: clap::Error, args: &[OsString]) -> clap::Error {
+    let args = args.iter().map(|arg| OsString::from(&*printable(&arg.to_string_lossy())));
+    Arguments::try_parse_from(args).err().unwrap_or(told)
+}
+
 /// An error with all that caused it, a line each.
 fn chain(error: &anyhow::Error) -> String {
-    let causes = error.chain().skip(1).map(|cause| format!("\n  caused by: {cause}"));
-    format!("error: {error}{}\n", causes.collect::<String>())
+    let shown = |error: &dyn std::fmt::Display| printable(&error.to_string()).into_owned();
+    let causes = error.chain().skip(1).map(|cause| format!("\n  caused by: {}", shown(&cause)));
+    format!("error: {}{}\n", shown(error), causes.collect::<String>())
 }
 
 #[cfg(test)]
@@ -150,5 +200,8 @@ mod tests {
             chain(&error),
             "error: cannot go\n  caused by: cannot read a\n  caused by: no such file\n"
         );
+        let hostile = anyhow::anyhow!("\u{9b}2J\nerror: forged").context("a\u{202e}b");
+        let wanted = "error: a\\u{202e}b\n  caused by: \\u{9b}2J\\nerror: forged\n";
+        assert_eq!(chain(&hostile), wanted);
     }
 }

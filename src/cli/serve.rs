@@ -7,11 +7,13 @@ use clap::Args;
 use nix::unistd::geteuid;
 use tracing::warn;
 
-use crate::cli::output::{colour, complain, render};
+use crate::cli::output::{colour, render};
 use crate::cli::settings::{self, Environment, Overrides, SettingsError};
 use crate::cli::{Failure, Verdict, log};
 use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
+use crate::log::Lines;
+use crate::metrics::Metrics;
 use crate::server::notify::Supervisor;
 use crate::server::{self, Options, ServeError};
 
@@ -38,13 +40,19 @@ pub(super) struct Arguments {
     ready_file: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+pub(super) fn run(
+    arguments: Arguments,
+    environment: &Environment,
+    lines: &Lines,
+    metrics: Metrics,
+) -> Result<Verdict, Failure> {
     let Arguments { overrides, ready_file } = arguments;
     // The environment of a process does not change: what it says now it says at each reload.
     let lower = Overrides::of(environment)?;
     let loaded = settings::load_over(&overrides, &lower)?;
-    complain(&render(&loaded.diagnostics, colour(&io::stderr())));
-    let level = log::start(loaded.config.log).map_err(|e| Failure::new(Verdict::Bad, e))?;
+    lines.put(render(&loaded.diagnostics, colour(&io::stderr())).as_bytes());
+    let level =
+        log::start(loaded.config.log, lines.clone()).map_err(|e| Failure::new(Verdict::Bad, e))?;
     let from_environment = || environment("LIVEZONE_READY_FILE").map(PathBuf::from);
     let ready_file = ready_file.or_else(from_environment).filter(|p| !p.as_os_str().is_empty());
     let reload = move || {
@@ -59,7 +67,7 @@ pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Ver
     }
     let (config, reload) = (loaded.config, Box::new(reload));
     let supervisor = supervisor(environment);
-    let options = Options { config, ready_file, reload, supervisor, started: None };
+    let options = Options { config, metrics, ready_file, reload, supervisor, started: None };
     server::run(options).map_err(failed)?;
     Ok(Verdict::Good)
 }

@@ -1,5 +1,6 @@
 //! A complaint about a file: its place, a caret, and what to write instead.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -19,6 +20,8 @@ pub fn reason(error: &io::Error) -> String {
         None => error.kind().to_string(),
     }
 }
+
+use crate::model::text::{excerpt, printable};
 
 /// Skipped at the start of a file; it takes no column.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -176,35 +179,26 @@ impl Diagnostic {
             Colour::Plain => Renderer::plain(),
         };
         let path = self.path.to_string_lossy();
-        let title = level.primary_title(&self.message);
+        let path = printable(&path);
+        let label = Some(printable(&self.label)).filter(|label| !label.is_empty());
+        let title = level.primary_title(printable(&self.message));
         let place = self.place();
-        let report = match &place {
-            Some(place) => {
-                let label = Some(&self.label).filter(|label| !label.is_empty());
-                let caret = AnnotationKind::Primary.span(place.span.clone()).label(label);
-                title.element(
-                    Snippet::source(place.source)
-                        .line_start(place.line)
-                        .path(path)
-                        .annotation(caret),
-                )
-            }
-            None if path.is_empty() => self.note(Group::with_title(title)),
-            None => self.note(Group::with_title(title).element(Origin::path(path))),
+        let report = if let Some(place) = &place {
+            let (source, span) = place.shown();
+            let caret = AnnotationKind::Primary.span(span).label(label);
+            let snippet = Snippet::source(source).line_start(place.line).path(path);
+            title.element(snippet.annotation(caret))
+        } else {
+            // Without a caret the label is said below.
+            let help = label.map(|label| Level::HELP.message(label));
+            let group = Group::with_title(title);
+            let group = if path.is_empty() { group } else { group.element(Origin::path(path)) };
+            group.elements(help)
         };
         let rendered = renderer.render(&[report]);
         match place {
             Some(place) => place.with_own_column(rendered),
             None => rendered,
-        }
-    }
-
-    /// Without a caret the label is said below.
-    fn note<'a>(&'a self, group: Group<'a>) -> Group<'a> {
-        if self.label.is_empty() {
-            group
-        } else {
-            group.element(Level::HELP.message(self.label.as_str()))
         }
     }
 
@@ -239,7 +233,15 @@ struct Place<'a> {
     span: Range<usize>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The line as a terminal may show it, and what is meant there.
+    fn shown(&self) -> (Cow<'a, str>, Range<usize>) {
+        let shown = excerpt(self.source);
+        let before = |at| self.source.get(..at).map_or(0, |before| excerpt(before).len());
+        let span = before(self.span.start)..before(self.span.end);
+        (shown, span)
+    }
+
     /// The renderer counts columns from where the source begins that it is shown.
     fn with_own_column(&self, rendered: String) -> String {
         let column = 1 + self.source.get(..self.span.start).map_or(0, |s| s.chars().count());

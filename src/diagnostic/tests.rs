@@ -97,3 +97,23 @@ fn an_error_of_the_system_is_told_without_its_number() {
     let not_text = io::Error::new(io::ErrorKind::InvalidData, "stream did not contain …");
     assert_eq!(reason(&not_text), "it is not UTF-8");
 }
+
+#[test]
+fn what_a_file_says_cannot_act_on_the_terminal_and_the_caret_stays_below_it() {
+    let text = "a\u{202e}b\u{1b}[2J\u{9b} = \u{200b}prot\u{2028}";
+    let span = text.find("prot").map(|at| at..at + 4).unwrap();
+    let path = Path::new("we\u{1b}b\n.toml").into();
+    let message = "unknown key \u{202e}\"prot\"\nerror: forged";
+    let label = "did you mean \u{9b}31m?";
+    let complaint = Diagnostic::error(&path, &text.into(), span, message).with_label(label);
+    let shown = complaint.render(Colour::Plain);
+    let wanted = "error: unknown key \\u{202e}\"prot\"\\nerror: forged\n \
+                  --> we\\u{1b}b\\n.toml:1:13\n  |\n\
+                  1 | a\u{fffd}b\u{241b}[2J\u{fffd} = \u{fffd}prot\u{fffd}\n  \
+                  |             ^^^^ did you mean \\u{9b}31m?";
+    assert_eq!(shown, wanted);
+    assert_eq!(complaint.line_column(), Some((1, 13)));
+    let of_file = Diagnostic::of_file(&path, message).with_label(label);
+    let shown = of_file.render(Colour::Plain);
+    assert!(shown.lines().all(|line| printable(line) == line), "{shown:?}");
+}

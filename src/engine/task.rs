@@ -18,7 +18,6 @@ use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::health::checks::Runner;
-use crate::log::together;
 use crate::metrics::Metrics;
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
@@ -225,7 +224,8 @@ impl Engine {
         for transition in &transitions {
             self.metrics.transition(transition.to);
         }
-        log(&transitions, complaints.iter().chain(&dangling));
+        transitions.iter().for_each(log_transition);
+        Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
@@ -261,14 +261,6 @@ impl Engine {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
     }
-}
-
-/// Without any, nothing is written.
-fn log<'d>(transitions: &[Transition], complaints: impl Iterator<Item = &'d Diagnostic>) {
-    together(|| {
-        transitions.iter().for_each(log_transition);
-        Complaints::few(complaints).iter().for_each(log_complaint);
-    });
 }
 
 fn log_transition(transition: &Transition) {

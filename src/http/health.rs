@@ -1,14 +1,12 @@
 //! `GET /health/live` and `GET /health/ready`.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::engine::report::Readiness;
-use crate::http::{Face, patiently};
+use crate::http::{Face, json, patiently};
 
 /// The world's word, and the process's.
 #[derive(Serialize)]
@@ -27,11 +25,10 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(State(face): State<Face>) -> Response {
     let draining = face.draining.is_cancelled();
     let Some(mut readiness) = patiently(face.engine.readiness()).await else {
-        let body =
-            json!({ "ready": false, "draining": draining, "error": "no answer from within" });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+        let body = serde_json::json!({ "ready": false, "draining": draining, "error": "no answer from within" });
+        return (StatusCode::SERVICE_UNAVAILABLE, json(&body)).into_response();
     };
     readiness.ready &= !draining;
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Body { readiness, draining })).into_response()
+    (status, json(&Body { readiness, draining })).into_response()
 }

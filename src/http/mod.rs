@@ -15,14 +15,17 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::http::Http;
 use crate::engine::task::Handle;
 use crate::metrics::Metrics;
+use crate::model::text::printable_json;
 
 /// No request of this API is longer; a registration is a few KiB.
 const MAX_BODY: usize = 256 * 1024;
@@ -92,6 +95,18 @@ async fn for_us(
     match judged {
         Ok(()) => next.run(request).await,
         Err(refusal) => (refusal.status(), refusal.advice()).into_response(),
+    }
+}
+
+/// A body that may be looked at in a terminal: what files and backends say is escaped in it.
+fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => {
+            let kind = [(CONTENT_TYPE, "application/json")];
+            (kind, printable_json(&text).into_owned()).into_response()
+        }
+        // Nothing that is shown has keys that JSON does not know.
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! `GET /v1/livezone/services`: everything, as `livezone status --json` shows it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::{Face, patiently};
+use crate::http::{Face, json, patiently};
 
 pub(super) async fn all(State(face): State<Face>) -> Response {
     match patiently(face.engine.services()).await {
-        Some(report) => Json(report).into_response(),
+        Some(report) => json(&report),
         None => (StatusCode::SERVICE_UNAVAILABLE, "no answer from within\n").into_response(),
     }
 }

@@ -69,6 +69,7 @@ struct Inner {
     generation: Gauge<u64, AtomicU64>,
     propagation: Histogram,
     source_errors: Family<[(&'static str, String); 1], Gauge>,
+    log_dropped: Counter,
 }
 
 /// What is counted of one kind of check.
@@ -97,6 +98,7 @@ impl Metrics {
             generation: Gauge::default(),
             propagation: Histogram::new(SHORT_SECONDS),
             source_errors: Family::default(),
+            log_dropped: Counter::default(),
         };
         inner.start_at_zero();
         inner.register(version);
@@ -106,6 +108,11 @@ impl Metrics {
     /// The cells of one DNS worker, which alone writes them.
     pub fn worker(&self, transport: Transport) -> Arc<WorkerCells> {
         self.0.dns.worker(transport)
+    }
+
+    /// Lines of the log that were not written.
+    pub fn log_dropped(&self) -> Counter {
+        self.0.log_dropped.clone()
     }
 
     /// How often each UDP worker's loop has turned.
@@ -237,6 +244,11 @@ impl Inner {
             "Files of a source that are in error now",
             self.source_errors.clone(),
         );
+        to.register(
+            "log_dropped",
+            "Lines of the log that were lost because nobody read it",
+            self.log_dropped.clone(),
+        );
         // A gauge, not an OpenMetrics info: the classic text has no such type.
         let build = Family::<[(&'static str, String); 1], Gauge>::default();
         build.get_or_create(&[("version", version.to_owned())]).set(1);
@@ -282,7 +294,7 @@ mod tests {
     use crate::model::dns::{Rcode, Rtype};
 
     /// The table of the contract: name, type, and the labels of a sample.
-    const FAMILIES: [(&str, &str, &str); 20] = [
+    const FAMILIES: [(&str, &str, &str); 21] = [
         ("dns_queries_total", "counter", "{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 0"),
         ("dns_response_seconds", "histogram", "_bucket{le=\"+Inf\",transport=\"tcp\"} 0"),
         ("dns_dropped_total", "counter", "{reason=\"response\"} 0"),
@@ -302,6 +314,7 @@ mod tests {
         ("snapshot_generation", "gauge", " 0"),
         ("propagation_seconds", "histogram", "_count 0"),
         ("source_errors", "gauge", "{source=\"files\"} 0"),
+        ("log_dropped_total", "counter", " 0"),
         ("build_info", "gauge", "{version=\"1.2.3\"} 1"),
     ];
 
@@ -340,6 +353,7 @@ mod tests {
         metrics.set_generation(12);
         metrics.propagated(Duration::from_micros(20));
         metrics.set_source_errors("files", 2);
+        metrics.log_dropped().inc_by(4);
         let text = metrics.render(Exposition::Text);
         for sample in [
             "dns_tcp_connections 1",
@@ -356,6 +370,7 @@ mod tests {
             "snapshot_generation 12",
             "propagation_seconds_count 1",
             "source_errors{source=\"files\"} 2",
+            "log_dropped_total 4",
         ] {
             assert!(text.contains(&format!("\nlivezone_{sample}\n")), "{sample} in {text}");
         }

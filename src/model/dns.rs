@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::name::Name;
+use crate::model::text::printable;
 
 /// A record type by its number (RFC 6895); unknown ones are carried as they are (RFC 3597).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,9 +137,14 @@ impl ExtendedError {
     /// RFC 8914 section 4.21.
     pub const NOT_AUTHORITATIVE: u16 = 20;
 
-    /// An error with words of its own.
+    /// An error with words of its own; what they repeat of texts from outside is made [`printable`].
     pub fn new(code: u16, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, text: text.into() }
+        let text = text.into();
+        let text = match printable(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(printable) => printable.into(),
+        };
+        Self { code, text }
     }
 }
 

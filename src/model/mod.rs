@@ -10,5 +10,6 @@ pub mod networks;
 pub mod records;
 pub mod serial;
 pub mod service;
+pub mod text;
 pub mod time;
 pub mod zone;

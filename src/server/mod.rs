@@ -3,9 +3,11 @@
 pub mod clock;
 mod cookies;
 pub mod limits;
+pub mod memory;
 pub mod notify;
 pub mod ready;
 pub mod reload;
+mod threads;
 mod watchdog;
 mod web;
 
@@ -18,7 +20,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,7 @@ use crate::health::checks::Runner;
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
 use crate::server::limits::{Shares, TooFewFiles};
+use crate::server::memory::MemoryError;
 use crate::server::notify::{Supervisor, status};
 use crate::server::web::Web;
 use crate::snapshot::Snapshot;
@@ -55,6 +57,8 @@ pub type Started = Box<dyn FnOnce(&Addresses) + Send>;
 pub struct Options {
     /// Checked.
     pub config: Config,
+    /// Counts from the start.
+    pub metrics: Metrics,
     /// Written when the first round is over.
     pub ready_file: Option<PathBuf>,
     /// For SIGHUP.
@@ -101,9 +105,41 @@ pub enum ServeError {
     /// Open files.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
-    /// Threads, timers, signals.
-    #[error("cannot start")]
-    System(#[from] io::Error),
+    /// A thread, or what it needs to wait.
+    #[error("{}", no_thread(.whose))]
+    Thread {
+        /// Of whom or for what.
+        whose: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Memory within the limit.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// Signals, or random octets.
+    #[error("cannot get {what} from the system")]
+    System {
+        /// Such as `signals`.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What to say where the system has no thread for us.
+pub fn no_thread(whose: &str) -> String {
+    format!(
+        "cannot start the threads of {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
+         (LimitAS, ulimit -v) or open files (LimitNOFILE, ulimit -n)"
+    )
+}
+
+fn thread_of(whose: &'static str) -> impl FnOnce(io::Error) -> ServeError {
+    move |source| ServeError::Thread { whose, source }
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> ServeError {
+    move |source| ServeError::System { what, source }
 }
 
 impl ServeError {
@@ -114,7 +150,9 @@ impl ServeError {
             Self::State(DirectoryError::Open { .. })
             | Self::Zones(_)
             | Self::Files(_)
-            | Self::System(_) => 1,
+            | Self::Thread { .. }
+            | Self::Memory(_)
+            | Self::System { .. } => 1,
         }
     }
 }
@@ -125,7 +163,7 @@ pub fn run(options: Options) -> Result<(), ServeError> {
     let workers = workers(&config);
     // Before anything is opened, or that would fail instead.
     let (config, shares) = limits::fit(config, workers, None)?;
-    let runtime = Runtime::new()?;
+    let runtime = threads::runtime().map_err(thread_of("the runtime"))?;
     let result = runtime.block_on(serve(Options { config, ..options }, shares));
     runtime.shutdown_background();
     result
@@ -147,9 +185,9 @@ struct Running {
 }
 
 async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
-    let Options { config, ready_file, reload, supervisor, started } = options;
+    let Options { config, metrics, ready_file, reload, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
-    let drawn = cookies::draw()?;
+    let drawn = cookies::draw().map_err(system("random octets"))?;
     let config = cookies::with_secret(config, drawn);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
@@ -161,10 +199,10 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
         observe,
     };
     let state = hold(&config.state_dir)?;
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new().map_err(system("signals"))?;
 
     let http = Arc::clone(&web.current);
-    let running = start(&config, state.as_ref(), bound, web, &clock)?;
+    let running = start(&config, state.as_ref(), bound, web, (&clock, metrics)).await?;
     announce(&addresses);
     if let Some(started) = started {
         started(&addresses);
@@ -196,15 +234,15 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Starts the stages from left to right: nothing answers before the first snapshot is there.
-fn start(
+/// Starts the stages from left to right: nothing answers before the first snapshot is there. Where one
+/// cannot be started, those before it are stopped.
+async fn start(
     config: &Config,
     state: Option<&StateDirectory>,
     bound: Bound,
     web: Web,
-    clock: &Clock,
+    (clock, metrics): (&Clock, Metrics),
 ) -> Result<Running, ServeError> {
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let (stop, draining, tasks) =
         (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let now = clock();
@@ -221,22 +259,23 @@ fn start(
         clock: Arc::clone(clock),
     };
     let (engine, handle) = Engine::start(parts, loaded);
-    let mut threads = vec![run_world(engine, stop.clone())?];
-    let files = follow(source, clock, handle.clone())?;
+    let world = threads::world(engine, stop.clone()).map_err(thread_of("the world"))?;
+    let files = follow(source, clock, handle.clone());
+    // The world ends by itself then.
+    let files = files.inspect_err(|_| stop.cancel()).map_err(thread_of("files"))?;
 
     let context = Arc::new(Context { current, clock: Arc::clone(clock), limiter: Arc::default() });
-    let limits = tcp::Limits::default();
-    let shared = tcp::Shared::new(Arc::clone(&context), limits, &metrics, draining.clone());
-    let shared = Arc::new(shared);
     let quiet = Arc::new(AtomicBool::new(false));
-    let sending = if config.dns.udp_segmentation { Sending::InTrains } else { Sending::Alone };
-    for endpoint in bound.endpoints {
-        let listener = tokio::net::TcpListener::from_std(endpoint.tcp)?;
-        tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), stop.clone()));
-        threads.extend(udp::start(endpoint.udp, sending, &context, &metrics, &quiet)?);
+    let threads = vec![world];
+    let mut running =
+        Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads };
+    let answers = running.answer(bound, config, &context);
+    if let Err(error) = answers.and_then(|()| Ok(memory::check_room()?)) {
+        running.stop().await;
+        return Err(error);
     }
-    web.start((&handle, &metrics, clock), &draining, &tasks, &stop);
-    Ok(Running { engine: handle, metrics, files, tasks, stop, draining, quiet, threads })
+    running.show(web, clock);
+    Ok(running)
 }
 
 /// A state directory that cannot be used is no reason not to answer; one that another livezone
@@ -264,18 +303,34 @@ fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
     (file, first)
 }
 
-/// The world and the checks that only wait have a thread and a runtime to themselves: thousands of
-/// times a second one hands something to the other, and no other thread need be woken for it.
-fn run_world(engine: Engine, stop: CancellationToken) -> io::Result<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("world".to_owned()).spawn(move || {
-        runtime.block_on(engine.run(stop));
-        // A name that is being looked up may take half a minute more: nobody waits for it.
-        runtime.shutdown_background();
-    })
-}
-
 impl Running {
+    /// Answers DNS on both transports.
+    fn answer(
+        &mut self,
+        bound: Bound,
+        config: &Config,
+        context: &Arc<Context>,
+    ) -> Result<(), ServeError> {
+        let (metrics, limits) = (&self.metrics, tcp::Limits::default());
+        let shared = tcp::Shared::new(Arc::clone(context), limits, metrics, self.draining.clone());
+        let shared = Arc::new(shared);
+        let sending = if config.dns.udp_segmentation { Sending::InTrains } else { Sending::Alone };
+        for endpoint in bound.endpoints {
+            let listener = tokio::net::TcpListener::from_std(endpoint.tcp);
+            let listener = listener.map_err(thread_of("DNS over TCP"))?;
+            self.tasks.spawn(tcp::accept::serve(listener, Arc::clone(&shared), self.stop.clone()));
+            let workers = udp::start(endpoint.udp, sending, context, metrics, &self.quiet);
+            self.threads.extend(workers.map_err(thread_of("DNS over UDP"))?);
+        }
+        Ok(())
+    }
+
+    /// Answers HTTP.
+    fn show(&self, web: Web, clock: &Clock) {
+        let parts = (&self.engine, &self.metrics, clock);
+        web.start(parts, &self.draining, &self.tasks, &self.stop);
+    }
+
     /// Tells whoever wants to know that the server is ready, and from then on that it lives.
     fn report(&self, ready: ready::Announcement, supervisor: &Arc<Supervisor>, clock: Clock) {
         let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
@@ -294,7 +349,8 @@ impl Running {
         self.tasks.close();
         self.tasks.wait().await;
         let Self { threads, files, .. } = self;
-        let ended = tokio::task::spawn_blocking(move || {
+        // There may be no thread that could wait instead.
+        tokio::task::block_in_place(move || {
             for thread in threads {
                 // A worker that panicked has been logged by the panic itself.
                 let _ = thread.join();
@@ -302,7 +358,6 @@ impl Running {
             // So has a watcher that did.
             let _ = files.join();
         });
-        let _ = ended.await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use livezone::config::{Config, Consul, LogLevel};
+use livezone::metrics::Metrics;
 use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
@@ -25,6 +26,7 @@ pub(crate) fn serve() -> (SocketAddr, tempfile::TempDir) {
     let (told, addresses) = mpsc::channel();
     let options = Options {
         config: config(root.path()),
+        metrics: Metrics::new("0"),
         ready_file: None,
         reload: Box::new(|| Err("not here".to_owned())),
         supervisor: Supervisor::default(),

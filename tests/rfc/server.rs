@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use livezone::config::Config;
+use livezone::metrics::Metrics;
 use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
@@ -42,7 +43,9 @@ fn start() -> SocketAddr {
     });
     let reload = Box::new(|| Err("these tests read nothing again".to_owned()));
     let supervisor = Supervisor::default();
-    let options = Options { config, ready_file: None, reload, supervisor, started: Some(started) };
+    let metrics = Metrics::new("0");
+    let options =
+        Options { config, metrics, ready_file: None, reload, supervisor, started: Some(started) };
     thread::spawn(move || {
         let ended = run(options);
         // A signal, which means the tests too; or no start, which `recv_timeout` tells.

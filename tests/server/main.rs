@@ -10,6 +10,7 @@ mod demo;
 mod dns;
 mod files;
 mod health;
+mod hostile;
 mod hosts;
 mod idle;
 mod limits;
@@ -17,8 +18,10 @@ mod load;
 mod measurements;
 mod operation;
 mod restart;
+mod shortage;
 mod sizes;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
 mod twins;
+mod unread;

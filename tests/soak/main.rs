@@ -15,6 +15,7 @@ mod fleet;
 mod hostile;
 mod judge;
 mod tally;
+mod unread;
 
 #[path = "../fuzz/rules/edns.rs"]
 mod edns;
@@ -28,17 +29,20 @@ mod support;
 
 use std::env;
 use std::fs;
+use std::io::PipeReader;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::backends::Backend;
 use crate::fleet::Service;
 use crate::judge::{STATIC_FILE, STATIC_ZONE, ZONE};
-use crate::support::http;
 use crate::support::server::{House, Process, addresses, livezone, put};
 use crate::support::time::{SOON, eventually};
+use crate::support::{http, pipe};
 use crate::tally::{Gauge, Tally, dropped_datagrams};
 
 /// How long the traffic lasts.
@@ -47,6 +51,8 @@ const SECONDS: &str = "LIVEZONE_SOAK_SECONDS";
 const ONLY: &str = "LIVEZONE_SOAK_ONLY";
 /// The program, where it is not this build's.
 const SERVER: &str = "LIVEZONE_SOAK_SERVER";
+/// Set: the log is a pipe that is full and that nobody reads.
+const UNREAD: &str = "LIVEZONE_SOAK_UNREAD";
 
 const SERVICES: u8 = 100;
 /// Questions a second of each asker: two cores are enough for both sides.
@@ -84,6 +90,8 @@ struct Soak {
     backends: Vec<Vec<Backend>>,
     tally: Tally,
     rate: u32,
+    /// Of a log that nobody reads.
+    unread: Option<PipeReader>,
 }
 
 #[test]
@@ -91,7 +99,7 @@ struct Soak {
 fn soak() {
     let seconds = env::var(SECONDS).map_or(60, |text| text.parse().expect("seconds"));
     let length = Duration::from_secs(seconds);
-    let soak = start();
+    let mut soak = start();
     thread::sleep(changes::REST);
     let before = soak.gauge();
     println!("before: {before:?}; {} s of traffic follow", length.as_secs());
@@ -101,6 +109,8 @@ fn soak() {
     let after = soak.gauge();
     println!("after: {after:?}");
     soak.conclude(&samples, before, after);
+    soak.process.signal(Signal::SIGTERM);
+    assert_eq!(soak.process.exit_code(), Some(0), "it ends when it is told to");
 }
 
 fn start() -> Soak {
@@ -125,13 +135,19 @@ fn start() -> Soak {
     command.current_dir(house.path()).args(["serve", "--config", "livezone.toml"]);
     command.args(["--zones", "zones", "--state", "state", "--ready-file", "ready"]);
     command.args(["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-    let process = Process::start(command);
+    let (process, unread) = if env::var_os(UNREAD).is_some() {
+        house.configure(unread::CONFIGURATION);
+        let (reader, log, _) = pipe::full();
+        (Process::logging_to(log, command), Some(reader))
+    } else {
+        (Process::start(command), None)
+    };
     let ready = eventually("the ready file", SOON, || {
         fs::read_to_string(house.path().join("ready")).map_err(|_| process.log())
     });
     let (dns, http) = (addresses(&ready, "dns")[0], addresses(&ready, "http")[0]);
     let tally = Tally::default();
-    Soak { house, process, dns, http, services, backends, tally, rate: RATE }
+    Soak { house, process, dns, http, services, backends, tally, rate: RATE, unread }
 }
 
 /// Everything at once for that long; a sample a second of the server's process.
@@ -140,7 +156,10 @@ fn run(soak: &Soak, length: Duration) -> Vec<Gauge> {
     let chosen = |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|n| n == name));
     let mut samples = Vec::new();
     thread::scope(|scope| {
-        for (seed, (_, part)) in (1..).zip(PARTS).filter(|(_, (name, _))| chosen(name)) {
+        let noise: Part = unread::noise;
+        let noise = soak.unread.is_some().then_some(("noise", noise));
+        let parts = PARTS.into_iter().chain(noise);
+        for (seed, (_, part)) in (1..).zip(parts).filter(|(_, (name, _))| chosen(name)) {
             scope.spawn(move || {
                 part(soak, seed);
                 // One that has failed would leave the others alone for the rest of the time.
@@ -184,6 +203,10 @@ impl Soak {
         let (dead, bound) = (self.tally.longest_dead(), fleet::DETECTION);
         println!("a dead instance was served for {dead:?} at most; promised are {bound:?}");
         println!("rss: at most {usual} KiB in the second third, {last} KiB in the last");
+        let lines = http::metric(self.http, "livezone_log_dropped_total", &[]);
+        let lines = lines.expect("lost lines are counted");
+        println!("{lines} lines of the log were lost");
+        assert_eq!(lines >= 1.0, self.unread.is_some(), "lines are lost where nobody reads");
         println!("the kernel dropped {dropped} datagrams; {panics} panics; ready: {ready:?}");
         assert_eq!(self.tally.complaints(), [""; 0], "wrong answers");
         let asked = self.tally.count("udp") > 0 && self.tally.count("tcp") > 0;

@@ -5,5 +5,6 @@ pub(crate) mod backend;
 pub(crate) mod dns;
 pub(crate) mod http;
 pub(crate) mod needs;
+pub(crate) mod pipe;
 pub(crate) mod server;
 pub(crate) mod time;

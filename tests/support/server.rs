@@ -136,8 +136,12 @@ impl House {
     /// The same with its log in a file, which is in no folder that the server watches: a line there
     /// would wake the watcher.
     pub(crate) fn start_logging_to_file(self) -> Server {
-        let file = tempfile::tempfile().unwrap();
-        let process = Process::logging_to(file, self.serve());
+        self.start_logging_to(tempfile::tempfile().unwrap())
+    }
+
+    /// The same with its log in what the caller may read, or not.
+    pub(crate) fn start_logging_to(self, log: File) -> Server {
+        let process = Process::logging_to(log, self.serve());
         self.started(process)
     }
 

@@ -3,16 +3,20 @@
 mod backends;
 mod folder;
 
+use std::io;
 use std::net::SocketAddr;
 
+use anyhow::Context;
 use clap::Args;
+use prometheus_client::metrics::counter::Counter;
 
 use crate::cli::demo::backends::Backends;
 use crate::cli::demo::folder::Folder;
-use crate::cli::output::{complain, say};
 use crate::cli::settings::{Environment, Listen, Overrides};
 use crate::cli::{Failure, Verdict, chain, log, serve};
 use crate::config::Config;
+use crate::log::{Lines, Writer, stream};
+use crate::metrics::Metrics;
 use crate::server::notify::Supervisor;
 use crate::server::{self, Addresses, Options};
 
@@ -29,28 +33,44 @@ pub(super) struct Arguments {
     listen: Listen,
 }
 
-pub(super) fn run(arguments: Arguments, environment: &Environment) -> Result<Verdict, Failure> {
+pub(super) fn run(
+    arguments: Arguments,
+    environment: &Environment,
+    lines: &Lines,
+    metrics: Metrics,
+) -> Result<Verdict, Failure> {
     let unusable = |error| Failure::new(Verdict::Unreachable, error);
     let backends = Backends::start().map_err(unusable)?;
     let folder = Folder::make(&backends).map_err(unusable)?;
     let config = configure(arguments.listen, environment, &folder)?;
-    log::start(config.log).map_err(|error| Failure::new(Verdict::Bad, error))?;
+    let bad = |error: anyhow::Error| Failure::new(Verdict::Bad, error);
+    log::start(config.log, lines.clone()).map_err(|error| bad(error.into()))?;
+    let tourist = tourist().map_err(bad)?;
+    let told = tourist.lines();
     let (unchanged, backend) = (config.clone(), backends.addresses[1]);
     let options = Options {
         config,
+        metrics,
         ready_file: None,
         reload: Box::new(move || Ok(unchanged.clone())),
         supervisor: Supervisor::default(),
-        started: Some(Box::new(move |addresses| say(&tour(addresses, backend)))),
+        started: Some(Box::new(move |addresses| told.put(tour(addresses, backend).as_bytes()))),
     };
     let ended = server::run(options);
     backends.stop();
     if let Err(error) = folder.remove() {
-        complain(&chain(&error));
+        lines.put(chain(&error).as_bytes());
     }
     ended.map_err(serve::failed)?;
-    say("The demo has ended; nothing is left behind.\n");
+    tourist.lines().put(b"The demo has ended; nothing is left behind.\n");
     Ok(Verdict::Good)
+}
+
+/// Who reads the tour on standard output; the demo waits for them as little as for readers of the log.
+fn tourist() -> anyhow::Result<Writer> {
+    stream(&io::stdout())
+        .and_then(|to| Writer::start(to, Counter::default(), |_| {}))
+        .context(server::no_thread("the tour"))
 }
 
 fn configure(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::cli::output::{colour, complain, counted, render};
+use crate::cli::output::{colour, counted, render};
 use crate::cli::{Failure, Verdict};
 use crate::config::{Config, ConfigError, livezone_toml};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -116,16 +116,16 @@ pub(super) fn counted_of(diagnostics: &[Diagnostic], severity: Severity) -> usiz
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        if let SettingsError::File { diagnostics, .. } = &error {
-            complain(&render(diagnostics, colour(&io::stderr())));
-        }
-        let verdict = match &error {
-            SettingsError::Environment { .. } => Verdict::Usage,
-            SettingsError::Read { .. }
-            | SettingsError::File { .. }
-            | SettingsError::Together(_) => Verdict::Bad,
+        let (verdict, details) = match &error {
+            SettingsError::Environment { .. } => (Verdict::Usage, String::new()),
+            SettingsError::File { diagnostics, .. } => {
+                (Verdict::Bad, render(diagnostics, colour(&io::stderr())))
+            }
+            SettingsError::Read { .. } | SettingsError::Together(_) => {
+                (Verdict::Bad, String::new())
+            }
         };
-        Self::new(verdict, error)
+        Self { verdict, details, error: error.into() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::cli::settings::{self, Environment, Listen, Overrides};
 use crate::cli::{Failure, Verdict};
 use crate::diagnostic::nearest;
 use crate::engine::report::{ServiceReport, ServicesReport};
+use crate::model::text::printable_json;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +59,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Ve
 
 fn json(report: &ServicesReport) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(report);
-    text.map(|text| text + "\n").map_err(|error| Failure::new(Verdict::Bad, error))
+    text.map(|text| printable_json(&text).into_owned() + "\n")
+        .map_err(|error| Failure::new(Verdict::Bad, error))
 }
 
 /// Where the server is, as host:port.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::engine::report::{
     CheckReport, InstanceReport, ServiceReport, ServicesReport, SourceReport,
 };
+use crate::model::text::printable;
 
 const COLUMNS: [&str; 7] = ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "SINCE", "SERVED", "WHY"];
 
@@ -64,13 +65,13 @@ fn instance(instance: &InstanceReport) -> Vec<Row> {
         instance.state.clone(),
         instance.since.clone(),
         served.to_owned(),
-        printable(&why),
+        why,
     ]];
     for address in addresses {
         rows.push([blank(), blank(), address, blank(), blank(), blank(), blank()]);
     }
     for check in more().filter(|_| instance.checks.len() > 1) {
-        let output = printable(&format!("{}: {}", check.id, check.output));
+        let output = format!("{}: {}", check.id, check.output);
         rows.push([blank(), blank(), blank(), check.state.clone(), blank(), blank(), output]);
     }
     rows
@@ -80,8 +81,8 @@ fn instance(instance: &InstanceReport) -> Vec<Row> {
 fn reached(address: &str, port: Option<u16>) -> String {
     match (port, address.parse()) {
         (Some(port), Ok(address)) => SocketAddr::new(address, port).to_string(),
-        (Some(port), Err(_)) => printable(&format!("{address}:{port}")),
-        (None, _) => printable(address),
+        (Some(port), Err(_)) => format!("{address}:{port}"),
+        (None, _) => address.to_owned(),
     }
 }
 
@@ -90,14 +91,12 @@ fn has_more(check: &CheckReport, why: &str) -> bool {
     !check.output.is_empty() && !why.contains(&check.output)
 }
 
-/// What a backend says may not move the cursor.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn aligned(rows: &[Row]) -> String {
+    // Nothing that a backend or a file says may move the cursor.
+    let shown = |row: &Row| row.each_ref().map(|cell| printable(cell).into_owned());
+    let rows: Vec<Row> = rows.iter().map(shown).collect();
     let head = COLUMNS.map(str::to_owned);
-    let all = || std::iter::once(&head).chain(rows);
+    let all = || std::iter::once(&head).chain(&rows);
     let widths: [usize; COLUMNS.len()] = std::array::from_fn(|column| {
         all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
@@ -160,7 +159,7 @@ SERVICE         INSTANCE  ADDRESS             STATE     SINCE                 SE
 web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  yes     passing (connected)
                           [2001:db8::1]:8080
                 web-2     10.0.0.2:8080       critical  2025-01-01T00:00:00Z  no      critical: HTTP 503
-                                              passing                                 tcp: connected [2J
+                                              passing                                 tcp: connected\\u{1b}[2J
 ";
         assert_eq!(shown, wanted);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
+use std::mem::ManuallyDrop;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,6 +105,13 @@ impl Watches {
             polling: false,
         };
         match INotifyWatcher::new(handler, notify::Config::default()) {
+            // The library does not look whether its thread, which has the handler, could be made;
+            // without that it panics when it is used, and when it is dropped.
+            Ok(watcher) if Arc::strong_count(&watches.filter) == 1 => {
+                let _kept = ManuallyDrop::new(watcher);
+                let error = notify::Error::generic("the system has no thread for it");
+                watches.fall_back(Path::new(""), &error);
+            }
             Ok(watcher) => watches.watcher = Some(watcher),
             Err(error) => watches.fall_back(Path::new(""), &error),
         }
