@@ -130,7 +130,7 @@ impl Scheduler {
     }
 
     /// How many checks there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.checks.len()
     }
 

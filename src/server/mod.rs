@@ -37,6 +37,7 @@ use crate::server::memory::MemoryError;
 use crate::server::notify::{Supervisor, status};
 use crate::server::web::Web;
 use crate::snapshot::Snapshot;
+use crate::sources::files::options;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
@@ -368,10 +369,10 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-fn file_options(config: &Config) -> watch::Options {
+fn file_options(config: &Config) -> options::Options {
     let host = Arc::new(Host::new(config));
     let for_defaults = Arc::clone(&host);
-    watch::Options {
+    options::Options {
         zones_dir: config.zones_dir.clone(),
         parse: Arc::new(move |apex, kind, path, text, includes| {
             parse(kind, (path, text), parse::Context { apex, host: &host, includes })

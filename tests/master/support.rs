@@ -17,9 +17,12 @@ use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
 use livezone::model::time::Now;
 use livezone::snapshot::Snapshot;
+use livezone::sources::files::options::Options;
 use livezone::sources::files::parse::{Context, Host, parse};
-use livezone::sources::files::watch::{Options, load};
-use livezone::transport::respond::{Received, Worker, respond};
+use livezone::sources::files::watch::load;
+use livezone::transport::message::Received;
+use livezone::transport::respond::respond;
+use livezone::transport::worker::Worker;
 
 pub(crate) struct Server {
     snapshot: Arc<Snapshot>,

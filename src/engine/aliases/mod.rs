@@ -12,6 +12,7 @@ mod tests;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
@@ -41,7 +42,7 @@ pub(super) struct Aliases {
 
 /// What has come of working out the aliases of an instance once more.
 #[derive(Default)]
-struct Said {
+struct News {
     anything_new: bool,
     /// One of them follows nobody, and has not before.
     dangles_since: bool,
@@ -99,7 +100,7 @@ impl Aliases {
             for place in index.followers(&id) {
                 let follower = ServiceKey { zone: zone.clone(), name: place.service.clone() };
                 if self.marked.insert((follower, place.instance)) {
-                    ids.push(place.id.clone());
+                    ids.push(Arc::clone(&place.id));
                 }
             }
         }
@@ -133,12 +134,12 @@ impl Aliases {
                 }
             }
             let Some((key, place)) = self.marked.pop_first() else { break };
-            let said = self.conclude((&key, place), services, checks);
-            if said.anything_new {
+            let news = self.conclude((&key, place), services, checks);
+            if news.anything_new {
                 services.assess_instance(&key, place, checks, turn);
                 services.hear(&key, checks, turn);
             }
-            if said.dangles_since {
+            if news.dangles_since {
                 dangling.entry(key).or_default().insert(place);
             }
         }
@@ -151,8 +152,8 @@ impl Aliases {
         (key, place): (&ServiceKey, usize),
         services: &Services,
         checks: &mut Checks,
-    ) -> Said {
-        let mut news = Said::default();
+    ) -> News {
+        let mut news = News::default();
         let (Some(state), Some(index)) = (services.get(key), self.zones.get(&key.zone)) else {
             return news;
         };
@@ -181,7 +182,9 @@ impl Aliases {
             let Some(index) = self.zones.get_mut(&key.zone) else { continue };
             for place in places.iter().take(searches) {
                 let ids: Vec<_> = dangling::ids(state.service(), *place, index).collect();
-                ids.into_iter().for_each(|id| index.find_near(id));
+                for id in ids {
+                    index.find_near(id);
+                }
             }
             searches = searches.saturating_sub(places.len());
             let contributions = || registrations.contributions(&key);

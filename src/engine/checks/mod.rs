@@ -41,7 +41,7 @@ impl Checks {
 
     /// How many are run.
     pub(super) fn count(&self) -> usize {
-        self.scheduler.len()
+        self.scheduler.count()
     }
 
     /// How many run now.
