@@ -84,3 +84,66 @@ impl<'e> FromIterator<Option<&'e Self>> for Evidence {
         worst.unwrap_or(Self { condition, fit: true, ..Self::NOTHING_YET })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one() -> impl Strategy<Value = Evidence> {
+        let policy = Policy { failures_before_critical: 5, ..Policy::default() };
+        let (few, warning) = (1_u32..5, any::<bool>());
+        let state = (0..5, few, warning).prop_map(|(state, number, warning)| match state {
+            0 => State::Unknown,
+            1 => State::Passing { warning },
+            2 => State::Suspect { failures: number, successes: 0, warning },
+            3 => State::Critical { waits: number },
+            _ => State::Recovering { successes: number, waits: 0 },
+        });
+        state.prop_map(move |state| {
+            let reason = format!("{state:?}");
+            Evidence::of(state, &policy, Some(reason.into()))
+        })
+    }
+
+    #[test]
+    fn without_a_say_nothing_is_known_and_what_was_served_goes_on() {
+        let none: Evidence = std::iter::empty().collect();
+        let unheard: Evidence = [None, None].into_iter().collect();
+        assert_eq!((none.condition, none.fit), (Condition::Unchecked, true));
+        assert_eq!((unheard.condition, unheard.fit), (Condition::Unknown, true));
+    }
+
+    proptest! {
+        #[test]
+        fn the_worst_decides_whoever_has_no_say(
+            says in proptest::collection::vec(proptest::option::weighted(0.8, one()), 1..6),
+        ) {
+            let together: Evidence = says.iter().map(Option::as_ref).collect();
+            let heard = || says.iter().flatten();
+            prop_assume!(heard().count() > 0);
+            prop_assert_eq!(Some(together.condition), heard().map(|said| said.condition).max());
+            prop_assert_eq!(together.fit, heard().all(|said| said.fit));
+            prop_assert_eq!(together.suspect, heard().any(|said| said.suspect));
+            prop_assert_eq!(together.warning, heard().any(|said| said.warning));
+            let first = heard().find(|said| said.condition == together.condition);
+            prop_assert_eq!(&together.reason, &first.unwrap().reason);
+        }
+
+        #[test]
+        fn a_target_that_leaves_is_dated_once(said in one(), fit: bool) {
+            let now = Now::default().after(std::time::Duration::from_secs(9));
+            let left = Fitness::Unfit { left: None };
+            let before = if fit { Fitness::WELL } else { left };
+            let fitness = said.clone().standing(before, now).fitness;
+            match fitness {
+                Fitness::Fit { .. } => prop_assert!(said.fit),
+                Fitness::Unfit { left } => {
+                    prop_assert_eq!((said.fit, left.is_some()), (false, fit));
+                    prop_assert_eq!(said.standing(fitness, now.after(now.mono.0)).fitness, fitness);
+                }
+            }
+        }
+    }
+}

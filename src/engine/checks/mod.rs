@@ -1,6 +1,8 @@
 //! Every check, and when it is run next.
 
 pub(super) mod check;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
