@@ -86,16 +86,12 @@ impl CheckState {
 
     /// What it says; `None` while it has no say in what its target is worth.
     pub(crate) fn evidence(&self) -> Option<&Evidence> {
-        self.counts(self.evidence.condition).then_some(&self.evidence)
+        (self.first_outcome != FirstOutcome::Provisional).then_some(&self.evidence)
     }
 
-    /// Whether it has a say where it finds this.
+    /// Whether it will have a say once it is concluded that it finds this.
     pub(crate) fn counts(&self, condition: Condition) -> bool {
-        match (&self.method, self.first_outcome) {
-            (_, FirstOutcome::Awaited | FirstOutcome::Arrived) => true,
-            (Method::Asked(_), FirstOutcome::Provisional) => false,
-            (Method::Follows(_), FirstOutcome::Provisional) => condition != Condition::Unknown,
-        }
+        self.first_outcome != FirstOutcome::Provisional || condition != Condition::Unknown
     }
 
     /// The id, folded, of the instances that it follows.
