@@ -1,10 +1,10 @@
-# An image of one static binary, its configuration and the trust anchors for checks over TLS.
+# An image with one static binary, its configuration and the CA certificates for checks over TLS.
 #
 #   docker build -t livezone .
 #   docker run -d --name livezone -p 53:53/udp -p 53:53/tcp -v "$PWD/zones:/zones:ro" livezone
 #
-# A builder without a registry names images of its own: --build-arg BUILD_IMAGE=…, with cargo, a C
-# compiler for musl and Rust's musl target. deploy/README.md has the rest.
+# To build without a registry, use your own image, --build-arg BUILD_IMAGE=…, with cargo, a C compiler
+# for musl and Rust's musl target: see deploy/README.md.
 
 # The version of rust-toolchain.toml; tests/repository holds them together.
 ARG BUILD_IMAGE=rust:1.95-bookworm
@@ -12,7 +12,7 @@ ARG RUN_IMAGE=scratch
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
-# ring is partly C and assembly. What is there already is not fetched.
+# ring needs a C compiler. Nothing is fetched that is already there.
 RUN if ! command -v musl-gcc >/dev/null; then \
         apt-get update \
         && apt-get install -y --no-install-recommends ca-certificates musl-tools \
@@ -49,14 +49,14 @@ COPY --from=build /out/zones /zones
 COPY --from=build --chown=65532:65532 /out/state /state
 COPY --from=build /out/livezone /livezone
 ENV LIVEZONE_CONFIG=/etc/livezone/livezone.toml
-# A number, so that Kubernetes can see that it is not root. Port 53 needs no capability: Docker sets
-# net.ipv4.ip_unprivileged_port_start to 0 in a container's network; elsewhere do the same, or listen
-# on a higher port.
+# A numeric user, so that Kubernetes can see that it is not root. Port 53 needs no capability: Docker
+# sets net.ipv4.ip_unprivileged_port_start to 0 in the container's network. With other engines set it
+# yourself, or listen on a higher port.
 USER 65532:65532
 VOLUME ["/zones", "/state"]
-# 8500 is the whole API, on the container's loopback unless told otherwise; 8501 health and metrics.
+# 8500: the whole API, by default only on the container's loopback. 8501: health and metrics.
 EXPOSE 53/udp 53/tcp 8500/tcp 8501/tcp
-# Exit 0 when the running server tells what it serves. Nothing else is in here that could ask.
+# Exit code 0 when the server answers. The image has no other program that could check it.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/livezone", "status"]
 ENTRYPOINT ["/livezone"]
 CMD ["serve"]

@@ -78,14 +78,14 @@ pub fn answer<'s>(
     if !snapshot.rules.access.permits(question.client) {
         return Answer::Refused(ExtendedError::new(
             ExtendedError::PROHIBITED,
-            "not allowed to ask",
+            "this client may not query this server",
         ));
     }
     let mut chain = Chain::new(&question.name);
     let mut name = Cow::Borrowed(&question.name);
     loop {
         let Some(zone) = snapshot.zone_of(&name) else {
-            let text = "no zone of this server holds the name";
+            let text = "this server is not authoritative for the name";
             let error = ExtendedError::new(ExtendedError::NOT_AUTHORITATIVE, text);
             return chain.end_outside(Answer::Refused(error));
         };
@@ -113,7 +113,7 @@ fn step<'s>(
     rng: &mut fastrand::Rng,
 ) -> Step<'s> {
     if !zone.usable {
-        let text = "the zone's zone.toml has not been read yet";
+        let text = "the zone is not loaded: its zone.toml has errors";
         let error = ExtendedError::new(ExtendedError::NOT_READY, text);
         return Step::Last(Answer::NotReady(error));
     }
@@ -139,7 +139,7 @@ fn step<'s>(
         Node::Redirected { owner, rrset } => statics::redirect(name, owner, rrset, rtype),
         Node::Address { address, ttl } => Step::Last(records::address(zone, rtype, address, ttl)),
         Node::Service { view, .. } | Node::Instance { view, .. } if view.waiting => {
-            let text = format!("{}: the first checks have not answered yet", view.service.key.name);
+            let text = format!("{}: waiting for the first check results", view.service.key.name);
             Step::Last(Answer::NotReady(ExtendedError::new(ExtendedError::NOT_READY, text)))
         }
         Node::Service { view, tags, selection, form } => {

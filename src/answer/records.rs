@@ -278,7 +278,7 @@ impl<'s> Selected<'s> {
         let mut text = format!("{name}: 0 of {} healthy", instances.len());
         let reason = self.members(rtype).find_map(|t| match &t.standing.reason {
             Some(reason) => Some(&**reason),
-            None => (t.standing.condition == Condition::Unknown).then_some("no outcome yet"),
+            None => (t.standing.condition == Condition::Unknown).then_some("no check result yet"),
         });
         if let Some(reason) = reason {
             text.push_str(": ");

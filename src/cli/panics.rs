@@ -33,7 +33,7 @@ fn hook(clock: Clock) -> impl Fn(&PanicHookInfo<'_>) + Send + Sync {
 
 fn report(info: &PanicHookInfo<'_>, suppressed: u64) {
     let thread = thread::current();
-    let thread = thread.name().unwrap_or("without a name");
+    let thread = thread.name().unwrap_or("unnamed");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let reason = reason(info.payload());
     // Only where RUST_BACKTRACE asks for it.
@@ -46,7 +46,7 @@ fn report(info: &PanicHookInfo<'_>, suppressed: u64) {
 fn reason(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").chars().take(MAX_REASON).collect()
+    text.unwrap_or("no panic message").chars().take(MAX_REASON).collect()
 }
 
 #[cfg(test)]

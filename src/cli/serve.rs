@@ -61,9 +61,9 @@ pub(super) fn run(
         Ok(loaded.config)
     };
     if geteuid().is_root() {
-        let instead = "a user of its own with CAP_NET_BIND_SERVICE, as in \
+        let instead = "run as an unprivileged user with CAP_NET_BIND_SERVICE, as in \
                        deploy/systemd/livezone.service";
-        warn!(instead, "running as root, which nothing here needs");
+        warn!(instead, "running as root is not necessary");
     }
     let (config, reload) = (loaded.config, Box::new(reload));
     let supervisor = supervisor(environment);
@@ -75,7 +75,7 @@ pub(super) fn run(
 /// One that cannot be told is no reason not to serve.
 fn supervisor(environment: &Environment) -> Supervisor {
     Supervisor::of(environment, std::process::id()).unwrap_or_else(|error| {
-        warn!(%error, cause = %error.source, "the supervisor cannot be told");
+        warn!(%error, cause = %error.source, "service manager notifications are off");
         Supervisor::default()
     })
 }

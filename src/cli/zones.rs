@@ -32,7 +32,7 @@ pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
         Err(error) => {
             let message = format!("the zones' folder cannot be read: {}", reason(&error));
             let diagnostic = Diagnostic::of_file(&Arc::from(zones_dir), message);
-            read.diagnostics.push(diagnostic.with_label("name another with --zones DIR"));
+            read.diagnostics.push(diagnostic.with_label("choose another with --zones DIR"));
         }
     }
     read
@@ -56,7 +56,7 @@ impl Read {
         let apex = match Name::parse(&name) {
             Ok(apex) => apex,
             Err(error) => {
-                let message = format!("the folder's name is no zone: {error}");
+                let message = format!("the directory name is not a valid zone name: {error}");
                 self.diagnostics.push(Diagnostic::of_file(&Arc::from(folder), message));
                 return;
             }

@@ -15,7 +15,7 @@ pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
     let error = |message: String, label: String| report.error(text.span.clone(), message, label);
     let written = text.value;
     let Ok(address) = written.parse::<IpAddr>() else {
-        error(format!("{written:?} is no address"), no_address(written));
+        error(format!("invalid address {written:?}"), no_address(written));
         return None;
     };
     let wanted = "write the address that clients connect to".to_owned();
@@ -27,24 +27,27 @@ pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
     } else if canonical == IpAddr::V4(Ipv4Addr::BROADCAST) {
         "the broadcast address"
     } else if canonical != address {
-        error(format!("{written} is an IPv4 address in IPv6"), format!("write \"{canonical}\""));
+        error(
+            format!("{written} is an IPv4-mapped IPv6 address"),
+            format!("write \"{canonical}\""),
+        );
         return None;
     } else {
         return Some(address);
     };
-    error(format!("{written} is {kind}: nothing can be reached there"), wanted);
+    error(format!("{written} is {kind}: clients cannot connect to it"), wanted);
     None
 }
 
 /// What to write for a text that is no address.
 fn no_address(text: &str) -> String {
     if let Ok(socket) = text.parse::<SocketAddr>() {
-        return format!("write \"{}\", and the port as `port`", socket.ip());
+        return format!("write \"{}\", and put the port in `port`", socket.ip());
     }
     if let Ok(net) = text.parse::<IpNet>() {
-        return format!("write one address, such as \"{}\"", net.addr());
+        return format!("write one address, like \"{}\"", net.addr());
     }
-    "an IPv4 or IPv6 address or a list of them is needed".to_owned()
+    "write an IPv4 or IPv6 address, or a list of them".to_owned()
 }
 
 /// Several of these, each once.
@@ -55,7 +58,7 @@ pub fn hosts(report: &Report, texts: &[Placed<&str>]) -> Vec<IpAddr> {
         if seen.insert(address) {
             addresses.push(address);
         } else {
-            report.error(text.span.clone(), format!("{address} stands here twice"), "take it out");
+            report.error(text.span.clone(), format!("{address} is listed twice"), "remove it");
         }
     }
     addresses
@@ -74,9 +77,9 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
                 text.value
             )
         }
-        Err(_) => format!("write an address and a port: \"127.0.0.1:{port}\""),
+        Err(_) => format!("write an address and a port, like \"127.0.0.1:{port}\""),
     };
-    report.error(text.span.clone(), format!("{:?} is no address with a port", text.value), label);
+    report.error(text.span.clone(), format!("invalid listen address {:?}", text.value), label);
     None
 }
 
@@ -91,15 +94,15 @@ fn network(report: &Report, text: &Placed<&str>) -> Option<IpNet> {
     let Some(network) = text.value.parse().ok().or_else(alone) else {
         report.error(
             text.span.clone(),
-            format!("{:?} is no network", text.value),
-            "write an address and a length: \"10.0.0.0/8\", \"2001:db8::/32\"",
+            format!("invalid network {:?}", text.value),
+            "write an address and a prefix length, like \"10.0.0.0/8\" or \"2001:db8::/32\"",
         );
         return None;
     };
     if network.trunc() != network {
         report.error(
             text.span.clone(),
-            format!("{network} has bits set beyond its length"),
+            format!("{network} has host bits set"),
             format!("did you mean \"{}\"?", network.trunc()),
         );
         return None;

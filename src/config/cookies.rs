@@ -45,7 +45,7 @@ pub(super) fn read(mut reader: Reader<'_>) -> Cookies {
             items.iter().filter_map(|item| self::secret(reader.report, item)).collect()
         }
         Some((_, tree)) => {
-            let message = "\"previous\" is a list of secrets";
+            let message = "\"previous\" must be a list of secrets";
             reader.report.error(tree.span.clone(), message, "write [\"…\", \"…\"]");
             Vec::new()
         }
@@ -61,8 +61,8 @@ fn secret(report: &Report, tree: &Tree) -> Option<Secret> {
         _ => None,
     };
     if read.is_none() {
-        let message = format!("this is no secret: one is {DIGITS} hexadecimal digits in quotes");
-        report.error(tree.span.clone(), message, "write what `openssl rand -hex 16` prints");
+        let message = format!("invalid secret: it must be {DIGITS} hexadecimal digits in quotes");
+        report.error(tree.span.clone(), message, "use the output of `openssl rand -hex 16`");
     }
     read
 }

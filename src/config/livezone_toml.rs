@@ -65,7 +65,12 @@ fn config(mut reader: Reader<'_>) -> Config {
 fn folder(reader: &mut Reader<'_>, key: &'static str) -> Option<PathBuf> {
     let text = reader.string(key)?;
     if text.value.is_empty() {
-        reader.report.error(text.span, format!("{key:?} is empty"), "write \".\" for this folder");
+        reader.report.error(
+            text.span,
+            format!("{key:?} is empty"),
+            "write \".\" for the current \
+                                                                     directory",
+        );
         return None;
     }
     Some(PathBuf::from(text.value))
@@ -126,14 +131,14 @@ fn listen(reader: &mut Reader<'_>) -> Option<Vec<SocketAddr>> {
     for text in &texts {
         let Some(socket) = address::socket(reader.report, text, DNS_PORT) else { continue };
         if !seen.insert(socket) && socket.port() != 0 {
-            let message = format!("{socket} stands here twice");
-            reader.report.error(text.span.clone(), message, "take it out");
+            let message = format!("{socket} is listed twice");
+            reader.report.error(text.span.clone(), message, "remove it");
         }
         sockets.push(socket);
     }
     if texts.is_empty() {
         let label = format!("write [\"127.0.0.1:{DNS_PORT}\"]");
-        reader.report.error(reader.place_of("listen"), "\"listen\" has no address", label);
+        reader.report.error(reader.place_of("listen"), "\"listen\" is empty", label);
     }
     Some(sockets)
 }
@@ -180,8 +185,8 @@ fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
             let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
             reader.report.error(
                 text.span.clone(),
-                format!("{address} is the second {family} address to check from"),
-                "write one a family",
+                format!("{address} is a second {family} source address"),
+                "write at most one address per family",
             );
         }
         sources.push(address);

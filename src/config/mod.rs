@@ -224,16 +224,16 @@ impl Default for Config {
 pub enum ConfigError {
     /// Anybody who reaches the address could register services.
     #[error(
-        "http.listen = \"{0}\" offers the whole API beyond loopback without TLS and tokens: set \
-         http.insecure = true (--insecure) to allow it, or listen on 127.0.0.1 and give \
-         http.observe the other address for metrics and health"
+        "http.listen = \"{0}\" opens the whole API to the network without TLS and without \
+         authentication: set http.insecure = true (--insecure) to allow it, or listen on \
+         127.0.0.1 and set http.observe to this address for health and metrics only"
     )]
     Insecure(SocketAddr),
     /// One of the two could not be bound.
     #[error("http.observe and http.listen are both \"{0}\": give them different ports")]
     SameAddress(SocketAddr),
     /// Flags left nothing.
-    #[error("dns.listen has no address: give it one, such as \"127.0.0.1:8600\"")]
+    #[error("dns.listen is empty: add an address, like \"127.0.0.1:8600\"")]
     NoDns,
 }
 

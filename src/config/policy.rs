@@ -40,10 +40,11 @@ pub fn read_warning(reader: &mut Reader<'_>, policy: &mut PolicyDefinition) {
         reader.report.error(
             warning.span,
             format!(
-                "\"failures_before_warning\" is {}, above \"failures_before_critical\", {critical}",
+                "\"failures_before_warning\" is {}, more than \"failures_before_critical\" \
+                 ({critical})",
                 warning.value
             ),
-            format!("write {critical} at most"),
+            format!("write {critical} or less"),
         );
         return;
     }
@@ -65,8 +66,8 @@ fn at_most(
         let interval = show(interval);
         reader.report.error(
             time.span.clone(),
-            format!("{key:?} is {}, longer than \"interval\", {interval}", show(time.value)),
-            format!("write {interval:?} at most, or a longer interval"),
+            format!("{key:?} is {}, longer than \"interval\" ({interval})", show(time.value)),
+            format!("write {interval:?} or less, or set a longer interval"),
         );
     }
 }

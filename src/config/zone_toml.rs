@@ -84,8 +84,8 @@ pub fn ttls(reader: &mut Reader<'_>) -> (Option<Placed<TtlSetting>>, Option<Plac
         let ttl = duration::show(*ttl);
         reader.report.error(
             min.span.clone(),
-            format!("\"min_ttl\" is {}, above \"ttl\", {ttl}", duration::show(min.value)),
-            format!("write {ttl:?} at most"),
+            format!("\"min_ttl\" is {}, longer than \"ttl\" ({ttl})", duration::show(min.value)),
+            format!("write {ttl:?} or less"),
         );
     }
     (ttl, min_ttl)
@@ -111,18 +111,18 @@ fn nameservers(reader: &mut Reader<'_>, apex: &Name) -> Option<Vec<Name>> {
     for text in &texts {
         let Some(name) = name(reader.report, text, apex) else { continue };
         if name == Name::root() {
-            let message = "the root is no name server";
+            let message = "the root cannot be a name server";
             reader.report.error(text.span.clone(), message, "write \"ns1\"");
         } else if seen.insert(name.clone()) {
             names.push(name);
         } else {
-            let message = format!("{name} stands here twice");
-            reader.report.error(text.span.clone(), message, "take it out");
+            let message = format!("{name} is listed twice");
+            reader.report.error(text.span.clone(), message, "remove it");
         }
     }
     if texts.is_empty() {
         let place = reader.place_of("nameservers");
-        reader.report.error(place, "a zone needs a name server", "write [\"ns1\"]");
+        reader.report.error(place, "\"nameservers\" is empty", "write [\"ns1\"]");
     }
     Some(names)
 }
@@ -131,7 +131,7 @@ fn hostmaster(reader: &mut Reader<'_>, apex: &Name) -> Option<Name> {
     let text = reader.string("hostmaster")?;
     if let Some((local, domain)) = text.value.split_once('@') {
         // RFC 1035 section 3.3.13: the mailbox as a name, its first label the local part.
-        let message = "the hostmaster is a domain name, not a mail address";
+        let message = "\"hostmaster\" must be a domain name, not a mail address";
         reader.report.error(text.span, message, format!("write \"{local}.{domain}.\""));
         return None;
     }
@@ -142,7 +142,7 @@ fn name(report: &Report, text: &Placed<&str>, apex: &Name) -> Option<Name> {
     match absolute(text.value, apex) {
         Ok(name) => Some(name),
         Err(error) => {
-            let message = format!("{:?} is no domain name", text.value);
+            let message = format!("invalid domain name {:?}", text.value);
             report.error(text.span.clone(), message, error.to_string());
             None
         }
@@ -165,13 +165,13 @@ fn static_addresses(reader: &mut Reader<'_>, apex: &Name) -> Option<Vec<(Name, V
         }
         let Some(owner) = name(report, &owner, apex) else { continue };
         if owner.below(apex).is_none() {
-            let message = format!("{owner} lies outside the zone {apex}");
-            report.error(key.span.clone(), message, "its addresses belong to another zone");
+            let message = format!("{owner} is outside the zone {apex}");
+            report.error(key.span.clone(), message, "write a name inside the zone");
         } else if seen.insert(owner.clone()) {
             list.push((owner, addresses));
         } else {
-            let message = format!("{owner} stands here twice");
-            report.error(key.span.clone(), message, "write one list of addresses");
+            let message = format!("{owner} is listed twice");
+            report.error(key.span.clone(), message, "put all its addresses in one list");
         }
     }
     Some(list)

@@ -171,16 +171,22 @@ fn why(
     let reason = targets.iter().find_map(|target| target.standing.reason.as_deref());
     let words = match (condition, reason) {
         (Condition::Unchecked, _) => "no check".to_owned(),
-        (Condition::Unknown, None) => "no outcome yet".to_owned(),
+        (Condition::Unknown, None) => "no check result yet".to_owned(),
         (condition, None) => condition.word().to_owned(),
         (condition, Some(reason)) => format!("{}: {reason}", condition.word()),
     };
     let served = targets.iter().any(serves);
     let eligible = targets.iter().any(|target| view.is_eligible(target));
     match (served, eligible) {
-        (true, false) => (true, format!("{words}; served as nothing is healthy")),
+        (true, false) => (true, format!("{words}; served because no instance is healthy")),
         // Of what is eligible only these are not served.
-        (false, true) if !view.waiting => (false, format!("{words}; addresses are served instead")),
+        (false, true) if !view.waiting => (
+            false,
+            format!(
+                "{words}; not served: instances with \
+                                                           addresses are preferred"
+            ),
+        ),
         (served, _) => (served, words),
     }
 }

@@ -98,8 +98,8 @@ impl Runs {
             Err(failed) if failed.is_cancelled() => None,
             Err(failed) => {
                 let (id, _) = self.handles.extract_if(|_, run| run.id() == failed.id()).next()?;
-                error!(error = %failed, "a check's run broke off");
-                Some((id, Outcome::new(Finding::Nothing, "the run broke off in livezone itself")))
+                error!(error = %failed, "check task failed (internal error)");
+                Some((id, Outcome::new(Finding::Nothing, "check task failed (internal error)")))
             }
         }
     }

@@ -25,7 +25,12 @@ pub(super) async fn live() -> &'static str {
 pub(super) async fn ready(State(face): State<Face>) -> Response {
     let draining = face.draining.is_cancelled();
     let Some(mut readiness) = patiently(face.engine.readiness()).await else {
-        let body = serde_json::json!({ "ready": false, "draining": draining, "error": "no answer from within" });
+        let body = serde_json::json!({ "ready": false, "draining": draining, "error": "the \
+                                                                                       engine \
+                                                                                       did not \
+                                                                                       answer \
+                                                                                       within 2 \
+                                                                                       s" });
         return (StatusCode::SERVICE_UNAVAILABLE, json(&body)).into_response();
     };
     readiness.ready &= !draining;

@@ -76,7 +76,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 if let Some(errors) = trouble.accepted(now) {
-                    info!(errors, "HTTP connections are accepted again");
+                    info!(errors, "accepting HTTP connections again");
                 }
                 let limits = shared.current.load().connections;
                 shared.seats.admit(client(peer.ip()), limits, shared.seats.take(), |seat| {

@@ -69,9 +69,9 @@ fn observed() -> Routes {
 
 fn router(routes: Routes, face: Face) -> Router {
     let lines: Vec<_> = routes.iter().map(|(path, _)| format!("  GET {path}\n")).collect();
-    let there_is = format!("there is:\n{}", lines.concat());
-    let unknown = format!("nothing here; {there_is}");
-    let wrong_method = format!("not with this method; {there_is}");
+    let there_is = format!("available paths:\n{}", lines.concat());
+    let unknown = format!("not found; {there_is}");
+    let wrong_method = format!("method not allowed; {there_is}");
     let mut router = Router::new();
     for (path, route) in routes {
         router = router.route(path, route);

@@ -9,6 +9,7 @@ use crate::http::{Face, json, patiently};
 pub(super) async fn all(State(face): State<Face>) -> Response {
     match patiently(face.engine.services()).await {
         Some(report) => json(&report),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "no answer from within\n").into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the engine did not answer within 2 s\n")
+            .into_response(),
     }
 }

@@ -306,7 +306,7 @@ impl Collector for DnsCells {
         limited::encode(&mut encoder, |place| {
             sum(workers.iter().filter_map(|worker| worker.limited.get(place)))
         })?;
-        let help = "Queries that met a defect and were answered SERVFAIL.";
+        let help = "DNS queries that caused a panic and were answered with SERVFAIL.";
         let panics = sum(workers.iter().map(|worker| &worker.panics));
         let counter = encoder.encode_descriptor("dns_panics", help, None, MetricType::Counter)?;
         ConstCounter::new(panics).encode(counter)
@@ -341,7 +341,7 @@ fn encode_seconds(
     workers: &[Arc<WorkerCells>],
     encoder: &mut DescriptorEncoder<'_>,
 ) -> fmt::Result {
-    let help = "Time from a query's reception to its answer's sending.";
+    let help = "Time from receiving a DNS query to sending its response.";
     let mut family =
         encoder.encode_descriptor("dns_response_seconds", help, None, MetricType::Histogram)?;
     for transport in Transport::ALL {
@@ -372,7 +372,7 @@ fn encode_dropped(
     workers: &[Arc<WorkerCells>],
     encoder: &mut DescriptorEncoder<'_>,
 ) -> fmt::Result {
-    let help = "DNS messages that got no answer, by reason.";
+    let help = "DNS messages that were not answered, by reason.";
     let mut family = encoder.encode_descriptor("dns_dropped", help, None, MetricType::Counter)?;
     for (place, why) in Dropped::ALL.into_iter().enumerate() {
         let count = sum(workers.iter().filter_map(|worker| worker.dropped.get(place)));
@@ -382,7 +382,7 @@ fn encode_dropped(
 }
 
 fn encode_paths(workers: &[Arc<WorkerCells>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let help = "DNS queries answered, by the code that answered them.";
+    let help = "DNS queries answered, by code path: fast or general.";
     let mut family = encoder.encode_descriptor("dns_path", help, None, MetricType::Counter)?;
     for (place, path) in Path::ALL.into_iter().enumerate() {
         let count = sum(workers.iter().filter_map(|worker| worker.paths.get(place)));

@@ -82,7 +82,7 @@ pub(super) fn encode(
     encoder: &mut DescriptorEncoder<'_>,
     count: impl Fn(usize) -> u64,
 ) -> fmt::Result {
-    let help = "DNS answers over UDP beyond the limit of their prefix, by class and action.";
+    let help = "UDP responses above the rate limit of their client prefix, by class and action.";
     let mut family = encoder.encode_descriptor("dns_limited", help, None, MetricType::Counter)?;
     for (place, (class, action)) in combinations().enumerate() {
         let labels = [("class", class.word()), ("action", action.word())];

@@ -223,25 +223,29 @@ impl Inner {
 
     fn register(&mut self, version: &str) {
         let to = &mut self.registry;
-        to.register("services", "Services registered", self.services.clone());
+        to.register("services", "Registered services", self.services.clone());
         to.register("instances", "Instances by state", self.instances.clone());
-        to.register("checks", "Runs of checks by kind and outcome", self.checks.clone());
-        to.register("check_seconds", "Length of checks", self.check_seconds.clone());
-        to.register("check_lag_seconds", "How late checks were started", self.check_lag.clone());
-        to.register("transitions", "Instances that came into a state", self.transitions.clone());
+        to.register("checks", "Check runs by kind and outcome", self.checks.clone());
+        to.register("check_seconds", "Duration of check runs", self.check_seconds.clone());
+        to.register(
+            "check_lag_seconds",
+            "Delay of check starts after their scheduled time",
+            self.check_lag.clone(),
+        );
+        to.register("transitions", "Instance state changes by new state", self.transitions.clone());
         to.register(
             "snapshot_generation",
-            "Number of the snapshot that is served",
+            "Generation of the snapshot being served",
             self.generation.clone(),
         );
         to.register(
             "propagation_seconds",
-            "From a verdict or registration to its being served",
+            "Time from a change of health or registration until it is served",
             self.propagation.clone(),
         );
         to.register(
             "source_errors",
-            "Files of a source that are in error now",
+            "Files with errors now, by source",
             self.source_errors.clone(),
         );
         to.register(
@@ -252,7 +256,7 @@ impl Inner {
         // A gauge, not an OpenMetrics info: the classic text has no such type.
         let build = Family::<[(&'static str, String); 1], Gauge>::default();
         build.get_or_create(&[("version", version.to_owned())]).set(1);
-        to.register("build_info", "The program's version", build);
+        to.register("build_info", "Version of livezone", build);
         to.register_collector(Box::new(Arc::clone(&self.dns)));
         self.tcp.register(to, ["dns_tcp_connections", "dns_tcp_closed"], "DNS");
         self.http.register(to, ["http_connections", "http_closed"], "HTTP");

@@ -38,8 +38,8 @@ impl Claim {
 
     pub fn in_words(self, service: &str) -> String {
         match self {
-            Self::Answers => format!("the service {service} answers there"),
-            Self::Holds => format!("names of the service {service} lie below"),
+            Self::Answers => format!("the service {service} answers at this name"),
+            Self::Holds => format!("names of the service {service} are below it"),
         }
     }
 }

@@ -19,15 +19,16 @@ pub enum LabelError {
     #[error("a label cannot be empty")]
     Empty,
     /// RFC 1035 section 2.3.4.
-    #[error("a label has at most 63 characters, this one has {0}")]
+    #[error("a label can have at most 63 characters, this one has {0}")]
     Long(usize),
     /// Not a letter, a digit, `-` or `_`.
     #[error(
-        "{0:?} cannot be part of a label: use letters, digits, '-' and '_' (A-labels for the rest)"
+        "{0:?} is not allowed in a label: use letters, digits, '-' and '_' (write an IDN as \
+         A-labels)"
     )]
     Character(char),
     /// RFC 1123 section 2.1, and `_` is kept for RFC 2782 names.
-    #[error("a label begins and ends with a letter or a digit")]
+    #[error("a label must begin and end with a letter or a digit")]
     Edge,
 }
 
@@ -102,10 +103,10 @@ pub enum NameError {
         error: LabelError,
     },
     /// RFC 1035 section 2.3.4.
-    #[error("a name has at most 255 octets in wire form")]
+    #[error("a name can have at most 255 octets in wire format")]
     Long,
     /// Octets that are not one uncompressed name.
-    #[error("these octets are not one uncompressed name")]
+    #[error("not a single uncompressed name")]
     Wire,
 }
 
@@ -116,7 +117,7 @@ pub enum HostError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// RFC 1123 section 2.1: such a text is taken for an address.
-    #[error("the last label of a host name is not all digits")]
+    #[error("the last label of a host name must not be all digits")]
     Digits,
 }
 

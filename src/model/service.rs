@@ -37,7 +37,7 @@ const MOST_TAG_LABELS: usize = 4;
 pub enum TagError {
     #[error(transparent)]
     Label(#[from] LabelError),
-    #[error("a tag has at most {MOST_TAG_LABELS} labels")]
+    #[error("a tag can have at most {MOST_TAG_LABELS} labels")]
     Labels,
 }
 

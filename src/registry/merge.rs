@@ -118,9 +118,9 @@ impl<'a> Keys<'a, '_> {
                         Severity::Warning,
                         &contribution.document,
                         span,
-                        format!("`{name}` of service \"{service}\" is written twice and differs"),
+                        format!("`{name}` of service \"{service}\" has two different values"),
                         format!(
-                            "the one in {} counts: keep one of them",
+                            "the value in {} is used: remove this one",
                             from.document.path.display()
                         ),
                     ));
@@ -184,11 +184,13 @@ fn instances(
                     document,
                     instance.id_span.octets(),
                     format!(
-                        "instance \"{}\" is checked at {}, a name of a zone served here",
+                        "instance \"{}\" has checks and the address {}, a name in a zone served \
+                         here",
                         instance.id,
                         host.to_host()
                     ),
-                    "a check never asks this server: write the addresses, or take the checks out"
+                    "checks cannot resolve names of this server: write IP addresses, or remove \
+                     the checks"
                         .to_owned(),
                 ));
                 continue;

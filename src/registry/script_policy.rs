@@ -22,8 +22,8 @@ pub fn permitted(
         };
         let name = &definition.name.value;
         refused.push_with(&document.path, Severity::Error, || {
-            let message = format!("service \"{name}\" is refused: it has a command run");
-            let label = "set script_checks = true under [health] in livezone.toml to allow it";
+            let message = format!("service \"{name}\" is refused: script checks are turned off");
+            let label = "set script_checks = true under [health] in livezone.toml to allow them";
             Diagnostic::error(&document.path, &document.text, place, message).with_label(label)
         });
     }

@@ -10,7 +10,7 @@ pub(super) fn draw() -> io::Result<Secret> {
     let mut octets = [0; 16];
     let provider = rustls::crypto::ring::default_provider();
     let filled = provider.secure_random.fill(&mut octets);
-    filled.map_err(|_| io::Error::other("the system gives no random octets"))?;
+    filled.map_err(|_| io::Error::other("cannot get random bytes from the system"))?;
     Ok(Secret(octets))
 }
 

@@ -88,7 +88,7 @@ fn raise() -> Option<usize> {
     let open_files = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(error) => {
-            warn!(%error, soft, hard, "cannot raise the limit of open files");
+            warn!(%error, soft, hard, "cannot raise the open file limit");
             soft
         }
     };

@@ -20,7 +20,7 @@ const AFTER_GRACE: Duration = Duration::from_secs(10);
 
 /// Why the supervisor that the environment names cannot be told anything.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot reach the supervisor at NOTIFY_SOCKET={}: name a path or @NAME, or unset it", name.display())]
+#[error("cannot use NOTIFY_SOCKET={}: set it to an absolute path or @NAME, or unset it", name.display())]
 pub struct SupervisorError {
     /// As the environment says it.
     pub name: OsString,
@@ -79,7 +79,7 @@ impl Supervisor {
     pub(super) fn reloading(&self, at: Duration) {
         if self.told_ready.load(Ordering::Relaxed) {
             let usec = at.as_micros();
-            self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={usec}\nSTATUS=reading all again"));
+            self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={usec}\nSTATUS=reloading"));
         }
     }
 
@@ -111,7 +111,7 @@ impl Supervisor {
     fn tell(&self, message: &str) {
         let Some(Line { socket, address }) = &self.line else { return };
         if let Err(error) = socket.send_to_addr(message.as_bytes(), address) {
-            warn!(%error, "cannot tell the supervisor");
+            warn!(%error, "cannot notify the service manager");
         }
     }
 }

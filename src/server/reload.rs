@@ -34,9 +34,9 @@ impl Reloader {
                 self.http.store(Arc::new(config.http.clone()));
                 engine.configured(Settings::of(&config)).await;
                 (self.config, self.shares) = (config, shares);
-                info!("configuration read again");
+                info!("configuration reloaded");
             }
-            Err(error) => error!(%error, "configuration refused: the old one stays"),
+            Err(error) => error!(%error, "configuration rejected, the old one stays in force"),
         }
         files.rescan();
     }
@@ -54,7 +54,7 @@ pub fn keep_fixed(old: &Config, new: Config) -> Config {
     let mut config = new;
     let keep = |key: &str, differs: bool| {
         if differs {
-            warn!(key, "this key needs a restart: the old value stays");
+            warn!(key, "key needs a restart, the old value stays in force");
         }
     };
     keep("state_dir", config.state_dir != old.state_dir);

@@ -49,7 +49,7 @@ pub(super) fn world(engine: Engine, stop: CancellationToken) -> io::Result<JoinH
             runtime.shutdown_background();
         }
     };
-    let thread = Builder::new().name("world".to_owned()).spawn(world)?;
+    let thread = Builder::new().name("engine".to_owned()).spawn(world)?;
     made.recv().unwrap_or_else(|_| Err(ended_early()))?;
     Ok(thread)
 }

@@ -39,9 +39,9 @@ pub(super) async fn feed(
         }
         if seen != stuck {
             if let Some(part) = seen {
-                error!(%part, "standing still: the watchdog is not fed");
+                error!(%part, "no progress: watchdog keep-alive withheld");
             } else {
-                info!("the watchdog is fed again");
+                info!("progress again: watchdog keep-alive resumed");
             }
             stuck = seen;
         }

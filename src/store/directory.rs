@@ -21,8 +21,8 @@ pub enum DirectoryError {
     Open { path: PathBuf, source: io::Error },
     /// Another process holds it.
     #[error(
-        "state directory {path} is in use by another livezone: stop that one, or give this one \
-         another with --state DIR"
+        "state directory {path} is in use by another livezone: stop it, or choose another \
+         directory with --state DIR"
     )]
     Locked { path: PathBuf },
 }

@@ -66,7 +66,7 @@ impl Json<'_> {
                 Value::List(_) => "write { \"services\": … } around it",
                 _ => "write { \"service\": { … } }",
             };
-            let message = format!("this file is an object, not {}", tree.value.kind());
+            let message = format!("the file must be a JSON object, not {}", tree.value.kind());
             self.report.syntax_error(tree.span, message, label);
             return Value::Table(Vec::new());
         }
@@ -117,7 +117,7 @@ impl Json<'_> {
                 Value::Float(number)
             }
             _ => {
-                self.report.error(span, "this number is out of all range", "");
+                self.report.error(span, "this number is too large", "");
                 Value::Other("a number")
             }
         }
@@ -148,7 +148,7 @@ pub fn duplicate(line: usize, several: Option<&str>) -> String {
         Some(several) => {
             format!("the first is in line {line}: write \"{several}\": [{{ … }}, {{ … }}] for both")
         }
-        None => format!("the first is in line {line}: take one of them out"),
+        None => format!("the first one is on line {line}: remove one of them"),
     }
 }
 
@@ -160,12 +160,15 @@ fn words(kind: &ParseErrorKind) -> (String, &'static str) {
         ParseErrorKind::ExpectedObjectValue => "write the value after the colon",
         ParseErrorKind::ExpectedStringObjectProperty => "write the key in double quotes",
         ParseErrorKind::SingleQuotedStringsNotAllowed => "write double quotes",
-        ParseErrorKind::UnexpectedWord => "write a text in double quotes",
+        ParseErrorKind::UnexpectedWord => "write strings in double quotes",
         ParseErrorKind::UnterminatedObject => "this object has no closing '}'",
         ParseErrorKind::UnterminatedArray => "this list has no closing ']'",
         ParseErrorKind::UnterminatedCommentBlock => "this comment has no closing '*/'",
-        ParseErrorKind::MultipleRootJsonValues => "a file is one object: put all of it in there",
-        ParseErrorKind::UnexpectedComma => "take the comma out",
+        ParseErrorKind::MultipleRootJsonValues => {
+            "a file holds one object: put everything into \
+                                                   it"
+        }
+        ParseErrorKind::UnexpectedComma => "remove the comma",
         ParseErrorKind::UnexpectedColon => "take the colon out",
         ParseErrorKind::UnexpectedCloseBrace | ParseErrorKind::UnexpectedCloseBracket => {
             "nothing is open that it could close: take it out"

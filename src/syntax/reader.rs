@@ -133,8 +133,8 @@ impl<'a> Reader<'a> {
         let Some(value) = duration::parse(text) else {
             self.report.error(
                 tree.span.clone(),
-                format!("{text:?} is no duration"),
-                "write numbers with units: \"500ms\", \"5s\" or \"1m30s\"",
+                format!("invalid duration {text:?}"),
+                "write a number and a unit, like \"500ms\", \"5s\" or \"1m30s\"",
             );
             return None;
         };
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
             self.report.error(
                 tree.span.clone(),
                 message,
-                format!("write {:?} at least", duration::show(least)),
+                format!("write {:?} or more", duration::show(least)),
             );
             return None;
         }
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
             Some(word) => format!("did you mean {word:?}?"),
             None => format!("write {}", one_of(words)),
         };
-        self.report.error(text.span, format!("{:?} is no value of {key:?}", text.value), label);
+        self.report.error(text.span, format!("invalid value {:?} for {key:?}", text.value), label);
         None
     }
 
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
             return Some(Reader::new(self.report, tree, what));
         }
         let label = if what.starts_with('[') {
-            format!("write {what} and its keys below")
+            format!("write {what} on a line of its own and the keys below it")
         } else {
             format!("write {key} = {{ … }}")
         };
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
             self.report.error_with(key.span.clone(), || {
                 let label = match nearest(&key.text, self.known.iter().copied()) {
                     Some(word) => format!("did you mean {word:?}?"),
-                    None => format!("{} has {}", self.what, list(&self.known)),
+                    None => format!("{} accepts {}", self.what, list(&self.known)),
                 };
                 (format!("unknown key {:?}", key.text), label)
             });
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
 
     /// Complains that the value of `key` is of another type.
     pub fn wrong_type(&self, key: &str, tree: &Tree, wanted: &str, label: impl Into<String>) {
-        let message = format!("{key:?} is {wanted}, not {}", tree.value.kind());
+        let message = format!("{key:?} must be {wanted}, not {}", tree.value.kind());
         self.report.error(tree.span.clone(), message, label);
     }
 
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
         if value.is_none() {
             self.report.error(
                 tree.span.clone(),
-                format!("{key:?} cannot be {number}"),
+                format!("{key:?} is {number}, which is out of range"),
                 format!("write a number from {} to {}", range.start(), range.end()),
             );
         }

@@ -30,7 +30,7 @@ fn syntax_error(report: &Report, error: &toml::de::Error) {
         _ => said.to_owned(),
     };
     let label = match said {
-        "duplicate key" => "take one of them out",
+        "duplicate key" => "remove one of them",
         _ if before.ends_with('=') && at.trim().is_empty() => "write the value after the =",
         _ if before.trim().is_empty() && at_brace => {
             "this looks like JSON: write TOML, or call a file of Consul's NAME.json"
@@ -86,7 +86,7 @@ fn table(report: &Report, entries: DeTable<'_>) -> Value {
 fn integer(report: &Report, span: Range<usize>, number: &DeInteger<'_>) -> Value {
     i64::from_str_radix(number.as_str(), number.radix()).map_or_else(
         |_| {
-            report.error(span, "this number is out of all range", "");
+            report.error(span, "this number is too large", "");
             Value::Other("a number")
         },
         Value::Integer,

@@ -50,7 +50,7 @@ impl Value {
             Self::String(_) => "a string",
             Self::Integer(_) => "a whole number",
             Self::Float(_) => "a decimal number",
-            Self::Boolean(_) => "true or false",
+            Self::Boolean(_) => "a boolean",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other(kind) => kind,

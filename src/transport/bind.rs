@@ -116,24 +116,24 @@ pub struct BindError {
 /// What to do about it.
 fn advice(address: SocketAddr, error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::AddrInUse && address.port() == DNS {
-        "another name server has this port, perhaps another livezone or systemd-resolved (on \
-         127.0.0.53, which a wildcard takes in); stop it, or choose this machine's own address or \
-         another port with --dns or [dns] listen"
+        "another name server uses this port, perhaps another livezone or systemd-resolved (on \
+         127.0.0.53, which a wildcard address includes); stop it, or choose one of this \
+         machine's own addresses or another port with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::AddrInUse {
-        "another program has this port, perhaps another livezone or a Consul agent; stop it, or \
+        "another program uses this port, perhaps another livezone or a Consul agent; stop it, or \
          choose another address with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::PermissionDenied && address.port() < PRIVILEGED {
-        "ports below 1024 need CAP_NET_BIND_SERVICE, not root: run it by \
-         deploy/systemd/livezone.service, give it to the program with `setcap \
-         cap_net_bind_service=+ep`, or choose another port with --dns or [dns] listen"
+        "ports below 1024 need the capability CAP_NET_BIND_SERVICE (root is not necessary): run \
+         livezone with deploy/systemd/livezone.service, give the binary the capability with \
+         `setcap cap_net_bind_service=+ep`, or choose another port with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "a rule of this machine forbids it (a security module, a filter of system calls); change \
-         the rule, or choose another address with --dns or [dns] listen"
+        "a security policy of this machine forbids it (SELinux, AppArmor or a seccomp filter); \
+         change the policy, or choose another address with --dns or [dns] listen"
     } else if error.kind() == io::ErrorKind::AddrNotAvailable {
         "no interface of this machine has this address; add it, or choose another with --dns or \
          [dns] listen"
     } else {
-        "the system refused; choose another address with --dns or [dns] listen"
+        "the system refused the address; choose another with --dns or [dns] listen"
     }
 }
 

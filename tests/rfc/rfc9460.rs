@@ -29,8 +29,8 @@ fn a_caa_and_a_mx_stand_beside_a_service() {
 }
 
 /// Section 4.1: "authoritative DNS servers SHOULD return A, AAAA, and SVCB records in the Additional
-/// section for any `TargetNames` that are in the zone". Section 2.5: a single dot is the owner itself, or
-/// in an alias that there is no service.
+/// section for any `TargetNames` that are in the zone". Section 2.5: a single dot is the owner itself,
+/// or in an alias that there is no service.
 #[test]
 fn a_target_in_the_zone_brings_its_addresses_and_bindings() {
     let of = |name: &str| ask(name, "HTTPS").edns(1232).udp().additional_set();

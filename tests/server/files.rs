@@ -254,6 +254,45 @@ fn the_zones_folder_may_be_a_link_that_is_swapped() {
     assert_eq!(server.addresses("web").len(), 1);
 }
 
+/// As git-sync does it: a link to a folder of each version, renamed over; the version before is removed
+/// at once.
+#[test]
+fn a_linked_zone_folder_is_served_soon_after_its_swap_and_loses_no_answer() {
+    /// Ten times what is promised of a machine that has nothing else to do.
+    const BOUND: Duration = Duration::from_secs(1);
+    let house = House::new();
+    let version = |n: usize| {
+        let folder = house.path().join(format!("rev{n}"));
+        let text = service("web", &format!("10.0.0.{n}")) + &service("same", "10.0.1.1");
+        crate::support::server::put(&folder.join("services.toml"), &text);
+    };
+    (1..22).for_each(version);
+    fs::remove_dir(house.zone()).unwrap();
+    symlink("../rev1", house.zone()).unwrap();
+    let server = house.start();
+    server.answers("web", &["10.0.0.1"]);
+    let same = crate::support::dns::ips(&["10.0.1.1"]);
+    let next = server.house.path().join("next");
+    let swap = |n: usize| {
+        symlink(format!("../rev{n}"), &next).unwrap();
+        let watch = Stopwatch::start();
+        fs::rename(&next, server.house.zone()).unwrap();
+        fs::remove_dir_all(server.house.path().join(format!("rev{}", n - 1))).unwrap();
+        let new = crate::support::dns::ips(&[&format!("10.0.0.{n}")]);
+        becomes("the new tree is served", SOON, &new, || {
+            assert_eq!(server.addresses("same"), same);
+            server.addresses("web")
+        });
+        watch.elapsed()
+    };
+    let mut took: Vec<Duration> = (2..22).map(swap).collect();
+    took.sort();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("a swapped folder was served after {median:?} (median), {longest:?} (longest)");
+    assert!(median < BOUND, "{took:?}");
+    assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
+}
+
 #[test]
 fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
     let id = |address: &str| service("web", address) + "id = \"web-1\"\n";

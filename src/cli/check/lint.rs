@@ -105,7 +105,7 @@ impl Excess {
     fn message(&self) -> String {
         let Self { service, ttl, needs } = self;
         format!(
-            "answers for {service} may be kept {}, health needs {}",
+            "the TTL of {service} is {}, but health checks can change its answers within {}",
             spaced(*ttl),
             spaced(*needs)
         )
@@ -121,7 +121,7 @@ fn spaced(duration: Duration) -> String {
     }
 }
 
-const ADVICE: &str = "a cache outlives a dead instance by the difference; \"auto\" fits";
+const ADVICE: &str = "caches can serve a failed instance for the difference; use ttl = \"auto\"";
 
 /// At the `ttl` of the service, when one is written.
 fn at_service(contributions: &[Contribution], excess: &Excess) -> Option<Diagnostic> {

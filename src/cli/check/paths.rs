@@ -52,7 +52,12 @@ pub(super) fn select(paths: &[PathBuf], host: &Host) -> Selection {
             folders.extend(path.parent().map(Path::to_owned));
             selection.wanted.0.push(path);
         } else {
-            let message = if path.exists() { "only *.toml is read" } else { "no such file" };
+            let message = if path.exists() {
+                "livezone does not read this file: only *.toml, \
+                                              *.json, *.hcl and *.zone"
+            } else {
+                "no such file"
+            };
             selection.diagnostics.push(Diagnostic::of_file(&Arc::from(&**path), message));
         }
     }

@@ -66,7 +66,7 @@ async fn listen() -> anyhow::Result<(u16, Vec<TcpListener>)> {
         }
     }
     let [first, .., end] = ADDRESSES;
-    let context = format!("cannot listen on {first} to {end}, where the demo's backends live");
+    let context = format!("cannot listen on {first} to {end} for the demo's backends");
     Err(last.map_or_else(|| anyhow::anyhow!("no attempt"), anyhow::Error::new)).context(context)
 }
 
@@ -134,7 +134,7 @@ impl Backend {
 
     fn switch(&self, failing: bool) -> String {
         self.failing.store(failing, Ordering::Relaxed);
-        let word = if failing { "fails its checks now" } else { "passes its checks again" };
+        let word = if failing { "now fails its checks" } else { "now passes its checks" };
         format!("the backend at {} {word}\n", self.address)
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Writes the zone with one service of all the backends.
     pub(super) fn make(backends: &Backends) -> anyhow::Result<Self> {
-        let folder = Self::claim().context("cannot make a folder for the demo")?;
+        let folder = Self::claim().context("cannot create a temporary directory for the demo")?;
         let zone = folder.zones().join(ZONE);
         let path = zone.join("web.toml");
         fs::create_dir_all(&zone)
@@ -57,7 +57,7 @@ impl Folder {
     /// Removes all of it.
     pub(super) fn remove(self) -> anyhow::Result<()> {
         fs::remove_dir_all(&self.0)
-            .with_context(|| format!("cannot remove the demo's folder {}", self.0.display()))
+            .with_context(|| format!("cannot remove the demo's directory {}", self.0.display()))
     }
 }
 

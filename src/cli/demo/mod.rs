@@ -62,7 +62,7 @@ pub(super) fn run(
         lines.put(chain(&error).as_bytes());
     }
     ended.map_err(serve::failed)?;
-    tourist.lines().put(b"The demo has ended; nothing is left behind.\n");
+    tourist.lines().put(b"The demo has ended.\n");
     Ok(Verdict::Good)
 }
 
@@ -100,21 +100,21 @@ fn tour(addresses: &Addresses, backend: SocketAddr) -> String {
     };
     format!(
         "
-Three backends are up, and web.{zone} is all of them. In another terminal:
+Three backends are running, and web.{zone} resolves to all of them. In another terminal:
 
   {dig}
 
-Make one fail: a second or two later its address is gone from the answers.
+Make one backend fail. Within two seconds its address is gone from the answers:
 
   curl -X POST http://{backend}/fail
   {dig}
 
-Let it recover, and it comes back.
+Let it recover. Its address comes back:
 
   curl -X POST http://{backend}/recover
   {dig}
 {status}
-Each change of health is a line below. Ctrl-C ends the demo.
+Health changes are logged below. Press Ctrl-C to end the demo.
 
 ",
         zone = folder::ZONE,

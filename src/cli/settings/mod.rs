@@ -90,7 +90,7 @@ pub(super) enum SettingsError {
         diagnostics: Vec<Diagnostic>,
     },
     /// A variable says what it cannot mean.
-    #[error("{variable} is {value:?}: {advice}")]
+    #[error("invalid {variable} {value:?}: {advice}")]
     Environment {
         /// Its name.
         variable: &'static str,
@@ -224,8 +224,8 @@ impl Overrides {
 
 fn socket(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| match text.parse::<IpAddr>() {
-        Ok(address) => format!("add the port, such as {}", SocketAddr::new(address, 8600)),
-        Err(_) => "write an address and a port, such as 127.0.0.1:8600".to_owned(),
+        Ok(address) => format!("add a port, like {}", SocketAddr::new(address, 8600)),
+        Err(_) => "write an address and a port, like 127.0.0.1:8600".to_owned(),
     })
 }
 

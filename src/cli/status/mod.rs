@@ -68,7 +68,7 @@ fn find(arguments: &Arguments, environment: &Environment) -> Result<String, Fail
     let named = |text: &String| text.rsplit_once(':').is_some_and(|(host, _)| !host.is_empty());
     if let Some(http) = &arguments.http {
         if !named(http) {
-            let error = anyhow!("--http is {http:?}: write 127.0.0.1:8500, or a host's name");
+            let error = anyhow!("invalid --http {http:?}: write host:port, like 127.0.0.1:8500");
             return Err(Failure::new(Verdict::Usage, error));
         }
         return Ok(http.clone());
@@ -81,7 +81,10 @@ fn find(arguments: &Arguments, environment: &Environment) -> Result<String, Fail
     let config = arguments.config.clone();
     let flags = Overrides { config, zones: None, state: None, listen: Listen::default() };
     let Some(listen) = settings::load(&flags, environment)?.config.http.listen else {
-        let error = anyhow!("HTTP is turned off: name a server that has it with --http ADDR");
+        let error = anyhow!(
+            "the configuration turns the HTTP API off: give the address of a \
+                             server with --http ADDR"
+        );
         return Err(Failure::new(Verdict::Unreachable, error));
     };
     Ok(reachable(&listen.to_string()))
@@ -109,8 +112,8 @@ fn ask(server: &str) -> anyhow::Result<ServicesReport> {
         let url = format!("http://{server}/v1/livezone/services");
         let answer = client.get(url).send().await.with_context(|| {
             format!(
-                "cannot reach livezone at {server}: is `livezone serve` running, and does it \
-                 listen there? name another server with --http ADDR"
+                "cannot reach livezone at {server}: check that `livezone serve` is running and \
+                 listens there, or give another address with --http ADDR"
             )
         })?;
         if answer.status() == StatusCode::MISDIRECTED_REQUEST {
@@ -119,10 +122,14 @@ fn ask(server: &str) -> anyhow::Result<ServicesReport> {
                  add the name to [http] hosts in its livezone.toml and send it SIGHUP"
             ));
         }
-        let answer = answer
-            .error_for_status()
-            .with_context(|| format!("{server} does not tell what livezone serves"))?;
-        answer.json().await.with_context(|| format!("{server} does not answer as livezone does"))
+        let answer =
+            answer.error_for_status().with_context(|| format!("{server} returned an error"))?;
+        answer.json().await.with_context(|| {
+            format!(
+                "cannot read the response of {server}: check \
+                                                     that it is a livezone server"
+            )
+        })
     })
 }
 
@@ -135,7 +142,7 @@ fn select(services: Vec<ServiceReport>, wanted: &str) -> anyhow::Result<Vec<Serv
     if found.is_empty() {
         let advice = match nearest(&wanted, names.iter().map(String::as_str)) {
             Some(name) => format!("did you mean {name:?}?"),
-            None => "`livezone status` shows all".to_owned(),
+            None => "`livezone status` lists all services".to_owned(),
         };
         return Err(anyhow!("no service {wanted:?} is registered; {advice}"));
     }

@@ -181,7 +181,7 @@ web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  ye
         assert_eq!(
             render(&report),
             "no service is registered\n\nerrors in files:\n  zones/a/b.toml:1:1: unknown key\n\n\
-             warnings in files:\n  zones/a/c.toml:2:1: a [2Jb\n"
+             warnings in files:\n  zones/a/c.toml:2:1: a\\u{1b}[2Jb\n"
         );
     }
 }

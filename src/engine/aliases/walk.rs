@@ -41,7 +41,7 @@ impl<'w> Walk<'w> {
     pub(super) fn said(&mut self, id: &Arc<str>) -> Evidence {
         let holders = self.index.holders(id);
         if holders.is_empty() {
-            return Evidence::critical(format!("no instance \"{id}\" to follow"));
+            return Evidence::critical(format!("no instance has the id \"{id}\""));
         }
         let mut worst = Evidence::NOTHING_YET;
         for (nth, holder) in holders.iter().enumerate() {
@@ -61,11 +61,13 @@ impl<'w> Walk<'w> {
     /// What an instance's checks say together; it is as good as its best address.
     fn instance(&mut self, service: &'w Label, place: usize) -> Evidence {
         if self.path.contains(&(service, place)) {
-            return Evidence::critical("aliases follow each other in a circle".to_owned());
+            return Evidence::critical("alias checks form a loop".to_owned());
         }
         self.looked_at += 1;
         if self.looked_at > MOST_LOOKED_AT {
-            return Evidence::critical(format!("more than {MOST_LOOKED_AT} instances to follow"));
+            return Evidence::critical(format!(
+                "the alias leads to more than {MOST_LOOKED_AT} instances"
+            ));
         }
         let key = ServiceKey { zone: self.zone.clone(), name: service.clone() };
         let (services, checks) = (self.services, self.checks);

@@ -42,7 +42,7 @@ async fn open_one_of(route: Route<'_>) -> Result<TcpStream, Outcome> {
     let from = |target: &SocketAddr| route.sources.for_target(target.ip());
     let parts = u32::try_from(route.addresses.len().saturating_add(1)).unwrap_or(u32::MAX);
     let part = route.limit / parts;
-    let mut failed = fault::ours("there is no address to connect to");
+    let mut failed = fault::ours("no address to connect to");
     for address in route.addresses {
         let tried = timeout(part, connect(*address, from(address))).await;
         let hung = |_| Err(fault::theirs(format!("timed out after {}", fault::shown(part))));

@@ -19,7 +19,7 @@ pub(super) fn theirs(reason: impl Into<Arc<str>>) -> Outcome {
 
 /// No evidence, because our own machine stood in the way.
 pub(super) fn ours(reason: impl Into<String>) -> Outcome {
-    Outcome::new(Finding::Nothing, format!("{} (this machine)", reason.into()))
+    Outcome::new(Finding::Nothing, format!("{} (local error)", reason.into()))
 }
 
 /// What an error says that a call gave before anything was sent.
@@ -45,7 +45,7 @@ pub(super) fn errno(error: &io::Error) -> Option<Errno> {
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::BrokenPipe => "connection closed".into(),
-        io::ErrorKind::UnexpectedEof => "connection closed before the answer was complete".into(),
+        io::ErrorKind::UnexpectedEof => "connection closed before the response was complete".into(),
         io::ErrorKind::InvalidData => "the answer cannot be read".into(),
         _ => diagnostic::reason(error),
     }

@@ -140,7 +140,7 @@ impl Runner {
         // To start it is ours to do: its time begins when it runs.
         let start = self.places.start(check, subject);
         let process = timeout(limit, start).await.map_err(|_| {
-            fault::ours(format!("the script was not started within {}", fault::shown(limit)))
+            fault::ours(format!("the script did not start within {}", fault::shown(limit)))
         })??;
         Ok(within(limit, process.outcome(), || timed_out(limit, limit)).await)
     }
@@ -234,14 +234,17 @@ fn settle(
 /// took more, it did.
 fn timed_out(had: Duration, limit: Duration) -> Outcome {
     if had < limit / 2 {
-        return fault::ours(format!("the name took most of {} to resolve", fault::shown(limit)));
+        return fault::ours(format!(
+            "resolving the host name took most of {}",
+            fault::shown(limit)
+        ));
     }
     fault::theirs(format!("timed out after {}", fault::shown(limit)))
 }
 
 fn unread(limit: Duration) -> Outcome {
     let reason =
-        format!("certificate files were not read within {} (this machine)", fault::shown(limit));
+        format!("cannot read the certificate files within {} (local error)", fault::shown(limit));
     Outcome::new(Finding::Nothing, reason)
 }
 
@@ -252,7 +255,7 @@ fn evidence(outcome: Outcome, elapsed: Duration, limit: Duration) -> Outcome {
     let on_time = limit.saturating_add(LATENESS.max(limit / 4));
     match outcome.finding {
         Finding::Fail | Finding::FailAtOnce if elapsed > on_time => {
-            Outcome::new(Finding::Nothing, "livezone itself was not running on time")
+            Outcome::new(Finding::Nothing, "result ignored: livezone was delayed (local error)")
         }
         Finding::Fail | Finding::FailAtOnce => outcome,
         Finding::Pass | Finding::Warn | Finding::Nothing => outcome,

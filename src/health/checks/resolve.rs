@@ -63,8 +63,8 @@ impl Resolver {
             |what: &str| fault::ours(format!("{host}: {what} within {}", fault::shown(limit)));
         let permit = timeout(limit, Arc::clone(&self.threads).acquire_owned())
             .await
-            .map_err(|_| late("no thread was free to resolve it"))?
-            .map_err(|_| fault::ours("livezone is ending"))?;
+            .map_err(|_| late("no resolver thread became free"))?
+            .map_err(|_| fault::ours("livezone is stopping"))?;
         let start = Instant::now();
         let (look_up, asked) = (self.look_up, host.clone());
         let thread = task::spawn_blocking(move || {
@@ -76,7 +76,7 @@ impl Resolver {
         let found = timeout(limit, thread)
             .await
             .map_err(|_| late("the resolver did not answer"))?
-            .map_err(|_| fault::ours(format!("{host}: the resolver broke off")))?;
+            .map_err(|_| fault::ours(format!("{host}: resolver thread failed (internal error)")))?;
         let addresses = judge(&host, found)?;
         Ok(Resolved { addresses, took: start.elapsed() })
     }
@@ -121,7 +121,7 @@ fn judge(host: &str, found: io::Result<Vec<SocketAddr>>) -> Result<Vec<SocketAdd
         }
     }
     if addresses.is_empty() {
-        return Err(fault::theirs(format!("{host}: no address to connect to")));
+        return Err(fault::theirs(format!("{host}: no usable address")));
     }
     addresses.truncate(MOST_ADDRESSES);
     Ok(addresses)

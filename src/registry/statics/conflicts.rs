@@ -57,7 +57,7 @@ pub fn conflicts(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
 }
 
 fn errors_at(rrset: &Rrset, message: &str) -> Vec<Diagnostic> {
-    let advice = "choose another name; types that services do not answer may stay";
+    let advice = "choose another name; only types that services do not answer are allowed here";
     let from = rrset.records.iter().filter_map(|datum| datum.from.as_ref());
     from.filter_map(|from| from.error(message, advice)).collect()
 }

@@ -9,7 +9,7 @@ use crate::model::name::Name;
 use crate::model::records;
 use crate::registry::statics::{Rrsets, Statics};
 
-const GLUE_ONLY: &str = "only glue, addresses of name servers, may stand there";
+const GLUE_ONLY: &str = "only glue (A and AAAA of name servers) is allowed here";
 
 /// The names that NS records of the zone lead to.
 pub(super) fn servers(statics: &Statics) -> HashSet<Name> {
@@ -49,12 +49,16 @@ pub(super) fn enforce(apex: &Name, statics: &mut Statics, conflicts: &mut Compla
             let stays = matches!(rtype, Rtype::NS | Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
             let is_glue = is_address && servers.contains(name);
             let (why, advice) = match (&cut, &dname) {
-                (Some(cut), _) if !is_glue => (format!("{cut} above it is delegated"), GLUE_ONLY),
-                (None, Some(dname)) => {
-                    (format!("{dname} above it is a DNAME"), "nothing can stand below a DNAME")
+                (Some(cut), _) if !is_glue => {
+                    (format!("it is below the delegation of {cut}"), GLUE_ONLY)
                 }
+                (None, Some(dname)) => (
+                    format!("it is below the DNAME at {dname}"),
+                    "remove it: no records are \
+                                                                   allowed below a DNAME",
+                ),
                 (None, None) if at_cut && !stays && !is_glue => {
-                    ("the name is delegated".to_owned(), GLUE_ONLY)
+                    ("the name is a delegation".to_owned(), GLUE_ONLY)
                 }
                 (Some(_), _) | (None, None) => continue,
             };
@@ -79,8 +83,8 @@ fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics, conflicts: &mut Compl
     };
     let names: Vec<Name> = statics.names.iter().filter_map(both).collect();
     for name in names {
-        let message = format!("{name} is delegated and can have no DNAME");
-        conflicts.extend(drop_rrset(statics, &name, Rtype::DNAME, &message, "take it out"));
+        let message = format!("{name} is a delegation and cannot have a DNAME");
+        conflicts.extend(drop_rrset(statics, &name, Rtype::DNAME, &message, "remove it"));
     }
 }
 
@@ -106,8 +110,8 @@ fn warn_of_gaps(apex: &Name, statics: &Statics, conflicts: &mut Complaints) {
     for (name, rrsets) in statics.names.iter().filter(|(name, _)| *name != apex) {
         let Some(ns) = rrsets.get(&Rtype::NS) else {
             let ds = rrsets.get(&Rtype::DS).into_iter().flat_map(|ds| &ds.records);
-            let message = format!("{name} has a DS and is not delegated");
-            let advice = "a DS stands beside the NS of a delegation";
+            let message = format!("{name} has a DS but no NS");
+            let advice = "add the NS of the delegation, or remove the DS";
             let from = ds.filter_map(|datum| datum.from.as_ref());
             conflicts.extend(from.filter_map(|from| from.warning(&message, advice)));
             continue;
@@ -119,9 +123,9 @@ fn warn_of_gaps(apex: &Name, statics: &Statics, conflicts: &mut Complaints) {
                 continue;
             }
             let message =
-                format!("the name server {server} lies in what it serves, without an address");
+                format!("the name server {server} is inside the delegated zone and has no glue");
             let from = datum.from.as_ref();
-            conflicts.extend(from.and_then(|f| f.warning(message, "add its A or AAAA as glue")));
+            conflicts.extend(from.and_then(|f| f.warning(message, "add its A or AAAA record")));
         }
     }
 }

@@ -132,8 +132,8 @@ impl Merging<'_> {
         }
         let key = (record.owner.clone(), record.rtype, Arc::clone(&record.rdata));
         if !self.seen.insert(key) {
-            let message = format!("{} has this {} twice", record.owner, record.rtype);
-            self.conflicts.extend(from.warning(message, "take one out"));
+            let message = format!("{} has the same {} record twice", record.owner, record.rtype);
+            self.conflicts.extend(from.warning(message, "remove one of them"));
             return;
         }
         let datum = Datum { rdata: Arc::clone(&record.rdata), from: Some(from.clone()) };
@@ -142,8 +142,14 @@ impl Merging<'_> {
         let rrset = rrsets.entry(record.rtype).or_insert(empty);
         // RFC 2181 section 5.2: the TTLs of an RRset are one.
         if rrset.ttl != record.ttl {
-            let message = format!("{} {} has another TTL above", record.owner, record.rtype);
-            let advice = format!("the lesser, {}, is served for all", rrset.ttl.min(record.ttl));
+            let message = format!(
+                "{} {} has a different TTL earlier in the zone",
+                record.owner, record.rtype
+            );
+            let advice = format!(
+                "the smaller TTL, {}, is used for the whole RRset",
+                rrset.ttl.min(record.ttl)
+            );
             self.conflicts.extend(from.warning(message, &advice));
             rrset.ttl = rrset.ttl.min(record.ttl);
         }
@@ -158,8 +164,8 @@ impl Merging<'_> {
             return;
         };
         if *first != (Soa { serial: first.serial, ..soa }) {
-            let message = "another file of the zone has a SOA already";
-            let advice = "that one is served: the first by path wins";
+            let message = "another file of the zone already has an SOA";
+            let advice = "the SOA of the first file by path is served: remove this one";
             self.conflicts.extend(from.warning(message, advice));
         }
     }
@@ -174,14 +180,14 @@ impl Merging<'_> {
         let differs = |rrset: &Rrset| rrset.records.iter().any(|d| d.rdata != record.rdata);
         match *rtype {
             Rtype::CNAME | Rtype::DNAME if rrsets.get(rtype).is_some_and(differs) => {
-                Some((format!("{owner} has a {rtype} already"), "a name has one"))
+                Some((format!("{owner} already has a {rtype}"), "a name can have only one"))
             }
             Rtype::CNAME
                 if rrsets.keys().any(|&other| other != *rtype && !goes_with_cname(other)) =>
             {
                 Some((
-                    format!("a CNAME cannot stand beside other data of {owner}"),
-                    "take it out, or the other records",
+                    format!("{owner} has other records and cannot have a CNAME"),
+                    "remove the CNAME or the other records",
                 ))
             }
             other
@@ -190,8 +196,8 @@ impl Merging<'_> {
                     && rrsets.contains_key(&Rtype::CNAME) =>
             {
                 Some((
-                    format!("{owner} is a CNAME and can have no {other}"),
-                    "write it at the name that the CNAME leads to",
+                    format!("{owner} has a CNAME and cannot have {other} records"),
+                    "write it at the CNAME's target",
                 ))
             }
             _ => None,
@@ -203,17 +209,23 @@ impl Merging<'_> {
         let redirects = matches!(rtype, Rtype::CNAME | Rtype::DNAME | Rtype::NS);
         match owner.below(self.apex)?.as_slice() {
             [] if rtype == Rtype::CNAME => Some((
-                "a CNAME cannot stand at the zone's apex".to_owned(),
-                "the apex has a SOA and NS; name addresses, or use a HTTPS record",
+                "a CNAME is not allowed at the zone apex".to_owned(),
+                "the apex has SOA and NS records: write A and AAAA records, or an HTTPS record",
             )),
             [b"addr" | b"_tcp" | b"_udp"] if redirects => Some((
-                format!("{owner} holds names of services"),
-                "it cannot be delegated or redirected",
+                format!("{owner} is reserved for service names"),
+                "it cannot have NS, CNAME or DNAME records",
             )),
             [hex, b"addr"]
                 if matches!(hex.len(), 8 | 32) && hex.iter().all(u8::is_ascii_hexdigit) =>
             {
-                Some((format!("{owner} is an address's name"), "choose another name"))
+                Some((
+                    format!(
+                        "{owner} is reserved: livezone answers it with the address in its \
+                               name"
+                    ),
+                    "choose another name",
+                ))
             }
             _ => None,
         }

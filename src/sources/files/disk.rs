@@ -14,7 +14,7 @@ use crate::sources::files::errands::Folder;
 use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::links::{self, Anchor};
-use crate::sources::files::zone::{Found, Listing, Place};
+use crate::sources::files::zone::{Found, Home, Listing, Place};
 
 /// A registry of a million instances fits; a file that somebody else filled does not fill us.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
@@ -37,6 +37,10 @@ pub(crate) struct ZoneSurvey {
     /// Whether any name in it is a link, also one that is none of ours.
     pub(crate) has_links: bool,
     pub(crate) targets: Vec<Target>,
+    /// Names that decide where it is, but for its own in `zones_dir`, with what their folders were.
+    pub(crate) anchors: Vec<(Anchor, Identity)>,
+    /// Names outside it that decide where its links lead.
+    pub(crate) links: Vec<(Anchor, Identity)>,
 }
 
 /// What a link of a zone's folder leads to.
@@ -51,13 +55,9 @@ pub(crate) struct Target {
 /// Lists `zones_dir`.
 pub(crate) fn survey_root(path: &Path) -> RootSurvey {
     let anchors = path::absolute(path).map(|path| links::anchors(&path)).unwrap_or_default();
-    let anchors = anchors.into_iter().filter_map(|anchor| {
-        let identity = identity(&anchor.folder).ok()?;
-        Some((anchor, identity))
-    });
     let real = path.canonicalize().and_then(|real| Ok((identity(&real)?, real)));
     RootSurvey {
-        anchors: anchors.collect(),
+        anchors: known(anchors).collect(),
         real: real.ok().map(|(identity, real)| (real, identity)),
         folders: folders(path),
     }
@@ -71,6 +71,8 @@ pub(crate) fn survey_zone(path: &Path) -> io::Result<ZoneSurvey> {
         listing: Listing { identity, files: Vec::new() },
         has_links: false,
         targets: Vec::new(),
+        anchors: known(way_to(path)).collect(),
+        links: Vec::new(),
         real: real.clone(),
     };
     for entry in fs::read_dir(&real)? {
@@ -78,11 +80,41 @@ pub(crate) fn survey_zone(path: &Path) -> io::Result<ZoneSurvey> {
         let is_link = entry.file_type()?.is_symlink();
         survey.has_links |= is_link;
         let Some(key) = FileKey::of(&entry.file_name()) else { continue };
-        let place = if is_link { Place::Link } else { Place::Plain };
-        survey.targets.extend(Some(&key).filter(|_| is_link).and_then(|key| target(&real, key)));
-        survey.listing.files.extend(look(&real, key, place));
+        let plain = Home { folder: identity, name: key.name.clone() };
+        if !is_link {
+            survey.listing.files.extend(look(&real, key, (Place::Plain, plain)));
+            continue;
+        }
+        let target = target(&real, &key);
+        let is_known = |anchor: &Anchor| {
+            let is_end = |end: &Target| end.folder == anchor.folder && end.name == anchor.name;
+            anchor.folder == real || target.as_ref().is_some_and(is_end)
+        };
+        let mut way = links::anchors_from(&real, &key.name);
+        way.retain(|anchor| !is_known(anchor));
+        survey.links.extend(known(way));
+        let home = target.as_ref().map(|end| Home { folder: end.identity, name: end.name.clone() });
+        survey.listing.files.extend(look(&real, key, (Place::Link, home.unwrap_or(plain))));
+        survey.targets.extend(target);
     }
     Ok(survey)
+}
+
+/// The names on the way from a zone's name in `zones_dir` to its folder.
+fn way_to(zone: &Path) -> Vec<Anchor> {
+    let (Some(parent), Some(name)) = (zone.parent(), zone.file_name()) else { return Vec::new() };
+    let Ok(parent) = parent.canonicalize() else { return Vec::new() };
+    let mut way = links::anchors_from(&parent, name);
+    way.retain(|anchor| anchor.folder != parent || anchor.name != name);
+    way
+}
+
+/// With what their folders are; those that cannot be looked at cannot be watched.
+fn known(anchors: impl IntoIterator<Item = Anchor>) -> impl Iterator<Item = (Anchor, Identity)> {
+    anchors.into_iter().filter_map(|anchor| {
+        let identity = identity(&anchor.folder).ok()?;
+        Some((anchor, identity))
+    })
 }
 
 /// Where a link leads; one that leads nowhere yet is left to the re-scan.
@@ -118,7 +150,7 @@ fn folders(root: &Path) -> io::Result<Vec<Folder>> {
 
 /// Looks at a file; `None` where there is nothing to read. Where looking is not allowed, the
 /// attempt to read will say so.
-fn look(folder: &Path, key: FileKey, place: Place) -> Option<Found> {
+fn look(folder: &Path, key: FileKey, (place, home): (Place, Home)) -> Option<Found> {
     let print = match fs::metadata(folder.join(&key.name)) {
         Ok(metadata) if metadata.is_file() => print_of(&metadata),
         Ok(_) => return None,
@@ -129,7 +161,7 @@ fn look(folder: &Path, key: FileKey, place: Place) -> Option<Found> {
             modified: SystemTime::UNIX_EPOCH,
         },
     };
-    Some(Found { key, print, place })
+    Some(Found { key, print, place, home })
 }
 
 /// Reads a whole file.
@@ -170,7 +202,7 @@ fn try_read(path: &Path) -> io::Result<Reading> {
             Ok(text) => Said::Text(text.into()),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Said::Unreadable(format!("this file is not UTF-8: see its octet {at}"))
+                Said::Unreadable(format!("this file is not valid UTF-8 at byte {at}"))
             }
         }
     };

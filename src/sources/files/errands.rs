@@ -32,6 +32,8 @@ pub(crate) enum Event {
     Zone(Name, Cause),
     /// `zones_dir` is to be listed.
     Root(Cause),
+    /// A folder of `zones_dir` was put in place whole: a link was swapped, or a folder renamed.
+    Swapped(OsString),
     /// Some of what was told got lost.
     Lost,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::model::time::{Instant, Now};
+use crate::sources::files::zone::Home;
 
 /// How long a file must keep still when nobody told that it is complete, and how long a thing
 /// that vanished may stay away.
@@ -94,13 +95,17 @@ pub(crate) struct File {
     pub(crate) said: Option<Said>,
     /// Its fingerprint at that time, where that proves anything.
     seen: Option<Fingerprint>,
+    /// Where the last listing found it; what is told of it is told of that place.
+    home: Option<Home>,
+    /// It was elsewhere before, and nothing has told yet that it came whole.
+    arrived: bool,
     state: State,
 }
 
 impl File {
     /// A file that nobody has read.
     pub(crate) fn unread() -> Self {
-        Self { said: None, seen: None, state: State::Settled }
+        Self { said: None, seen: None, home: None, arrived: false, state: State::Settled }
     }
 
     /// Closed after writing, renamed or linked into place.
@@ -110,11 +115,13 @@ impl File {
 
     /// The name is new: opened by a writer, or linked to something complete. Stillness will tell.
     pub(crate) fn created(&mut self, now: Instant) {
+        self.arrived = false;
         self.state = State::Still { print: None, since: now };
     }
 
     /// Written to, and not closed yet.
     pub(crate) fn modified(&mut self, now: Instant) {
+        self.arrived = false;
         self.state = State::Writing { since: now };
     }
 
@@ -132,17 +139,41 @@ impl File {
         }
     }
 
+    /// A listing found it at `home`. Whether it was known at another place until now: its folder or a
+    /// link on the way was swapped.
+    pub(crate) fn lies_at(&mut self, home: &Home) -> bool {
+        let is_same = self.home.as_ref() == Some(home);
+        let before = if is_same { None } else { self.home.replace(home.clone()) };
+        self.arrived |= !is_same;
+        before.is_some()
+    }
+
+    /// Whether nothing has told that it came whole to where it lies.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.arrived
+    }
+
+    /// Forgets what is being done with the file at the place where it lay before. What is to be read
+    /// will be read at the new one.
+    pub(crate) fn forget_state(&mut self, now: Instant) {
+        match self.state {
+            State::Settled | State::Due(_) => (),
+            State::Reading(_)
+            | State::Writing { .. }
+            | State::Still { .. }
+            | State::Away { .. } => {
+                self.state = State::Still { print: None, since: now };
+            }
+        }
+    }
+
     /// A listing found it.
     pub(crate) fn found(&mut self, print: Fingerprint, sighting: Sighting, now: Instant) {
         let unchanged = self.seen == Some(print);
-        let replaced = self.seen.is_some_and(|seen| seen.identity != print.identity);
         self.state = match (self.state, sighting) {
             (State::Due(evidence), _) => State::Due(evidence),
             (State::Reading(evidence), _) => State::Reading(evidence),
             (_, Sighting::First) => State::Due(Evidence::Still),
-            (State::Writing { .. }, Sighting::Swapped) if replaced => {
-                State::Due(Evidence::Complete)
-            }
             (State::Writing { since }, _) if now.since(since) < WRITER_PATIENCE => {
                 State::Writing { since }
             }
@@ -161,6 +192,7 @@ impl File {
             }
             _ => State::Still { print: Some(print), since: now },
         };
+        self.arrived &= matches!(self.state, State::Still { .. } | State::Writing { .. });
     }
 
     /// A listing did not find it, and the folder has been without it `since` then at the least.

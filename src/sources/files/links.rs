@@ -19,9 +19,14 @@ pub(crate) struct Anchor {
 /// Every link met on the way to `path` (absolute) and the end itself, or the first name that is
 /// missing.
 pub(crate) fn anchors(path: &Path) -> Vec<Anchor> {
+    anchors_from(Path::new("/"), path)
+}
+
+/// The same for a path below `folder`, a real one.
+pub(crate) fn anchors_from(folder: &Path, path: impl AsRef<Path>) -> Vec<Anchor> {
     let mut anchors = Vec::new();
-    let mut rest = parts(path);
-    let mut here = PathBuf::from("/");
+    let mut rest = parts(path.as_ref());
+    let mut here = folder.to_owned();
     let mut links = 0;
     while let Some(part) = rest.pop() {
         if part == ".." {

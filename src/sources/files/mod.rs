@@ -19,6 +19,8 @@ pub mod parse;
 mod scan;
 #[cfg(test)]
 mod strange_tests;
+#[cfg(test)]
+mod swap_tests;
 mod tracker;
 #[cfg(test)]
 mod tracker_properties;

@@ -7,15 +7,17 @@ use std::path::Path;
 
 use crate::model::name::Name;
 use crate::sources::files::errands::{Entry, Event};
-use crate::sources::files::kind::FileKey;
-use crate::sources::files::watches::{Owner, Role, Watches, What, split};
+use crate::sources::files::kind::{FileKey, is_ignored};
+use crate::sources::files::watches::{Owner, Role, Told, Watches, What, split};
 use crate::sources::files::zone::Cause;
 
-/// The events that `what` happening to `path` makes.
-pub(crate) fn events(what: What, path: &Path, watches: &mut Watches) -> Vec<Event> {
+/// The events that a notice makes.
+pub(crate) fn events(told: &Told, watches: &mut Watches) -> Vec<Event> {
+    let Told { what, path, .. } = told;
+    let (what, path) = (*what, &**path);
     let mut events = Vec::new();
     if what == What::Vanished {
-        for owner in watches.forget_below(path) {
+        for owner in watches.forget_below(told) {
             events.push(Event::Root(Cause::Changed));
             events.extend(zone_event(owner, Cause::Changed));
         }
@@ -28,7 +30,7 @@ pub(crate) fn events(what: What, path: &Path, watches: &mut Watches) -> Vec<Even
     }
     let Some((folder, name)) = split(path) else { return events };
     let arrival = Arrival::of(what, path);
-    for (owner, role) in watches.roles(folder) {
+    for (owner, role) in watches.roles_when(folder, told) {
         events.extend(meaning(what, arrival, name, (owner, role)));
     }
     events
@@ -84,20 +86,32 @@ fn meaning(
 ) -> Option<Event> {
     let change = folder_change(what, arrival);
     match (role, owner) {
-        (Role::Anchor(anchor), _) if anchor == name => change.map(Event::Root),
-        (Role::Anchor(_), _) => None,
-        (Role::Root, _) => change.map(Event::Root),
+        (Role::Anchor(anchor) | Role::Link(anchor), _) if anchor != name => None,
+        (Role::Anchor(_), Owner::Root) => change.map(Event::Root),
+        (Role::Anchor(_), Owner::Zone(zone)) => {
+            change.map(|cause| Event::Zone(zone.clone(), cause))
+        }
+        (Role::Link(_), owner) => zone_event(owner.clone(), linked(change?)),
+        (Role::Root, _) => match change? {
+            Cause::Swap if !is_ignored(name) => Some(Event::Swapped(name.to_owned())),
+            cause => Some(Event::Root(cause)),
+        },
         (Role::Zone { has_links }, Owner::Zone(zone)) => match FileKey::of(name) {
             Some(key) => file_event(what, arrival, zone, key),
             // A writer's scratch file is nothing to list the folder for.
             None if !has_links && arrival != Arrival::Swap => None,
-            None => change.map(|cause| Event::Zone(zone.clone(), cause)),
+            None => change.map(|cause| Event::Zone(zone.clone(), linked(cause))),
         },
         (Role::Target(target, key), Owner::Zone(zone)) if target == name => {
             file_event(what, arrival, zone, key.clone())
         }
         (Role::Zone { .. } | Role::Target(_, _), Owner::Root | Owner::Zone(_)) => None,
     }
+}
+
+/// A swap in a zone's folder tells of what its links lead to, and of none of its own files.
+fn linked(cause: Cause) -> Cause {
+    if cause == Cause::Swap { Cause::Linked } else { cause }
 }
 
 /// What a name that is no file of ours does to the folder.
@@ -117,7 +131,7 @@ fn file_event(what: What, arrival: Arrival, zone: &Name, key: FileKey) -> Option
         (What::Permitted, _) => Some(Event::Permitted(entry)),
         (What::Vanished, _) => Some(Event::Vanished(entry)),
         (_, Arrival::NewFile) => Some(Event::Created(entry)),
-        (_, Arrival::Swap) => Some(Event::Zone(zone.clone(), Cause::Swap)),
+        (_, Arrival::Swap) => Some(Event::Zone(zone.clone(), Cause::Linked)),
         (_, Arrival::Nothing | Arrival::NewFolder) => None,
     }
 }
@@ -126,5 +140,38 @@ fn zone_event(owner: Owner, cause: Cause) -> Option<Event> {
     match owner {
         Owner::Root => None,
         Owner::Zone(zone) => Some(Event::Zone(zone, cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::sources::files::disk::survey_zone;
+    use crate::sources::files::watches::Flags;
+
+    #[test]
+    fn what_was_told_of_the_folder_before_says_nothing_of_the_one_that_is_there_now() {
+        let top = tempfile::tempdir().unwrap();
+        let zone = top.path().canonicalize().unwrap().join("a.b");
+        let name = Name::parse("a.b").unwrap();
+        let (sender, _inbox) = sync_channel(64);
+        let mut watches = Watches::new(sender, Arc::new(Flags::default()));
+        let told = |path: &Path, era| Told { what: What::Vanished, path: path.to_owned(), era };
+        fs::create_dir(&zone).unwrap();
+        watches.place_zone(&name, &survey_zone(&zone).unwrap());
+        let file = zone.join("web.toml");
+        let before = 1;
+        assert_eq!(events(&told(&file, before), &mut watches).len(), 1);
+        fs::rename(&zone, zone.with_file_name("old")).unwrap();
+        fs::create_dir(&zone).unwrap();
+        watches.place_zone(&name, &survey_zone(&zone).unwrap());
+        for path in [&file, &zone] {
+            assert_eq!(events(&told(path, before), &mut watches).len(), 0, "{path:?}");
+        }
+        assert_eq!(events(&told(&file, u64::MAX), &mut watches).len(), 1);
+        assert_eq!(events(&told(&zone, u64::MAX), &mut watches).len(), 2);
     }
 }

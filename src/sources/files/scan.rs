@@ -124,7 +124,7 @@ impl Scanner {
         let folders = match survey.folders {
             Ok(folders) => {
                 if self.unreadable.remove(&path).is_some() {
-                    info!(path = %path.display(), "the zones folder can be read again");
+                    info!(path = %path.display(), "zones directory is readable again");
                 }
                 // What has gone is not in the way any more.
                 let there: BTreeSet<PathBuf> =
@@ -223,11 +223,16 @@ impl Scanner {
         let of = |path: &Path, message: &str| Diagnostic::of_file(&path.into(), message);
         let unreadable = self.unreadable.iter().map(|(path, message)| of(path, message));
         let strangers = self.tracker.strangers().map(|folder| {
-            of(&self.options.zones_dir.join(folder), "this folder names no zone of its own")
+            of(
+                &self.options.zones_dir.join(folder),
+                "this directory names no zone: its name is \
+                                                      not a domain name, or another directory \
+                                                      has the same one",
+            )
         });
         let stalled = self.flight.iter().filter(|(_, since)| now.since(**since) >= STALL);
         let stalled = stalled.map(|(path, _)| {
-            of(path, "the disk does not answer: what was read before stays until it does")
+            of(path, "the disk does not respond: what was read before stays in force")
         });
         unreadable.chain(strangers).chain(stalled).collect()
     }

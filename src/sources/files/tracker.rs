@@ -12,7 +12,7 @@ use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted}
 use crate::sources::files::file::{File, PATIENCE, Reading, Said};
 use crate::sources::files::kind::{FileKey, is_ignored};
 use crate::sources::files::master::Includes;
-use crate::sources::files::zone::{Cause, Listing, Zone};
+use crate::sources::files::zone::{Cause, Home, Listing, Zone};
 
 /// How often everything is listed: some file systems tell nothing of what others do to them.
 pub(crate) const RESCAN: Duration = Duration::from_secs(10);
@@ -25,6 +25,10 @@ pub(crate) struct Tracker {
     departed: Vec<Name>,
     /// To do, before anything else.
     root: Option<Cause>,
+    /// Folders that were put in place whole since the last listing of `zones_dir` began.
+    swapped: BTreeSet<OsString>,
+    /// The same before the listing that is being made.
+    swapped_before: BTreeSet<OsString>,
     lists: BTreeMap<Name, Cause>,
     reads: BTreeMap<Name, BTreeSet<FileKey>>,
     busy: Busy,
@@ -42,6 +46,8 @@ impl Tracker {
             zones: BTreeMap::new(),
             departed: Vec::new(),
             root: Some(Cause::First),
+            swapped: BTreeSet::new(),
+            swapped_before: BTreeSet::new(),
             lists: BTreeMap::new(),
             reads: BTreeMap::new(),
             busy: Busy::default(),
@@ -56,6 +62,10 @@ impl Tracker {
     pub(crate) fn event(&mut self, event: Event, now: Instant) {
         match event {
             Event::Root(cause) => self.list_root(cause),
+            Event::Swapped(folder) => {
+                self.swapped.insert(folder);
+                self.list_root(Cause::Changed);
+            }
             Event::Zone(zone, cause) if self.zones.contains_key(&zone) => {
                 strengthen(self.lists.entry(zone).or_insert(cause), cause);
             }
@@ -100,6 +110,7 @@ impl Tracker {
             }
             if let Some(cause) = self.root.take() {
                 self.root_is_busy = true;
+                self.swapped_before.append(&mut self.swapped);
                 return Some(Task::ListRoot(cause));
             }
         }
@@ -165,6 +176,7 @@ impl Tracker {
             self.lost = true;
             return;
         };
+        let swapped = std::mem::take(&mut self.swapped_before);
         let was_lost = std::mem::take(&mut self.lost);
         if was_lost {
             self.pardon(now);
@@ -176,8 +188,11 @@ impl Tracker {
             let Some(name) = self.apex(&folder.name, &present) else { continue };
             let zone = self.zones.entry(name.clone()).or_insert_with(|| Zone::new(&folder.name));
             let replaced = folder.identity.is_none() || zone.identity != folder.identity;
+            let is_swapped = swapped.contains(&folder.name);
+            let cause = if is_swapped { cause.max(Cause::Swap) } else { cause };
+            let is_due = is_swapped || cause >= Cause::Rescan;
             zone.folder = folder.name;
-            if replaced || was_lost || zone.away.is_some() || cause >= Cause::Rescan {
+            if replaced || was_lost || zone.away.is_some() || is_due {
                 strengthen(self.lists.entry(name.clone()).or_insert(cause), cause);
             }
             // It is here, so its time has not run out, whatever its own listing said.
@@ -303,7 +318,15 @@ impl Tracker {
             self.list_root(Cause::Changed);
             return;
         };
-        let file = zone.files.entry(entry.key.clone()).or_insert_with(File::unread);
+        let folder = zone.identity;
+        let file = zone.files.entry(entry.key.clone()).or_insert_with(|| {
+            let mut file = File::unread();
+            // What is told of a new name is told of the folder that was listed last.
+            if let Some(folder) = folder {
+                file.lies_at(&Home { folder, name: entry.key.name.clone() });
+            }
+            file
+        });
         apply(file);
         zone.touched.insert(entry.key.clone());
         let at = file.wake();

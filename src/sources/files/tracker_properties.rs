@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::model::name::Name;
-use crate::sources::files::errands::{Event, News, Task};
+use crate::sources::files::errands::{Entry, Event, News, Task};
 use crate::sources::files::file::Said;
 use crate::sources::files::tracker_tests::{World, entry};
 use crate::sources::files::zone::Cause;
@@ -160,7 +160,92 @@ fn carry_out(world: &mut World, deed: Deed, told: Told) {
     world.work();
 }
 
+/// What the kernel may tell of a file of the folder before.
+fn last_word() -> impl Strategy<Value = Last> {
+    prop::sample::select(vec![Last::Vanished, Last::Vanished, Last::Modified, Last::Created])
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    Vanished,
+    Modified,
+    Created,
+}
+
+impl Last {
+    fn of(self, entry: Entry) -> Event {
+        match self {
+            Self::Vanished => Event::Vanished(entry),
+            Self::Modified => Event::Modified(entry),
+            Self::Created => Event::Created(entry),
+        }
+    }
+}
+
+/// How the kernel tells that a zone's folder is another one.
+fn swap_event() -> impl Strategy<Value = Event> {
+    prop::sample::select(vec![
+        Event::Swapped("a.b".into()),
+        Event::Root(Cause::Swap),
+        Event::Zone(Name::parse("a.b").unwrap(), Cause::Swap),
+    ])
+}
+
 proptest! {
+    /// A folder is put in the place of another, again and again, and the one before is removed at once:
+    /// what is told of it, and every listing and reading, may come at any moment.
+    #[test]
+    fn a_swapped_folder_is_told_without_any_wait_and_loses_nothing(
+        rounds in prop::collection::vec(
+            (
+                (swap_event(), last_word()),
+                any::<bool>(),
+                prop::collection::vec(0_usize..100, 0..4),
+                0_u64..1_500,
+            ),
+            1..8,
+        ),
+        draws in prop::collection::vec(prop::collection::vec(0_usize..100, 0..4), 48),
+    ) {
+        let mut world = World::settled();
+        world.put("a.b", "more.toml", "one");
+        world.event(Event::Written(entry("a.b", "more.toml")));
+        world.pass(Duration::from_secs(30));
+        let mut draws = draws.iter().cycle();
+        for (number, ((swapped, last), has_more, early, wait)) in rounds.into_iter().enumerate() {
+            let before = world.zones["a.b"].0;
+            let zone = Name::parse("a.b").unwrap();
+            let text = format!("round {number}");
+            let files = [("web.toml", &*text), ("more.toml", &*text)];
+            world.swap("a.b", if has_more { &files } else { &files[..1] });
+            // A listing for another reason sees it before it is told.
+            world.event(Event::Zone(zone.clone(), Cause::Changed));
+            world.work_slowly(&early);
+            world.event(swapped);
+            world.work_slowly(draws.next().unwrap());
+            for file in ["web.toml", "more.toml"] {
+                world.event_in(before, "a.b", last.of(entry("a.b", file)));
+                world.work_slowly(draws.next().unwrap());
+            }
+            world.event_in(before, "a.b", Event::Zone(zone.clone(), Cause::Changed));
+            world.event(Event::Root(Cause::Changed));
+            while !world.flight.is_empty() {
+                world.work_slowly(&[0]);
+            }
+            let lies = &world.lies()[&zone];
+            for (key, told) in &world.told[&zone] {
+                prop_assert_eq!(lies.get(key).unwrap_or(told), told);
+            }
+            prop_assert!(world.told[&zone].len() >= lies.len());
+            let gone = |news: &News| matches!(news, News::ZoneGone(_))
+                || matches!(news, News::File(entry, _, None) if entry.key.name == "web.toml");
+            prop_assert!(!world.news.iter().any(gone));
+            world.pass(Duration::from_millis(wait));
+        }
+        world.pass(Duration::from_secs(2));
+        prop_assert_eq!(&world.told, &world.lies());
+    }
+
     #[test]
     fn after_quiet_what_was_told_is_what_lies_there(deeds in deeds()) {
         let mut world = World::new();

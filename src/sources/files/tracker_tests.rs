@@ -10,7 +10,7 @@ use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted}
 use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::tracker::Tracker;
-use crate::sources::files::zone::{self, Cause, Listing, Place};
+use crate::sources::files::zone::{self, Cause, Home, Listing, Place};
 
 /// A file of the imagined folder.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) zones: BTreeMap<String, (u64, BTreeMap<String, Lying>)>,
     pub(super) told: BTreeMap<Name, BTreeMap<FileKey, String>>,
     pub(super) news: Vec<News>,
+    /// Which folder each zone's was when it was listed last: there the watch is.
+    pub(super) watched: BTreeMap<Name, u64>,
     /// What slow disks have been asked, and what they are about to say.
     pub(super) flight: Vec<(Task, Found, Now)>,
 }
@@ -56,6 +58,7 @@ impl World {
             zones: BTreeMap::new(),
             told: BTreeMap::new(),
             news: Vec::new(),
+            watched: BTreeMap::new(),
             flight: Vec::new(),
         }
     }
@@ -88,6 +91,23 @@ impl World {
         let Some((_, files)) = self.zones.get_mut(zone) else { return };
         let inode = files.get(file).map_or(inode, |old| old.inode);
         files.insert(file.to_owned(), Lying { inode, modified, text: text.to_owned() });
+    }
+
+    /// Puts another folder in the place of a zone's, with these files.
+    pub(super) fn swap(&mut self, zone: &str, files: &[(&str, &str)]) {
+        self.zones.remove(zone);
+        self.make_zone(zone);
+        for (file, text) in files {
+            self.put(zone, file, text);
+        }
+    }
+
+    /// Tells of what happened in the folder that was a zone's: nobody hears it once that is watched
+    /// no more.
+    pub(super) fn event_in(&mut self, folder: u64, zone: &str, event: Event) {
+        if self.watched.get(&Name::parse(zone).unwrap()) == Some(&folder) {
+            self.event(event);
+        }
     }
 
     pub(super) fn remove(&mut self, zone: &str, file: &str) {
@@ -144,7 +164,14 @@ impl World {
                 self.tracker.listed_root(folders, cause, now.mono);
             }
             (Task::ListZone(name, _, cause), Found::Zone(listed)) => {
+                let folder = listed.as_ref().ok().map(|listing| listing.identity.inode);
                 self.tracker.listed_zone(&name, listed, cause, now.mono);
+                if let Some(folder) = folder
+                    && self.watched.insert(name.clone(), folder) != Some(folder)
+                {
+                    // Something may have happened between the listing and the watch.
+                    self.event(Event::Zone(name, cause));
+                }
             }
             (Task::Read(entry, _), Found::File(reading)) => {
                 self.tracker.was_read(entry, reading, Now { mono: now.mono, wall: began.wall });
@@ -222,6 +249,7 @@ fn listing((inode, files): &(u64, BTreeMap<String, Lying>)) -> Listing {
         key: FileKey::of(OsStr::new(name)).unwrap(),
         print: print(file),
         place: Place::Plain,
+        home: Home { folder: Identity { device: 1, inode: *inode }, name: name.into() },
     };
     Listing {
         identity: Identity { device: 1, inode: *inode },
@@ -229,8 +257,8 @@ fn listing((inode, files): &(u64, BTreeMap<String, Lying>)) -> Listing {
     }
 }
 
-const SHORTLY: Duration = Duration::from_millis(900);
-const A_SECOND: Duration = Duration::from_millis(1_100);
+pub(super) const SHORTLY: Duration = Duration::from_millis(900);
+pub(super) const A_SECOND: Duration = Duration::from_millis(1_100);
 
 #[test]
 fn a_closed_file_is_read_at_once() {
@@ -310,29 +338,6 @@ fn what_a_rescan_finds_changed_is_read_when_it_kept_still() {
     world.pass(A_SECOND);
     assert_eq!(world.news.len(), 1);
     assert_eq!(world.told, world.lies());
-}
-
-#[test]
-fn a_swapped_folder_is_read_at_once() {
-    let mut world = World::settled();
-    world.zones.remove("a.b");
-    world.make_zone("a.b");
-    world.put("a.b", "web.toml", "two");
-    world.event(Event::Root(Cause::Swap));
-    world.work();
-    assert_eq!(world.told, world.lies());
-}
-
-#[test]
-fn a_zone_that_goes_is_one_piece_of_news_and_a_second_late() {
-    let mut world = World::settled();
-    world.zones.clear();
-    world.event(Event::Vanished(entry("a.b", "web.toml")));
-    world.event(Event::Root(Cause::Changed));
-    world.pass(SHORTLY);
-    assert_eq!(world.news, []);
-    world.pass(A_SECOND);
-    assert_eq!(world.news, [News::ZoneGone(Name::parse("a.b").unwrap())]);
 }
 
 #[test]

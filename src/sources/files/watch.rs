@@ -29,7 +29,10 @@ const QUEUE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The folder of all zones cannot be listed.
-    #[error("cannot read the zones folder {path}")]
+    #[error(
+        "cannot read the zones directory {path}: create it, or choose another with --zones \
+             DIR"
+    )]
     ZonesDir {
         /// As the user named it.
         path: PathBuf,
@@ -134,13 +137,13 @@ impl Thread {
         let Scanner { tracker, watches: Some(watches), .. } = &mut self.scanner else { return };
         // As many as fit the queue: a writer that never rests cannot keep us from working.
         for notice in first.into_iter().chain(self.inbox.try_iter().take(QUEUE)) {
-            let Notice::Path(what, path) = notice else { continue };
-            for event in notices::events(what, &path, watches) {
+            let Notice::Path(told) = notice else { continue };
+            for event in notices::events(&told, watches) {
                 tracker.event(event, now.mono);
             }
         }
         if self.flags.overflow.swap(false, Ordering::SeqCst) {
-            debug!("notices of changed files were lost, scanning everything");
+            debug!("file change events were lost, scanning all files");
             watches.forget_all();
             tracker.event(Event::Lost, now.mono);
         }

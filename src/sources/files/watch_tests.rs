@@ -217,6 +217,110 @@ fn a_config_map_that_is_zones_dir_is_told_at_once_too() {
     }
 }
 
+/// As git-sync does it: a folder for each version, of which the one before is removed at once.
+#[test]
+fn a_linked_zone_folder_is_told_at_once_when_its_old_tree_is_removed() {
+    let top = tempfile::tempdir().unwrap();
+    let version = |n: usize| {
+        let folder = top.path().join(format!("rev{n}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("web.toml"), n.to_string()).unwrap();
+        fs::write(folder.join("same.toml"), "same").unwrap();
+        folder
+    };
+    let mut before = version(0);
+    fs::create_dir(top.path().join("zones")).unwrap();
+    symlink("../rev0", top.path().join("zones").join(ZONE)).unwrap();
+    let versions: Vec<_> = (1..30).map(version).collect();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    for (n, folder) in (1..30).zip(versions) {
+        swap(&format!("../rev{n}"), &rig.zone());
+        fs::remove_dir_all(std::mem::replace(&mut before, folder)).unwrap();
+        rig.at_once(|rig| rig.says("a.b/web.toml", &n.to_string()));
+        assert!(rig.says("a.b/same.toml", "same"), "{n}");
+    }
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn a_link_on_the_way_to_a_zone_folder_is_followed_when_it_is_swapped() {
+    let top = tempfile::tempdir().unwrap();
+    for version in ["one", "two", "three"] {
+        let folder = top.path().join("repo").join(version);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("web.toml"), version).unwrap();
+    }
+    fs::create_dir(top.path().join("zones")).unwrap();
+    symlink("one", top.path().join("repo/current")).unwrap();
+    symlink("../repo/current", top.path().join("zones").join(ZONE)).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    let repo = rig.top.path().join("repo");
+    for (before, version) in [("one", "two"), ("two", "three")] {
+        swap(version, &repo.join("current"));
+        rig.at_once(|rig| rig.says("a.b/web.toml", version));
+        fs::remove_dir_all(repo.join(before)).unwrap();
+    }
+    // The end of the way, too: a folder renamed into its place.
+    fs::create_dir(repo.join("new")).unwrap();
+    fs::write(repo.join("new/web.toml"), "four").unwrap();
+    fs::rename(repo.join("three"), repo.join("old")).unwrap();
+    fs::rename(repo.join("new"), repo.join("three")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "four"));
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn a_link_on_the_way_to_a_file_is_followed_when_it_is_swapped() {
+    let top = tempfile::tempdir().unwrap();
+    for version in ["one", "two"] {
+        fs::create_dir_all(top.path().join("shared").join(version)).unwrap();
+        fs::write(top.path().join("shared").join(version).join("x"), version).unwrap();
+    }
+    fs::create_dir_all(top.path().join("zones").join(ZONE)).unwrap();
+    symlink("one", top.path().join("shared/current")).unwrap();
+    let link = top.path().join("zones").join(ZONE).join("web.toml");
+    symlink("../../shared/current/x", link).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    assert!(rig.says("a.b/web.toml", "one"));
+    let shared = rig.top.path().join("shared");
+    swap("two", &shared.join("current"));
+    fs::remove_dir_all(shared.join("one")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/web.toml", "two"));
+}
+
+#[test]
+fn a_zone_folder_renamed_into_the_place_of_another_is_told_at_once() {
+    let mut rig = Rig::new();
+    for n in 0..10 {
+        let text = format!("version {n}");
+        let [new, old] = ["new", "old"].map(|name| rig.top.path().join(name));
+        fs::create_dir(&new).unwrap();
+        fs::write(new.join("web.toml"), &text).unwrap();
+        fs::rename(rig.zone(), &old).unwrap();
+        fs::rename(&new, rig.zone()).unwrap();
+        fs::remove_dir_all(&old).unwrap();
+        rig.at_once(|rig| rig.says("a.b/web.toml", &text));
+    }
+    assert_eq!(rig.gone, []);
+}
+
+#[test]
+fn what_a_swapped_folder_lacks_is_taken_out_a_second_later() {
+    let top = tempfile::tempdir().unwrap();
+    for (version, file) in [("one", "web.toml"), ("two", "other.toml")] {
+        fs::create_dir(top.path().join(version)).unwrap();
+        fs::write(top.path().join(version).join(file), version).unwrap();
+    }
+    fs::create_dir(top.path().join("zones")).unwrap();
+    symlink("../one", top.path().join("zones").join(ZONE)).unwrap();
+    let mut rig = Rig::watching(top, "zones", 4096);
+    swap("../two", &rig.zone());
+    fs::remove_dir_all(rig.top.path().join("one")).unwrap();
+    rig.at_once(|rig| rig.says("a.b/other.toml", "two"));
+    assert!(rig.says("a.b/web.toml", "one"));
+    rig.later(|rig| rig.told.len() == 1);
+}
+
 #[test]
 fn zones_dir_behind_a_link_follows_the_swap_and_is_watched_again() {
     let top = tempfile::tempdir().unwrap();

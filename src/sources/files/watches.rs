@@ -1,12 +1,13 @@
 //! Which real folders the kernel watches for us, and what each of them is to us.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use arc_swap::ArcSwap;
@@ -31,10 +32,19 @@ pub(crate) enum What {
     Vanished,
 }
 
-/// The kernel's word, as it came.
+/// The kernel's word, as it came. A watch keeps its path when its folder is renamed away: the era tells
+/// what was told of the folder before from what is told of the one that is there now.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) what: What,
+    pub(crate) path: PathBuf,
+    pub(crate) era: u64,
+}
+
+/// What the watching thread wakes for.
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
-    Path(What, PathBuf),
+    Path(Told),
     /// Look at the flags.
     Nudge,
 }
@@ -48,6 +58,8 @@ pub(crate) struct Flags {
     pub(crate) rescan: AtomicBool,
     /// The watching ends.
     pub(crate) stop: AtomicBool,
+    /// Grows with every watch that ends.
+    era: AtomicU64,
 }
 
 /// Who wants a folder watched.
@@ -60,8 +72,10 @@ pub(crate) enum Owner {
 /// What a real folder is to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It holds a name that decides where `zones_dir` is.
+    /// It holds a name that decides where `zones_dir`, or the zone's folder, is.
     Anchor(OsString),
+    /// It holds a name that decides where a link in a zone's folder leads.
+    Link(OsString),
     /// It is `zones_dir`.
     Root,
     /// It is a zone's. Where no name in it is a link, only files of ours matter.
@@ -77,6 +91,7 @@ pub(crate) struct Watches {
     folders: BTreeMap<PathBuf, Folder>,
     owned: HashMap<Owner, HashSet<PathBuf>>,
     filter: Arc<ArcSwap<Filter>>,
+    flags: Arc<Flags>,
     /// A folder could not be watched, and the log has been told.
     polling: bool,
 }
@@ -85,8 +100,13 @@ pub(crate) struct Watches {
 struct Folder {
     /// What was there when the watch was placed; `None`: to be placed again.
     identity: Option<Identity>,
+    /// Since when this is what is told of.
+    since: u64,
     roles: Vec<(Owner, Role)>,
 }
+
+/// So many names of one folder are told apart; where there are more, all that happens there is passed on.
+const MOST_NAMES: usize = 64;
 
 /// Folders of which single names matter only: /tmp may be one, and should not fill the queue.
 type Filter = HashMap<PathBuf, HashSet<OsString>>;
@@ -96,9 +116,11 @@ impl Watches {
     pub(crate) fn new(notices: SyncSender<Notice>, flags: Arc<Flags>) -> Self {
         let filter = Arc::new(ArcSwap::from_pointee(Filter::new()));
         let seen = Arc::clone(&filter);
-        let handler = move |event| forward(event, &seen.load(), &notices, &flags);
+        let told = Arc::clone(&flags);
+        let handler = move |event| forward(event, &seen.load(), &notices, &told);
         let mut watches = Self {
             watcher: None,
+            flags,
             folders: BTreeMap::new(),
             owned: HashMap::new(),
             filter,
@@ -137,12 +159,20 @@ impl Watches {
 
     /// Watches a zone's real folder and what its links lead to; whether any of that is new.
     pub(crate) fn place_zone(&mut self, name: &Name, survey: &ZoneSurvey) -> bool {
-        let ZoneSurvey { real, listing, has_links, targets } = survey;
+        let ZoneSurvey { real, listing, has_links, targets, anchors, links } = survey;
         let mut is_new = self.ensure(real, listing.identity);
         let mut roles = vec![(real.clone(), Role::Zone { has_links: *has_links })];
         for Target { folder, identity, name, key } in targets {
             is_new |= self.ensure(folder, *identity);
             roles.push((folder.clone(), Role::Target(name.clone(), key.clone())));
+        }
+        for (Anchor { folder, name }, identity) in anchors {
+            is_new |= self.ensure(folder, *identity);
+            roles.push((folder.clone(), Role::Anchor(name.clone())));
+        }
+        for (Anchor { folder, name }, identity) in links {
+            is_new |= self.ensure(folder, *identity);
+            roles.push((folder.clone(), Role::Link(name.clone())));
         }
         self.assign(&Owner::Zone(name.clone()), roles);
         is_new
@@ -163,6 +193,8 @@ impl Watches {
         let Some(watcher) = &mut self.watcher else { return false };
         // What is watched under this path may have been moved away or be gone already.
         let _ = watcher.unwatch(folder);
+        // What was told until now was told of that.
+        entry.since = self.flags.era.fetch_add(1, Ordering::SeqCst) + 1;
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
             Ok(()) => {
                 entry.identity = Some(identity);
@@ -188,29 +220,47 @@ impl Watches {
             entry.roles.push((owner.clone(), role));
             new.insert(folder);
         }
+        let changed = old.union(&new).cloned().collect();
         for folder in old {
             self.release(&folder);
         }
         if !new.is_empty() {
             self.owned.insert(owner.clone(), new);
         }
-        self.publish_filter();
+        self.publish_filter(changed);
     }
 
-    /// Of folders that only hold anchors, lets only the anchors' names through. What was kept back
-    /// until now is seen by the listing that follows every assignment.
-    fn publish_filter(&self) {
-        let mut filter = Filter::new();
-        for folder in self.owned.get(&Owner::Root).into_iter().flatten() {
-            let anchor = |(_, role): &(Owner, Role)| match role {
-                Role::Anchor(name) => Some(name.clone()),
-                Role::Root | Role::Zone { .. } | Role::Target(_, _) => None,
-            };
-            // One role that is no anchor makes the whole `None`.
-            let names: Option<HashSet<OsString>> = self.roles(folder).iter().map(anchor).collect();
-            filter.extend(names.map(|names| (folder.clone(), names)));
+    /// Of folders that only hold names on the way to others, lets only these names through. What was
+    /// kept back until now is seen by the listing that follows every assignment.
+    fn publish_filter(&self, changed: HashSet<PathBuf>) {
+        let before = self.filter.load();
+        let mut filter = Cow::Borrowed(&**before);
+        for folder in changed {
+            let names = self.names_that_matter(&folder);
+            if filter.get(&folder) == names.as_ref() {
+                continue;
+            }
+            match names {
+                Some(names) => drop(filter.to_mut().insert(folder, names)),
+                None => drop(filter.to_mut().remove(&folder)),
+            }
         }
-        self.filter.store(Arc::new(filter));
+        if let Cow::Owned(filter) = filter {
+            self.filter.store(Arc::new(filter));
+        }
+    }
+
+    /// `None` where every name may.
+    fn names_that_matter(&self, folder: &Path) -> Option<HashSet<OsString>> {
+        let roles = self.roles(folder);
+        let name = |(_, role): &(Owner, Role)| match role {
+            Role::Anchor(name) | Role::Link(name) => Some(name.clone()),
+            Role::Root | Role::Zone { .. } | Role::Target(_, _) => None,
+        };
+        if roles.is_empty() || roles.len() > MOST_NAMES {
+            return None;
+        }
+        roles.iter().map(name).collect()
     }
 
     /// What `folder` is, and to whom.
@@ -218,12 +268,19 @@ impl Watches {
         self.folders.get(folder).map_or(&[], |entry| &entry.roles)
     }
 
-    /// `path` vanished, and with it the watches at and below it. Whose they were.
-    pub(crate) fn forget_below(&mut self, path: &Path) -> Vec<Owner> {
-        let mut owners = Vec::new();
+    /// The same for what was told; nothing where it was told of what was there before.
+    pub(crate) fn roles_when(&self, folder: &Path, told: &Told) -> &[(Owner, Role)] {
+        let entry = self.folders.get(folder).filter(|entry| entry.since <= told.era);
+        entry.map_or(&[], |entry| &entry.roles)
+    }
+
+    /// A path vanished, and with it the watches at and below it. Whose they were.
+    pub(crate) fn forget_below(&mut self, told: &Told) -> Vec<Owner> {
+        let (path, mut owners) = (&*told.path, Vec::new());
         // Paths are ordered by their parts: what is below one follows it.
         let below = self.folders.range_mut::<Path, _>((Bound::Included(path), Bound::Unbounded));
-        for (_, entry) in below.take_while(|(folder, _)| folder.starts_with(path)) {
+        let below = below.take_while(|(folder, _)| folder.starts_with(path));
+        for (_, entry) in below.filter(|(_, entry)| entry.since <= told.era) {
             entry.identity = None;
             owners.extend(entry.roles.iter().map(|(owner, _)| owner.clone()));
         }
@@ -249,7 +306,7 @@ impl Watches {
     fn fall_back(&mut self, folder: &Path, error: &notify::Error) {
         if !self.polling {
             self.polling = true;
-            warn!(folder = %folder.display(), %error, "cannot watch a folder, polling instead");
+            warn!(folder = %folder.display(), %error, "cannot watch a directory, polling instead");
         }
     }
 }
@@ -272,7 +329,8 @@ fn forward(
         {
             continue;
         }
-        if let Err(TrySendError::Full(_)) = notices.try_send(Notice::Path(what, path)) {
+        let told = Told { what, path, era: flags.era.load(Ordering::SeqCst) };
+        if let Err(TrySendError::Full(_)) = notices.try_send(Notice::Path(told)) {
             flags.overflow.store(true, Ordering::SeqCst);
         }
     }

@@ -16,6 +16,9 @@ pub(crate) enum Cause {
     Changed,
     /// Everything is listed: anything may have been missed.
     Rescan,
+    /// A link in it, or on the way to what one leads to, was swapped: what its links lead to is
+    /// complete.
+    Linked,
     /// A link was swapped or a folder renamed into place: what lies behind is complete.
     Swap,
     /// The very first scan.
@@ -35,6 +38,14 @@ pub(crate) struct Found {
     pub(crate) key: FileKey,
     pub(crate) print: Fingerprint,
     pub(crate) place: Place,
+    pub(crate) home: Home,
+}
+
+/// Where a file really lies, links followed: what is told of another place says nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) folder: Identity,
+    pub(crate) name: OsString,
 }
 
 /// Whether the name itself is a link.
@@ -84,24 +95,43 @@ impl Zone {
 
     /// Its folder was listed for `cause`.
     pub(crate) fn listed(&mut self, listing: &Listing, cause: Cause, now: Instant) {
-        let replaced = self.identity.replace(listing.identity) != Some(listing.identity);
+        let before = self.identity.replace(listing.identity);
+        let is_another = before.is_some_and(|before| before != listing.identity);
         // A file that went with its folder and did not return with it has been away as long.
         let missing_since = self.away.take().unwrap_or(now);
         let touched = std::mem::take(&mut self.touched);
-        let mut present: BTreeSet<&FileKey> = touched.iter().collect();
-        for found in listing.files.iter().filter(|found| !touched.contains(&found.key)) {
+        let mut present: BTreeSet<&FileKey> = BTreeSet::new();
+        for found in &listing.files {
+            present.insert(&found.key);
+            let file = self.files.entry(found.key.clone()).or_insert_with(File::unread);
+            let moved = file.lies_at(&found.home);
+            // What was told meanwhile was told of the place where it lay before.
+            if touched.contains(&found.key) && !moved {
+                continue;
+            }
+            let is_link = found.place == Place::Link;
             let sighting = match cause {
                 Cause::First => Sighting::First,
-                Cause::Swap if replaced || found.place == Place::Link => Sighting::Swapped,
-                Cause::Swap | Cause::Rescan | Cause::Changed => Sighting::Lies,
+                Cause::Swap if is_link || file.has_arrived() => Sighting::Swapped,
+                Cause::Linked if is_link => Sighting::Swapped,
+                Cause::Swap | Cause::Linked | Cause::Rescan | Cause::Changed => Sighting::Lies,
             };
-            let file = self.files.entry(found.key.clone()).or_insert_with(File::unread);
+            if moved {
+                file.forget_state(now);
+            }
             file.found(found.print, sighting, now);
-            present.insert(&found.key);
         }
         let news = &mut self.news;
         self.files.retain(|key, file| {
-            if present.contains(key) || !file.missed(missing_since, now) {
+            // Of a folder that was here all along more may be known than the listing saw. What has
+            // been closed is looked for in any case.
+            let is_known = touched.contains(key) && (!is_another || file.is_due());
+            if present.contains(key) || is_known {
+                return true;
+            }
+            // It will come to this folder, if it comes.
+            file.lies_at(&Home { folder: listing.identity, name: key.name.clone() });
+            if !file.missed(missing_since, now) {
                 return true;
             }
             if file.said.is_some() {

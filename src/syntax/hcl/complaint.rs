@@ -22,7 +22,7 @@ impl Said<'_> {
         if self.words.contains("redefined") {
             let word: String = rest.chars().take_while(|c| is_word(*c) || *c == '"').collect();
             let message = format!("duplicate key {:?}", word.trim_matches('"'));
-            return Complaint { at: self.at, message, label: "take one of them out".to_owned() };
+            return Complaint { at: self.at, message, label: "remove one of them".to_owned() };
         }
         let unit = |c: char| c.is_alphabetic() && !matches!(c, 'e' | 'E');
         if last.is_some_and(|c| c.is_ascii_digit()) && next.is_some_and(unit) {
@@ -30,32 +30,32 @@ impl Said<'_> {
         }
         let (message, label) = match next {
             _ if self.words.contains("nesting depth") => {
-                ("this is nested too deeply", "64 levels are read")
+                ("nested too deeply", "use at most 64 levels")
             }
             // The parser stays on the last character.
             _ if rest.trim().is_empty() => {
-                ("the text ends too early", "a '}', a ']' or a '\"' is missing")
+                ("unexpected end of file", "a '}', a ']' or a '\"' is missing")
             }
-            Some('\'') => ("a text stands in double quotes", "write \"…\""),
+            Some('\'') => ("a string must be in double quotes", "write \"…\""),
             _ if self.words.contains("invalid object item") => (
-                "the items of an object on one line have commas between them",
+                "items of an object on one line must be separated by commas",
                 "write a comma before this: { a = 1, b = 2 }",
             ),
             Some('"') if last.is_none_or(|c| c.is_whitespace() || c == '{') => {
                 return self.quoted(rest);
             }
             _ if self.words.contains("invalid block body") => {
-                ("a block on one line has one key", "write each key on a line of its own")
+                ("a block on one line can have only one key", "write each key on a line of its own")
             }
             Some('\n') if self.words.contains("expected `{`") => (
                 "this line is no key and no block",
                 "write KEY = VALUE, or # before a comment, or take it out",
             ),
             Some(',') if self.words.contains("newline") => {
-                ("the keys of a block have no commas between them", "take it out")
+                ("keys in a block must not be separated by commas", "remove the comma")
             }
             _ if self.words.contains("newline") => {
-                ("a line ends here", "write this on a line of its own")
+                ("expected the end of the line", "write this on a line of its own")
             }
             _ => (self.words, ""),
         };
@@ -69,10 +69,10 @@ impl Said<'_> {
         let is_key = !text.is_empty() && text.chars().all(is_word);
         let (message, label) = match after.trim_start_matches([' ', '\t']).chars().next() {
             Some('=') if is_key => {
-                ("a key of a block stands without quotes", format!("write {text} = …"))
+                ("a key in a block must not be quoted", format!("write {text} = …"))
             }
             Some(':') if is_key => (
-                "a key of a block stands without quotes",
+                "a key in a block must not be quoted",
                 format!("write {text} = …; a file of JSON begins with '{{'"),
             ),
             Some('{' | '"') if is_key => {
@@ -92,7 +92,11 @@ impl Said<'_> {
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let text = self.text.get(start..self.at + end).unwrap_or_default();
         let label = format!("write {text:?}");
-        Complaint { at: start, message: "a number has no unit".to_owned(), label }
+        Complaint {
+            at: start,
+            message: "a number with a unit must be in double quotes".to_owned(),
+            label,
+        }
     }
 }
 

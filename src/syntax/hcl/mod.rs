@@ -19,7 +19,7 @@ use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, NULL, Tree, Value, without_mark};
 
 /// Of expressions, functions and `${…}`.
-const COMPUTED: &str = "livezone computes nothing in a file";
+const COMPUTED: &str = "expressions are not supported";
 
 /// Reads the report's text. A label of the blocks named by `labelled` is their key `name`. The
 /// first error of syntax ends the reading, and leaves nothing in the tree.
@@ -99,7 +99,7 @@ impl Hcl<'_> {
 
     fn duplicate(&self, key: &Key, first: &Key) {
         let line = self.report.line_number(first.span.start);
-        let label = format!("the first is in line {line}: take one of them out");
+        let label = format!("the first one is on line {line}: remove one of them");
         self.report.error(key.span.clone(), format!("duplicate key {:?}", key.text), label);
     }
 
@@ -114,7 +114,7 @@ impl Hcl<'_> {
         let Some(label) = block.labels.first() else { return tree };
         let (name, span) = self.label(label);
         if block.labels.len() > 1 || !self.labelled.contains(&key.text.as_str()) {
-            let label = format!("write {} {{ … }} without it", key.text);
+            let label = format!("write {} {{ … }} without a label", key.text);
             self.report.error(span, format!("block {:?} takes no label", key.text), label);
             return tree;
         }
@@ -166,7 +166,7 @@ impl Hcl<'_> {
             },
             Expression::Variable(word) => {
                 let label = format!("write \"{}\"", word.value().as_str());
-                self.report.syntax_error(span.clone(), "a text stands in double quotes", label);
+                self.report.syntax_error(span.clone(), "a string must be in double quotes", label);
                 Value::Other("a variable")
             }
             Expression::Parenthesis(_)
@@ -186,7 +186,7 @@ impl Hcl<'_> {
         let in_range = number.as_f64().filter(|n| n.is_finite() && n.abs() < 1e18);
         in_range.map_or_else(
             || {
-                self.report.error(span.clone(), "this number is out of all range", "");
+                self.report.error(span.clone(), "this number is too large", "");
                 Value::Other("a number")
             },
             Value::Float,
@@ -201,7 +201,7 @@ impl Hcl<'_> {
                 let span = self.span(other);
                 let text = self.text_at(&span);
                 let label = format!("write {text:?} in double quotes");
-                self.report.error(span, "this is no key", label);
+                self.report.error(span, "invalid key", label);
                 None
             }
         }
@@ -218,7 +218,7 @@ impl Hcl<'_> {
             match element {
                 Element::Literal(literal) => text.push_str(literal),
                 Element::Interpolation(_) | Element::Directive(_) => {
-                    let label = "write the text itself; $${ and %%{ stand for ${ and %{";
+                    let label = "write the text itself; for ${ and %{ write $${ and %%{";
                     self.report.syntax_error(span.clone(), COMPUTED, label);
                     return Value::Other("an expression");
                 }

@@ -112,11 +112,11 @@ impl Line {
         match self {
             Self::Began(key, answers) => {
                 let (prefix, class) = (key.prefix(), key.class.word());
-                warn!(%prefix, class, answers, dry_run, "answers are limited");
+                warn!(%prefix, class, answers, dry_run, "responses are rate limited");
             }
             Self::Ended(key, answers) => {
                 let (prefix, class) = (key.prefix(), key.class.word());
-                info!(%prefix, class, answers, dry_run, "answers are no longer limited");
+                info!(%prefix, class, answers, dry_run, "responses are no longer rate limited");
             }
         }
     }

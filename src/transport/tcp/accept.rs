@@ -46,7 +46,7 @@ pub(super) async fn accept<S: Stream>(
         match accepted {
             Ok((stream, peer)) => {
                 if let Some(errors) = lock(&shared.trouble).accepted(shared.now()) {
-                    tracing::info!(errors, "TCP connections are accepted again");
+                    tracing::info!(errors, "accepting TCP connections again");
                 }
                 let limits = shared.context.current.load().rules.tcp.connections();
                 shared.seats.admit(client(peer.ip()), limits, shared.seats.take(), |seat| {

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// A question that each answers: what comes before its answer was said to the packet before it.
 const SENTINEL: &[u8] = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x00\x00\x06\x00\x01";
+
+/// A program that is being written cannot run, and what is started meanwhile holds it open.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// A server that ends with the test.
 pub(super) struct Server {
@@ -67,7 +71,9 @@ impl Server {
         folder: TempDir,
         address: impl Fn(&Path) -> Option<SocketAddr>,
     ) -> Self {
+        let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn().unwrap();
+        drop(starting);
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let unset = SocketAddr::from(([0; 4], 0));
         let mut server = Self { child, folder, address: unset, socket };
@@ -136,6 +142,7 @@ fn copy_of(program: &str, folder: &Path) -> PathBuf {
     let mut places = path.split(':').map(|place| Path::new(place).join(program));
     let found = places.find(|place| place.exists());
     let copy = folder.join(program);
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     fs::copy(found.unwrap_or_else(|| panic!("{program} is not installed")), &copy).unwrap();
     copy
 }

@@ -28,11 +28,11 @@ pub(super) fn of_hyper(error: &hyper::Error, beginning: Beginning) -> Outcome {
         return of_hyper(error, beginning);
     }
     fault::theirs(if error.is_parse_too_large() {
-        "the head of the answer is too large"
+        "the response header is too large"
     } else if error.is_parse() {
         "the answer is not HTTP/2"
     } else if error.is_incomplete_message() {
-        "connection closed before the answer was complete"
+        "connection closed before the response was complete"
     } else if error.is_canceled() || error.is_closed() {
         "connection closed"
     } else {

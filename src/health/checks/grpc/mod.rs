@@ -119,24 +119,30 @@ async fn judge(response: Response<Incoming>, memory: &Memory) -> Result<Outcome,
         return Err(outcome);
     }
     if head.status != StatusCode::OK {
-        return Err(fault::theirs(format!("HTTP {} instead of gRPC", head.status.as_u16())));
+        return Err(fault::theirs(format!(
+            "HTTP {} instead of a gRPC response",
+            head.status.as_u16()
+        )));
     }
     let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !kind.starts_with(b"application/grpc") {
-        return Err(fault::theirs("the answer is not gRPC"));
+        return Err(fault::theirs("the response is not gRPC"));
     }
     let (message, trailers) = read(body, memory).await?;
     if let Some(outcome) = of_status(&trailers) {
         return Err(outcome);
     }
     if !trailers.contains_key(STATUS) {
-        return Err(fault::theirs("the answer has no gRPC status"));
+        return Err(fault::theirs("the response has no gRPC status"));
     }
     match message::answer(&message) {
         Ok(Status::Serving) => Ok(Outcome::new(Finding::Pass, "gRPC SERVING")),
         Ok(other) => Err(fault::theirs(format!("gRPC {other}"))),
-        Err(Unread::Compressed) => Err(fault::theirs("the answer is compressed, unasked")),
-        Err(Unread::Malformed) => Err(fault::theirs("the answer is no health message")),
+        Err(Unread::Compressed) => Err(fault::theirs(
+            "the response is compressed, which was not \
+                                                      requested",
+        )),
+        Err(Unread::Malformed) => Err(fault::theirs("the response is not a gRPC health message")),
     }
 }
 
@@ -146,7 +152,7 @@ async fn read(mut body: Incoming, memory: &Memory) -> Result<(Vec<u8>, HeaderMap
     while let Some(frame) = body.frame().await {
         match frame.map_err(|error| of_hyper(&error, memory.beginning()))?.into_data() {
             Ok(data) if data.len() > ANSWER_LIMIT.saturating_sub(message.len()) => {
-                return Err(fault::theirs("the answer is too long"));
+                return Err(fault::theirs("the response is too large"));
             }
             Ok(data) => message.extend_from_slice(&data),
             Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),

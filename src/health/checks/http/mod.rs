@@ -35,8 +35,12 @@ pub(super) async fn run(
     route: Route<'_>,
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
-    let request =
-        request::write(check, target).map_err(|why| fault::ours(format!("bad request: {why}")))?;
+    let request = request::write(check, target).map_err(|why| {
+        fault::ours(format!(
+            "cannot build the \
+                                                                         request: {why}"
+        ))
+    })?;
     let answer = if let Some(tls) = tls {
         // A handshake is large: runs in the clear need not make room for it.
         Box::pin(over_tls(check, request, route, tls)).await?
@@ -79,7 +83,7 @@ fn judge(check: &HttpCheck, immediate: &[u16], answer: &Answer) -> Outcome {
         (Finding::Pass, Some(pattern)) if !pattern.0.is_match(&answer.body) => {
             match &answer.coding {
                 Some(coding) => fault::theirs(format!("body does not match: the body is {coding}")),
-                None => fault::theirs("body does not match"),
+                None => fault::theirs("body does not match expect_body"),
             }
         }
         _ => outcome,

@@ -7,16 +7,16 @@ use crate::model::check::{HttpCheck, Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::health::checks) enum Unwritable {
     /// RFC 9110 section 9.1: a token.
-    #[error("the method is no token")]
+    #[error("invalid HTTP method")]
     Method,
     /// RFC 9112 section 3.2.
-    #[error("the path holds an octet that must be written as %xx")]
+    #[error("the path contains a character that must be percent-encoded")]
     Path,
     /// RFC 9110 section 5.1: a token.
-    #[error("a header's name is no token")]
+    #[error("invalid header name")]
     Name,
     /// RFC 9110 section 5.5.
-    #[error("a header's value holds a control character")]
+    #[error("a header value contains a control character")]
     Value,
 }
 

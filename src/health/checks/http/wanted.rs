@@ -9,7 +9,7 @@ pub(super) const HEAD_LIMIT: usize = 64 * 1024;
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unanswered {
-    #[error("the answer is not HTTP")]
+    #[error("the response is not HTTP")]
     NotHttp,
     /// A port of TLS tells so to whoever speaks HTTP.
     #[error("the server speaks TLS on this port: write https:// in the check's URL")]
@@ -18,7 +18,7 @@ pub(super) enum Unanswered {
     TooLarge,
     #[error("the answer contradicts itself about where its body ends")]
     Framing,
-    #[error("connection closed before the answer was complete")]
+    #[error("connection closed before the response was complete")]
     CutShort,
 }
 

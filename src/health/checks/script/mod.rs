@@ -51,7 +51,7 @@ impl Places {
         subject: &Subject,
     ) -> Result<Process, Outcome> {
         let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else {
-            let reason = format!("{MOST_UNENDED} scripts were killed and have not ended");
+            let reason = format!("{MOST_UNENDED} scripts have not exited yet");
             return Err(fault::ours(reason));
         };
         let (reader, writer) = io::pipe().map_err(|error| fault::of_our_call(&error))?;
@@ -66,7 +66,7 @@ impl Places {
                 Ok(Process { _group: group, ended, output: Output::new(output) })
             }
             Ok(Err(error)) => Err(not_started(check, &error)),
-            Err(_) => Err(fault::ours("the script was not started")),
+            Err(_) => Err(fault::ours("cannot start the script (internal error)")),
         }
     }
 }
@@ -209,7 +209,7 @@ impl Process {
         match status {
             Ok(Ok(status)) => Ok(judge(status, line)),
             Ok(Err(error)) => Err(fault::of_our_call(&error)),
-            Err(_) => Err(fault::ours("the end of the script was not seen")),
+            Err(_) => Err(fault::ours("cannot get the exit status of the script (internal error)")),
         }
     }
 }

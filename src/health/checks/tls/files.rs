@@ -28,13 +28,13 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 pub(super) enum LoadError {
     #[error("cannot read {}: {}", path.display(), fault::words(error))]
     Read { path: PathBuf, error: io::Error },
-    #[error("{} is not a regular file of at most {FILE_LIMIT} bytes", path.display())]
+    #[error("{} must be a regular file of at most {FILE_LIMIT} bytes", path.display())]
     Kind { path: PathBuf },
-    #[error("{} holds no {what} in PEM", path.display())]
+    #[error("{} contains no PEM {what}", path.display())]
     Pem { path: PathBuf, what: &'static str },
-    #[error("{} is not the key of {}", key.display(), cert.display())]
+    #[error("private key {} does not match certificate {}", key.display(), cert.display())]
     KeyMismatch { cert: PathBuf, key: PathBuf, source: rustls::Error },
-    #[error("the system has no trust anchors; set tls_ca_file")]
+    #[error("this system has no CA certificates; set tls_ca_file")]
     NoAnchors,
 }
 

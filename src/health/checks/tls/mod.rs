@@ -62,7 +62,7 @@ pub(super) fn server_name(
     // SNI has no final dot (RFC 6066 section 3), nor have names in certificates.
     let bare = name.strip_suffix('.').unwrap_or(&name);
     ServerName::try_from(bare.to_owned())
-        .map_err(|_| fault::ours(format!("{name:?} is no name for a TLS server")))
+        .map_err(|_| fault::ours(format!("invalid TLS server name {name:?}")))
 }
 
 /// `host`, `host:port`, `[::1]` and `[::1]:port` without brackets and port.

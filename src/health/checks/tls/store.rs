@@ -54,7 +54,7 @@ impl Store {
         match loaded.ok().flatten().map(|loaded| loaded.config) {
             Some(Ok(config)) => Ok(config),
             Some(Err(why)) => Err(fault::ours(&*why)),
-            None => Err(fault::ours("certificate files were not read")),
+            None => Err(fault::ours("cannot read the certificate files (internal error)")),
         }
     }
 

@@ -34,7 +34,7 @@ pub(in crate::health::checks) fn of_tls(error: &Error) -> Outcome {
         E::AlertReceived(alert) => theirs(of_alert(*alert)),
         E::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => theirs("the answer is not TLS"),
+        ) => theirs("the response is not TLS"),
         E::PeerIncompatible(why) => theirs(of_incompatible(why)),
         E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)
         | E::NoApplicationProtocol => theirs(NO_HTTP_2),

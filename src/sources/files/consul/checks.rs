@@ -61,7 +61,7 @@ pub(super) fn read(
         let stands_alone = number >= own.len();
         let (id, place) = id(table, instance, (own.len() > 1).then_some(number + 1), stands_alone);
         if !ids.insert(Arc::clone(&id)) {
-            let message = format!("another check here has the id {id:?}");
+            let message = format!("duplicate check id {id:?}");
             file.report.error(place, message, "give each check its own id");
         }
         match check(file, table, instance) {
@@ -129,11 +129,14 @@ fn kind(file: &File<'_>, table: &Tree) -> Option<&'static str> {
                 return None;
             }
             let label = "write http = \"http://localhost:8080/health\" or tcp = \"localhost:8080\"";
-            file.report.error(table.span.clone(), "this check asks nothing", label);
+            file.report.error(table.span.clone(), "this check does not say what to check", label);
             None
         }
         [first, second, ..] => {
-            let message = format!("a check asks one thing, this one has {first:?} and {second:?}");
+            let message = format!(
+                "this check has {first:?} and {second:?}: only one of them is \
+                                   allowed"
+            );
             let place = value(table, second).map_or(table.span.clone(), |value| value.span.clone());
             file.report.error(place, message, "write two checks");
             None
@@ -164,9 +167,9 @@ fn ask(
         "args" => &["args"],
         "alias_service" => &["alias_service"],
         _ => {
-            let message = format!("livezone does not run checks of {kind:?}");
+            let message = format!("livezone does not support {kind:?} checks");
             let label = format!(
-                "service {:?} is not taken with it: write an http, a tcp or a grpc check",
+                "service {:?} is refused: write an http, tcp or grpc check",
                 instance.id.as_str()
             );
             let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
@@ -235,8 +238,8 @@ fn fits(
         return Err(Refused);
     }
     if asked.needs_port && instance.port.is_none() {
-        let message = format!("this check has no port to connect to at service \"{id}\"");
-        file.report.refusal(place, message, "write the port here or at the service");
+        let message = format!("this check has no port for service \"{id}\"");
+        file.report.refusal(place, message, "add a port here or in the service");
         return Err(Refused);
     }
     Ok(())

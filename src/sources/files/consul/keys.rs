@@ -23,7 +23,7 @@ pub(super) const PLURALS: [(&str, &str); 2] = [("service", "services"), ("check"
 
 /// The top of a file. What is not about services configures an agent.
 pub(super) const FILE: Keys = Keys {
-    what: "a file of service definitions",
+    what: "a service definition file",
     read: &["service", "services", "check", "checks"],
     unused: &[
         "acl",
@@ -269,7 +269,7 @@ impl Keys {
     /// which stay as they are, and of keys written twice. A key whose value is null is left out, as Consul does.
     pub(super) fn read(&self, report: &Report, tree: &Tree) -> Option<Tree> {
         let Value::Table(written) = &tree.value else {
-            let message = format!("{} is a table, not {}", self.what, tree.value.kind());
+            let message = format!("{} must be a table, not {}", self.what, tree.value.kind());
             let label = match &tree.value {
                 Value::String(name) if self.what == SERVICE.what => {
                     format!("write {{ \"name\": {name:?} }}")

@@ -117,8 +117,8 @@ impl File<'_> {
             let key = InstanceId::keep(id.value);
             if let Some((_, first)) = seen.get(&key) {
                 let line = self.report.line_number(first.start);
-                let message = format!("a service with the id {:?} stands here already", id.value);
-                let label = format!("the first is in line {line}; give this one an id of its own");
+                let message = format!("duplicate service id {:?}", id.value);
+                let label = format!("the first one is on line {line}; give this one another id");
                 self.report.error(id.span, message, label);
             } else {
                 seen.insert(key, (id.value, id.span));
@@ -136,8 +136,8 @@ impl File<'_> {
         let mut found: HashMap<&str, Vec<Tree>> = HashMap::new();
         for check in self.tables(top, ["check", "checks"], &CHECK) {
             let Some(id) = text(&check, "service_id") else {
-                let label = "write service_id = \"…\", or put it into a service";
-                let message = "this check is for a node: livezone has no nodes and does not run it";
+                let label = "write service_id = \"…\", or move the check into a service";
+                let message = "this node check is not run: livezone has no nodes";
                 self.report.warning(check.span, message, label);
                 continue;
             };
@@ -146,7 +146,7 @@ impl File<'_> {
                 continue;
             }
             self.report.error_with(id.span, || {
-                let message = format!("this file has no service with the id {:?}", id.value);
+                let message = format!("no service in this file has the id {:?}", id.value);
                 let label = match nearest(id.value, services.keys().map(InstanceId::as_str)) {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => "write the check in the file of its service".to_owned(),
@@ -170,7 +170,7 @@ impl File<'_> {
         self.unused.sort_by_key(|key| key.span.start);
         if let Some(first) = self.unused.first() {
             let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
-            let message = format!("livezone does not use {}", words.join(", "));
+            let message = format!("livezone ignores {}", words.join(", "));
             let label = if words.len() == 1 { "it is ignored" } else { "they are ignored" };
             self.report.warning(first.span.clone(), message, label);
         }
@@ -180,8 +180,8 @@ impl File<'_> {
         let words: Vec<_> = counted
             .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
             .collect();
-        let message = format!("{} that DNS cannot carry", words.join(" and "));
-        self.report.warning(first.clone(), message, "kept, but no question can ask for it");
+        let message = format!("{} not valid as DNS labels", words.join(" and "));
+        self.report.warning(first.clone(), message, "kept, but no DNS query can match it");
     }
 }
 

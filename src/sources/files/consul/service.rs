@@ -81,12 +81,12 @@ pub(super) fn read(file: &mut File<'_>, table: &Tree, alone: &[Tree]) -> Option<
 fn label(file: &File<'_>, name: Placed<&str>) -> Option<Placed<Label>> {
     let why = match Label::parse(name.value) {
         Ok(label) if label.as_str() == "addr" => {
-            "the names of addresses stand there: choose another name".to_owned()
+            "\"addr\" is reserved for address names: choose another name".to_owned()
         }
         Ok(label) => return Some(Placed::new(label, name.span)),
         Err(error) => error.to_string(),
     };
-    let message = format!("{:?} is no name in DNS: this service is not taken", name.value);
+    let message = format!("invalid service name {:?}: this service is refused", name.value);
     file.report.refusal(name.span, message, why);
     None
 }
@@ -109,8 +109,10 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
     let Some(written) = reader.string("address") else {
         // One of another type has been told of.
         if file.node.is_none() && !reader.has("address") {
-            let message = "this service has no address, and this host none on a default route";
-            let label = "write address = \"10.0.1.50\", or [consul] node_address in livezone.toml";
+            let message = "this service has no address, and this host has no address on a \
+                           default route";
+            let label = "write address = \"10.0.1.50\", or set [consul] node_address in \
+                         livezone.toml";
             file.report.refusal(reader.place.clone(), message, label);
         }
         return file.node.filter(|_| !reader.has("address")).map(at);
@@ -121,7 +123,7 @@ fn location(file: &File<'_>, reader: &mut Reader<'_>) -> Option<Location> {
     match Name::parse_host(written.value) {
         Ok(host) => Some(Location::Host(host)),
         Err(error) => {
-            let what = "is no address and no host name: this service is not taken";
+            let what = "is not an address or a host name: this service is refused";
             let message = format!("{:?} {what}", written.value);
             let label = match error {
                 HostError::Name(error) if !written.value.contains(':') => error.to_string(),
@@ -167,12 +169,12 @@ fn meta(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
         let octets = key.text.len() + 1 + value.value.len();
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if key.text.is_empty() || !key.text.chars().all(legal) {
-            let message = format!("{:?} is no key of \"meta\"", key.text);
-            let label = "letters, digits, '-' and '_' make one";
+            let message = format!("invalid \"meta\" key {:?}", key.text);
+            let label = "use letters, digits, '-' and '_'";
             reader.report.error(key.span.clone(), message, label);
         } else if octets > MAX_TXT {
-            let message = format!("{:?} makes a TXT string of {octets} octets", key.text);
-            let label = format!("it is left out: key=value has at most {MAX_TXT} octets");
+            let message = format!("the TXT string of {:?} would have {octets} octets", key.text);
+            let label = format!("it is left out: key=value can have at most {MAX_TXT} octets");
             reader.report.warning(value.span, message, label);
         } else {
             meta.insert(key.text.clone(), value.value.to_owned());

@@ -21,8 +21,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> PolicyDefinition {
         && longer.value > interval
     {
         let (said, interval_said) = (show(longer.value), show(interval));
-        let message = format!("\"timeout\" is {said}, longer than \"interval\", {interval_said}");
-        let label = format!("{interval_said} is taken: a check never overlaps itself");
+        let message = format!("\"timeout\" is {said}, longer than \"interval\" ({interval_said})");
+        let label = format!("{interval_said} is used: runs of a check never overlap");
         reader.report.warning(longer.span.clone(), message, label);
         longer.value = interval;
     }
@@ -48,9 +48,11 @@ fn warning(reader: &mut Reader<'_>, critical: Option<u32>) -> Option<u32> {
     let key = "failures_before_warning";
     let warning = reader.integer::<u32>(key, 0..=MOST_OUTCOMES)?;
     if let Some(critical) = critical.filter(|&critical| critical < warning.value) {
-        let message =
-            format!("{key:?} is {}, above \"failures_before_critical\", {critical}", warning.value);
-        reader.report.error(warning.span, message, format!("write {critical} at most"));
+        let message = format!(
+            "{key:?} is {}, more than \"failures_before_critical\" ({critical})",
+            warning.value
+        );
+        reader.report.error(warning.span, message, format!("write {critical} or less"));
         return None;
     }
     (warning.value > 0).then_some(warning.value)
@@ -66,11 +68,11 @@ fn duration(reader: &mut Reader<'_>, key: &'static str) -> Option<Placed<Duratio
     };
     let Some(found) = found else {
         let said = match &tree.value {
-            Value::String(text) => format!("{text:?} is no duration"),
-            Value::Integer(number) => format!("{number} is no duration"),
-            other => format!("{key:?} is a duration, not {}", other.kind()),
+            Value::String(text) => format!("invalid duration {text:?}"),
+            Value::Integer(number) => format!("invalid duration {number}"),
+            other => format!("{key:?} must be a duration, not {}", other.kind()),
         };
-        let label = "write numbers with units: \"500ms\", \"5s\" or \"1m30s\"";
+        let label = "write a number and a unit, like \"500ms\", \"5s\" or \"1m30s\"";
         reader.report.error(tree.span.clone(), said, label);
         return None;
     };
@@ -80,9 +82,12 @@ fn duration(reader: &mut Reader<'_>, key: &'static str) -> Option<Placed<Duratio
     if found < Duration::from_millis(1) {
         let label = match &tree.value {
             Value::Integer(number) => {
-                format!("a number is nanoseconds: write \"{number}s\" for seconds")
+                format!(
+                    "a number without a unit means nanoseconds: write \"{number}s\" for \
+                         seconds"
+                )
             }
-            _ => "write \"1ms\" at least".to_owned(),
+            _ => "write \"1ms\" or more".to_owned(),
         };
         reader.report.error(tree.span.clone(), format!("{key:?} is too short"), label);
         return None;

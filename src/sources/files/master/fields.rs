@@ -26,7 +26,7 @@ pub(super) fn name(text: &str, origin: &Name) -> Result<Name, &'static str> {
         match octet {
             b'.' => push_label(&mut wire, &mut label)?,
             b'\\' => label.push(escaped(&mut octets)?),
-            b'"' => return Err("names are not quoted"),
+            b'"' => return Err("names must not be quoted"),
             _ => label.push(octet),
         }
     }
@@ -37,9 +37,9 @@ pub(super) fn name(text: &str, origin: &Name) -> Result<Name, &'static str> {
         wire.extend_from_slice(origin.as_wire());
     }
     if wire.len() > MAX_NAME {
-        return Err("a name has at most 255 octets in wire form");
+        return Err("a name can have at most 255 octets in wire format");
     }
-    Name::from_wire(&wire).map_err(|_| "this is no name")
+    Name::from_wire(&wire).map_err(|_| "invalid domain name")
 }
 
 fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), &'static str> {
@@ -47,14 +47,15 @@ fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), &'static st
         return Err("a label cannot be empty");
     }
     let len = u8::try_from(label.len()).ok().filter(|&len| usize::from(len) <= MAX_LABEL);
-    wire.push(len.ok_or("a label has at most 63 octets")?);
+    wire.push(len.ok_or("a label can have at most 63 octets")?);
     wire.append(label);
     Ok(())
 }
 
 /// What follows a backslash: three digits are one octet, anything else is itself.
 fn escaped(octets: &mut std::str::Bytes<'_>) -> Result<u8, &'static str> {
-    const WRONG: &str = "an escape is \\ and one character, or \\ and three digits up to 255";
+    const WRONG: &str = "write an escape as \\ and one character, or \\ and three digits from \
+                         000 to 255";
     let first = octets.next().ok_or(WRONG)?;
     if !first.is_ascii_digit() {
         return Ok(first);

@@ -30,14 +30,14 @@ fn uri(tokens: &[Token<'_>], origin: &Name) -> Result<Vec<u8>, Wrong> {
     let number = |at: usize| {
         let text = tokens.get(at).map(|token| token.text);
         let number = text.and_then(|text| text.parse::<u16>().ok());
-        number.ok_or_else(|| wrong(tokens, at, Rtype::URI, "a number from 0 to 65535 stands here"))
+        number.ok_or_else(|| wrong(tokens, at, Rtype::URI, "expected a number from 0 to 65535"))
     };
     let (priority, weight) = (number(1)?, number(2)?);
     let [kind, _, _, target] = tokens else {
-        return Err(wrong(tokens, 4, Rtype::URI, "a priority, a weight and one target stand here"));
+        return Err(wrong(tokens, 4, Rtype::URI, "expected a priority, a weight and one target"));
     };
     let text = read(Rtype::TXT, &[kind.clone(), target.clone()], origin);
-    let text = text.map_err(|_| wrong(tokens, 3, Rtype::URI, "this is no target"))?;
+    let text = text.map_err(|_| wrong(tokens, 3, Rtype::URI, "invalid target"))?;
     let mut octets = [priority.to_be_bytes(), weight.to_be_bytes()].concat();
     octets.extend(text.get(1..).filter(|target| !target.is_empty()).ok_or_else(|| {
         wrong(tokens, 3, Rtype::URI, "the target is empty (RFC 7553 section 4.5)")
@@ -57,18 +57,30 @@ fn loc(tokens: &[Token<'_>]) -> Result<Vec<u8>, Wrong> {
     let altitude = metres(tokens, at)?.ok_or_else(|| missing(tokens))?;
     let altitude = (altitude * 100.0 + BELOW).round();
     if !(0.0..=f64::from(u32::MAX)).contains(&altitude) {
-        return Err(wrong(tokens, at, Rtype::LOC, "from -100000.00 m to 42849672.95 m"));
+        return Err(wrong(
+            tokens,
+            at,
+            Rtype::LOC,
+            "the altitude must be from -100000.00 m to \
+                                                  42849672.95 m",
+        ));
     }
     let mut octets = vec![0];
     // RFC 1876 section 3: a metre across, 10 km and 10 m of precision.
     for (offset, default) in [(1, 1.0), (2, 10_000.0), (3, 10.0)] {
         let size = metres(tokens, at + offset)?.unwrap_or(default);
         octets.push(precision(size).ok_or_else(|| {
-            wrong(tokens, at + offset, Rtype::LOC, "from 0.00 m to 90000000.00 m")
+            wrong(
+                tokens,
+                at + offset,
+                Rtype::LOC,
+                "size and precision must be from 0.00 m to \
+                                                    90000000.00 m",
+            )
         })?);
     }
     if tokens.len() > at + 4 {
-        return Err(wrong(tokens, at + 4, Rtype::LOC, "there is more than the type takes"));
+        return Err(wrong(tokens, at + 4, Rtype::LOC, "too many fields"));
     }
     octets.extend(latitude.to_be_bytes());
     octets.extend(longitude.to_be_bytes());
@@ -82,7 +94,7 @@ fn loc(tokens: &[Token<'_>]) -> Result<Vec<u8>, Wrong> {
 }
 
 fn missing(tokens: &[Token<'_>]) -> Wrong {
-    wrong(tokens, tokens.len(), Rtype::LOC, "something is missing")
+    wrong(tokens, tokens.len(), Rtype::LOC, "a field is missing")
 }
 
 /// Degrees, minutes and seconds up to a letter, as thousandths of a second from the origin.
@@ -116,12 +128,17 @@ fn angle(
                 tokens,
                 *at - 1,
                 Rtype::LOC,
-                &format!("degrees, minutes, seconds and {positive} or {negative} stand here"),
+                &format!("expected degrees, minutes, seconds and {positive} or {negative}"),
             )
         })?;
         seconds += number * unit;
         if seconds > most * 3600.0 {
-            return Err(wrong(tokens, *at - 1, Rtype::LOC, &format!("at most {most} degrees")));
+            return Err(wrong(
+                tokens,
+                *at - 1,
+                Rtype::LOC,
+                &format!("the angle must be at most {most} degrees"),
+            ));
         }
     }
     Err(missing(tokens))
@@ -132,7 +149,7 @@ fn metres(tokens: &[Token<'_>], at: usize) -> Result<Option<f64>, Wrong> {
     let Some(token) = tokens.get(at) else { return Ok(None) };
     let text = token.text.strip_suffix(['m', 'M']).unwrap_or(token.text);
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-    number.map(Some).ok_or_else(|| wrong(tokens, at, Rtype::LOC, "this is no length in metres"))
+    number.map(Some).ok_or_else(|| wrong(tokens, at, Rtype::LOC, "invalid length in metres"))
 }
 
 /// RFC 1876 section 2: a digit and a power of ten, in centimetres.

@@ -67,7 +67,7 @@ impl<'t> Lexer<'t> {
                 b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
                 b';' => self.skip_line(),
                 b'(' if opened.is_some() => {
-                    self.refuse(&mut entry, "a parenthesis inside another", "take it out");
+                    self.refuse(&mut entry, "nested parenthesis", "remove it");
                 }
                 b'(' if self.never_closes => {
                     self.never_closed(&mut entry, self.at);
@@ -78,8 +78,8 @@ impl<'t> Lexer<'t> {
                     self.at += 1;
                 }
                 b')' if opened.take().is_none() => {
-                    let advice = "take it out, or open one before it";
-                    self.refuse(&mut entry, "a parenthesis that was never opened", advice);
+                    let advice = "remove it, or add the opening parenthesis";
+                    self.refuse(&mut entry, "closing parenthesis without an opening one", advice);
                 }
                 b')' => self.at += 1,
                 _ => self.token(&mut entry),
@@ -97,8 +97,8 @@ impl<'t> Lexer<'t> {
         entry.mistake = entry.mistake.take().filter(|mistake| mistake.span.start < open);
         entry.mistake.get_or_insert(Mistake {
             span: open..open + 1,
-            message: "a parenthesis that is never closed",
-            advice: "write ) behind the last value",
+            message: "unclosed parenthesis",
+            advice: "write ) after the last value",
         });
         self.resume_after(open);
     }
@@ -149,8 +149,8 @@ impl<'t> Lexer<'t> {
         if let Some(open) = quote {
             entry.mistake.get_or_insert(Mistake {
                 span: open..self.at,
-                message: "a quoted string that does not end on its line",
-                advice: "write the closing quote",
+                message: "unclosed quoted string",
+                advice: "write the closing quote on the same line",
             });
         }
         let text = self.text.get(start..self.at).unwrap_or_default();

@@ -157,13 +157,12 @@ impl Reader<'_> {
         let [first, rest @ ..] = entry.tokens.as_slice() else { return };
         if entry.is_indented {
             if cursor.owner.is_none() {
-                let message = "a line that begins with a blank is of the owner above, and there is \
-                               none";
+                let message = "this line has no owner name and no record comes before it";
                 self.error(
                     cursor,
                     first.span.clone(),
                     message,
-                    "write the owner, or @ for the zone",
+                    "write the owner name, or @ for the origin",
                 );
                 return;
             }
@@ -174,7 +173,7 @@ impl Reader<'_> {
             match fields::name(first.text, &cursor.origin) {
                 Ok(owner) => cursor.owner = Some(owner),
                 Err(why) => {
-                    let message = format!("{} is no name", first.text);
+                    let message = format!("invalid domain name {}", first.text);
                     self.error(cursor, first.span.clone(), message, why);
                     cursor.owner = None;
                 }
@@ -209,16 +208,21 @@ impl Reader<'_> {
                 let form = match directive.as_str() {
                     "$ORIGIN" => "it takes one name",
                     "$TTL" => "it takes one TTL",
-                    _ => "it takes a file, and an origin if you like",
+                    _ => "it takes a file name and an optional origin",
                 };
                 let place = rest.last().unwrap_or(word).span.clone();
-                self.error(cursor, place, format!("{directive} is not complete here"), form);
+                self.error(
+                    cursor,
+                    place,
+                    format!("wrong number of arguments for {directive}"),
+                    form,
+                );
             }
             (other, _) => {
                 self.error_with(cursor, word.span.clone(), || {
                     let advice = match nearest(other, DIRECTIVES) {
                         Some(word) => format!("did you mean {word}?"),
-                        None => "$ORIGIN, $TTL and $INCLUDE are known".to_owned(),
+                        None => "write $ORIGIN, $TTL or $INCLUDE".to_owned(),
                     };
                     (format!("unknown directive {}", word.text), advice)
                 });
@@ -230,7 +234,7 @@ impl Reader<'_> {
         match fields::name(token.text, &cursor.origin) {
             Ok(name) => Some(name),
             Err(why) => {
-                let message = format!("{} is no name", token.text);
+                let message = format!("invalid domain name {}", token.text);
                 self.error(cursor, token.span.clone(), message, why);
                 None
             }
@@ -243,28 +247,34 @@ impl Reader<'_> {
             self.error(cursor, file.span.clone(), message, advice);
         };
         if name.contains('/') || name.starts_with('.') {
-            let advice = "included files lie in the zone's own folder";
-            return wrong(format!("{name} leads out of the zone's folder"), advice);
+            let advice = "put included files in the zone's own directory and write their name \
+                          only";
+            return wrong(format!("{name} is outside the zone's directory"), advice);
         }
         if !name.ends_with(INCLUDED) {
             let message = format!("{name} cannot be included");
-            return wrong(message, "call it NAME.inc: files with that ending are watched");
+            return wrong(message, "rename it to NAME.inc: only *.inc files can be included");
         }
         let text = match self.includes.get(name) {
             Some(Ok(text)) => Arc::clone(text),
             Some(Err(why)) => return wrong(format!("{name} cannot be included"), why),
             None => {
-                let message = format!("there is no {name} to include");
-                return wrong(message, "it is looked for in the zone's own folder");
+                let message = format!("no such file to include: {name}");
+                return wrong(message, "put it in the zone's own directory");
             }
         };
         let room = self.room.checked_sub(text.len());
         let (Some(room), true) = (room, cursor.depth < MAX_DEPTH) else {
-            let message = format!("{name} is included too deep or too often");
-            return wrong(message, "at most 8 deep, and 64 MiB in all");
+            let message = format!("{name} is nested too deeply, or makes the zone too large");
+            return wrong(message, "includes can be at most 8 deep, and 64 MiB in total");
         };
         if self.reports.len() >= MAX_PARTS {
-            return wrong(format!("{name} is one include too many"), "at most 1000 in all");
+            return wrong(
+                format!("too many includes: {name} is not read"),
+                "a file can include \
+                                                                            at most 1000 in \
+                                                                            total",
+            );
         }
         self.room = room;
         let Some(path) = self.reports.first().map(|report| report.path.with_file_name(name)) else {
@@ -317,8 +327,14 @@ impl Reader<'_> {
                 }
             } else if let Some(served) = fields::class(token.text).filter(|_| !has_class) {
                 if !served {
-                    let message = format!("class {} is not served", token.text);
-                    self.error(cursor, token.span.clone(), message, "write IN, or nothing");
+                    let message = format!("class {} is not supported", token.text);
+                    self.error(
+                        cursor,
+                        token.span.clone(),
+                        message,
+                        "write IN, or leave the \
+                                                                     class out",
+                    );
                     return None;
                 }
                 has_class = true;
@@ -332,7 +348,7 @@ impl Reader<'_> {
 
     fn rtype(&self, at: &Token<'_>, tokens: &[Token<'_>], cursor: &Cursor) -> Option<Rtype> {
         let Some(first) = tokens.first() else {
-            let advice = "a record is: OWNER TTL TYPE DATA";
+            let advice = "write a record as OWNER TTL TYPE DATA";
             self.error(cursor, at.span.clone(), "this record has no type", advice);
             return None;
         };
@@ -341,7 +357,9 @@ impl Reader<'_> {
                 let known = Rtype::KNOWN.iter().filter_map(|rtype| rtype.mnemonic());
                 let advice = match nearest(first.text, known) {
                     Some(word) => format!("did you mean {word}?"),
-                    None => "a type is a mnemonic, or TYPE and a number".to_owned(),
+                    None => {
+                        "write a type mnemonic, or TYPE and a number, like TYPE65280".to_owned()
+                    }
                 };
                 (format!("unknown type {}", first.text), advice)
             });
@@ -349,8 +367,8 @@ impl Reader<'_> {
         };
         // RFC 6895 section 3.1: types that only questions and messages have.
         if matches!(rtype.0, 0 | 41 | 128..=255) {
-            let message = format!("{rtype} is no type of a record in a zone");
-            self.error(cursor, first.span.clone(), message, "take it out");
+            let message = format!("{rtype} records are not allowed in a zone");
+            self.error(cursor, first.span.clone(), message, "remove it");
             return None;
         }
         Some(rtype)
@@ -366,21 +384,26 @@ impl Reader<'_> {
     ) -> bool {
         let apex = self.apex;
         if owner.below(apex).is_none() {
-            let message = format!("{owner} lies outside the zone {apex}");
-            let advice = "a name that ends in a dot is not completed";
+            let message = format!("{owner} is outside the zone {apex}");
+            let advice = "a name with a final dot is absolute, one without is relative to the \
+                          origin";
             self.error(cursor, at.span.clone(), message, advice);
             return false;
         }
         let is_wildcard = owner.labels().next() == Some(b"*");
         let wrong = match rtype {
-            Rtype::SOA if owner != apex => Some(("a SOA below the zone's apex", "its owner is @")),
-            Rtype::SOA if self.has_soa => Some(("a second SOA", "a zone has one")),
+            Rtype::SOA if owner != apex => {
+                Some(("an SOA is only allowed at the zone apex", "write @ as the owner"))
+            }
+            Rtype::SOA if self.has_soa => {
+                Some(("the zone has a second SOA", "remove it: a zone has exactly one"))
+            }
             Rtype::DS if owner == apex => {
-                Some(("a DS at the zone's own apex", "it belongs to the zone above"))
+                Some(("a DS is not allowed at the zone apex", "put it in the parent zone"))
             }
             // RFC 4592 sections 4.2 and 4.4: nobody agrees on what they would mean.
             Rtype::NS | Rtype::DNAME | Rtype::DS if is_wildcard => {
-                Some(("a wildcard cannot be delegated or redirected", "name what is"))
+                Some(("a wildcard cannot have NS, DS or DNAME records", "write each name out"))
             }
             _ => None,
         };

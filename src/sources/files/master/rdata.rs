@@ -49,15 +49,22 @@ pub(super) fn read(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> Result<
     let data = match reader.next_entry() {
         Ok(Some(Entry::Record(record))) => record.into_data(),
         Ok(Some(Entry::Include { .. }) | None) => {
-            return Err(wrong(tokens, tokens.len(), rtype, "there is nothing"));
+            return Err(wrong(tokens, tokens.len(), rtype, "the data is missing"));
         }
         Err(error) => return Err(explain(&error.to_string(), rtype, tokens, &starts)),
     };
     let mut octets = Vec::new();
     let composed = match data {
         ZoneRecordData::Unknown(data) => {
-            return known_form(rtype, data.data().as_ref())
-                .ok_or_else(|| wrong(tokens, 1, rtype, "these octets are not of the type's form"));
+            return known_form(rtype, data.data().as_ref()).ok_or_else(|| {
+                wrong(
+                    tokens,
+                    1,
+                    rtype,
+                    "the octets do not match the format of \
+                                                        the type",
+                )
+            });
         }
         data => data.compose_canonical_rdata(&mut octets),
     };
@@ -141,15 +148,15 @@ fn explain(error: &str, rtype: Rtype, tokens: &[Token<'_>], starts: &[usize]) ->
     match text {
         "trailing tokens" => {
             let exact = starts.iter().position(|&start| start == at).unwrap_or(reached + 1);
-            wrong(tokens, exact, rtype, "there is more than the type takes")
+            wrong(tokens, exact, rtype, "too many fields")
         }
         "unexpected end of entry" | "short buffer" => {
-            wrong(tokens, tokens.len(), rtype, "something is missing")
+            wrong(tokens, tokens.len(), rtype, "a field is missing")
         }
         "unknown record type with concrete data" => Wrong {
             span: tokens.first().map_or(0..0, |token| token.span.clone()),
-            message: format!("data of type {rtype} cannot be read as text"),
-            advice: "write its octets: \\# LENGTH HEX (RFC 3597)".to_owned(),
+            message: format!("livezone cannot read {rtype} data in text format"),
+            advice: "write it as octets: \\# LENGTH HEX (RFC 3597)".to_owned(),
         },
         other => wrong(tokens, reached.max(1), rtype, other),
     }
@@ -159,7 +166,7 @@ pub(super) fn wrong(tokens: &[Token<'_>], token: usize, rtype: Rtype, why: &str)
     let token = tokens.get(token).or(tokens.last());
     Wrong {
         span: token.map_or(0..0, |token| token.span.clone()),
-        message: format!("this is no data of type {rtype}: {why}"),
+        message: format!("invalid {rtype} data: {why}"),
         advice: form(rtype).unwrap_or_default(),
     }
 }
@@ -186,7 +193,7 @@ fn form(rtype: Rtype) -> Option<String> {
         Rtype::NAPTR => "10 10 \"S\" \"SIP+D2U\" \"\" _sip._udp.example.com.",
         _ => return None,
     };
-    Some(format!("it looks like: {form}"))
+    Some(format!("write it like: {form}"))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) fn misplaced(reader: &mut Reader<'_>, keys: &[&'static str], wanted: 
     for &key in keys {
         if let Some((written, _)) = reader.entry(key) {
             let message = format!("{key:?} has no effect in this check");
-            reader.report.error(written.span.clone(), message, format!("it goes with {wanted}"));
+            reader.report.error(written.span.clone(), message, format!("it is only for {wanted}"));
         }
     }
 }

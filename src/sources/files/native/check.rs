@@ -62,8 +62,8 @@ impl Written {
         if self.needs_port && instance.port.or(service_port).is_none() {
             report.error(
                 self.place.clone(),
-                format!("this check has no port to connect to at instance \"{id}\""),
-                "write the port here, or `port` at the instance or the service",
+                format!("this check has no port for instance \"{id}\""),
+                "add a port here, or set `port` in the instance or the service",
             );
             return false;
         }
@@ -82,7 +82,7 @@ pub(super) fn read_all(reader: &mut Reader<'_>, header: &str) -> Vec<Written> {
         let Some(place) = place else { continue };
         let id = &check.definition.id;
         if !ids.insert(Arc::clone(id)) {
-            let message = format!("another check here has the id {id:?}");
+            let message = format!("duplicate check id {id:?}");
             report.error(place.clone(), message, "give each check its own id");
         }
     }
@@ -132,9 +132,9 @@ fn read(mut reader: Reader<'_>) -> Option<(Written, Option<Range<usize>>)> {
         }
         [_, (second, ..), ..] => {
             let keys = all_of(kinds.iter().map(|(key, ..)| *key));
-            let message = format!("a check asks one thing, this one has {keys}");
+            let message = format!("this check has {keys}: only one of them is allowed");
             let label =
-                if kinds.len() == 2 { "write two checks" } else { "write a check for each" };
+                if kinds.len() == 2 { "write two checks" } else { "write one check for each" };
             reader.report.error(reader.place_of(second), message, label);
             pass_over(&mut reader);
             None
@@ -156,7 +156,12 @@ fn read(mut reader: Reader<'_>) -> Option<(Written, Option<Range<usize>>)> {
 fn id<'a>(reader: &mut Reader<'a>) -> Option<Placed<&'a str>> {
     let id = reader.string("id")?;
     if id.value.is_empty() {
-        reader.report.error(id.span.clone(), "the id is empty", "write a text, or leave it out");
+        reader.report.error(
+            id.span.clone(),
+            "the id is empty",
+            "write an id, or leave the key \
+                                                                 out",
+        );
     }
     Some(id)
 }
@@ -184,7 +189,7 @@ fn all_of<'a>(keys: impl Iterator<Item = &'a str>) -> String {
 fn nothing_asked(reader: &Reader<'_>) {
     if reader.unknown().next().is_none() && !reader.report.is_broken() {
         let label = "write http = \"/health\" or tcp = true";
-        reader.report.error(reader.place.clone(), "this check asks nothing", label);
+        reader.report.error(reader.place.clone(), "this check does not say what to check", label);
     }
 }
 

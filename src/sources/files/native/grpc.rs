@@ -13,13 +13,13 @@ use crate::syntax::tree::Value;
 /// Reads the value of `grpc` and the keys that go with it.
 pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let value = value(reader);
-    misplaced(reader, &HTTP_KEYS, "`http`");
-    misplaced(reader, &TCP_KEYS, "`tcp`");
+    misplaced(reader, &HTTP_KEYS, "`http` checks");
+    misplaced(reader, &TCP_KEYS, "`tcp` checks");
     let use_tls = reader.boolean("grpc_use_tls").is_some_and(|placed| placed.value);
     let tls = if use_tls {
         Some(Arc::new(tls::read(reader)))
     } else {
-        misplaced(reader, &TLS_KEYS, "grpc_use_tls = true");
+        misplaced(reader, &TLS_KEYS, "checks with grpc_use_tls = true");
         None
     };
     let (target, service) = value?;
@@ -51,18 +51,18 @@ fn literal(address: Option<IpAddr>) -> Option<IpAddr> {
 }
 
 fn value<'a>(reader: &mut Reader<'a>) -> Option<(Target, &'a str)> {
-    const ADVICE: &str = "write true, a service's name, or \"localhost:50051/service\"";
+    const ADVICE: &str = "write true, a service name, or \"localhost:50051/service\"";
     let (_, tree) = reader.entry("grpc")?;
     match &tree.value {
         Value::Boolean(true) => Some((Target::Own, "")),
         Value::Boolean(false) => {
-            let message = "grpc = false asks nothing";
-            reader.report.error(tree.span.clone(), message, "write true, or take the check out");
+            let message = "grpc = false makes no check";
+            reader.report.error(tree.span.clone(), message, "write true, or remove the check");
             None
         }
         Value::String(text) => parse(text)
             .map_err(|why| {
-                let message = format!("{text:?} is no gRPC service: {why}");
+                let message = format!("invalid gRPC service {text:?}: {why}");
                 reader.report.error(tree.span.clone(), message, ADVICE);
             })
             .ok(),
@@ -85,17 +85,17 @@ fn parse(text: &str) -> Result<(Target, &str), &'static str> {
         return Err("it is empty");
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("a space is no part of one");
+        return Err("it must not contain spaces");
     }
     if text.contains("://") {
-        return Err("it is a URL");
+        return Err("it must not be a URL");
     }
     let (host, service) = text.split_once('/').unwrap_or((text, ""));
     if !host.contains(':') {
         let alone = host.len() == text.len();
         return if alone { Ok((Target::Own, text)) } else { Err("the port is missing") };
     }
-    let target = host_port(host).ok_or("its host and port cannot be read")?;
+    let target = host_port(host).ok_or("the host or the port is invalid")?;
     Ok((target, service))
 }
 

@@ -47,8 +47,8 @@ pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> 
     let expect_body = expect_body(reader);
     let connect = reader.choice("connect", &[("url", ())]);
     reader.entry("immediate_status");
-    misplaced(reader, &TCP_KEYS, "`tcp`");
-    misplaced(reader, &GRPC_KEYS, "`grpc`");
+    misplaced(reader, &TCP_KEYS, "`tcp` checks");
+    misplaced(reader, &GRPC_KEYS, "`grpc` checks");
     let tls = tls(reader, target.as_ref().map(|(_, target)| target));
     let (text, target) = target?;
     let summary = format!("http:{}", url::shown(text.value));
@@ -92,7 +92,12 @@ fn tls(reader: &mut Reader<'_>, target: Option<&Target>) -> Option<TlsOptions> {
     if https {
         return Some(tls::read(reader));
     }
-    misplaced(reader, &TLS_KEYS, "a URL of https: \"https://localhost:8443/health\"");
+    misplaced(
+        reader,
+        &TLS_KEYS,
+        "checks with an https URL, like \
+                                  \"https://localhost:8443/health\"",
+    );
     None
 }
 
@@ -107,7 +112,7 @@ fn told_of(
         tls::check_host(report, place.clone(), tls, url.host());
     }
     if text.contains('#') {
-        report.warning(place, "the part after \"#\" is never sent", "take it out");
+        report.warning(place, "the part after \"#\" is never sent", "remove it");
     }
 }
 
@@ -116,8 +121,8 @@ fn to_url(report: &Report, connect: &Placed<()>, target: &Target) -> Option<Sock
     if let Target::Url(Url { address: Some(address), port, .. }) = target {
         return Some(SocketAddr::new(*address, *port));
     }
-    let message = "connect = \"url\" needs a URL whose host is an address";
-    let label = "write http = \"http://10.0.1.50:8080/health\", or take this out";
+    let message = "connect = \"url\" needs a URL whose host is an IP address";
+    let label = "write http = \"http://10.0.1.50:8080/health\", or remove this key";
     report.error(connect.span.clone(), message, label);
     None
 }
@@ -126,7 +131,7 @@ fn method(reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.string("method")?;
     let method = text.value.to_ascii_uppercase();
     if method == "CONNECT" || Method::from_bytes(method.as_bytes()).is_err() {
-        let message = format!("{:?} is no method of a check", text.value);
+        let message = format!("invalid HTTP method {:?}", text.value);
         reader.report.error(text.span, message, "write \"GET\", \"HEAD\" or \"POST\"");
         return None;
     }
@@ -139,16 +144,16 @@ fn headers(reader: &mut Reader<'_>) -> Headers {
     for (key, values) in reader.strings_table("header").unwrap_or_default() {
         let name = key.text.as_str();
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            let message = format!("{name:?} is no header name");
-            report.error(key.span.clone(), message, "letters, digits and '-' make one");
+            let message = format!("invalid header name {name:?}");
+            report.error(key.span.clone(), message, "use letters, digits and '-'");
         } else if OUR_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("header {name:?} is set by livezone");
-            report.error(key.span.clone(), message, "take it out");
+            report.error(key.span.clone(), message, "remove it");
         }
         for value in values {
             if HeaderValue::from_str(value.value).is_err() {
-                let message = format!("the value of header {name:?} cannot be sent");
-                report.error(value.span, message, "one line of visible ASCII characters can");
+                let message = format!("invalid value of header {name:?}");
+                report.error(value.span, message, "write one line of printable ASCII characters");
             } else {
                 headers.0.push((name.to_owned(), value.value.to_owned()));
             }
@@ -161,8 +166,8 @@ fn expect_status(reader: &mut Reader<'_>) -> Option<StatusSet> {
     let text = reader.string("expect_status")?;
     let ranges: Option<Vec<(u16, u16)>> = text.value.split(',').map(range).collect();
     if ranges.is_none() {
-        let message = format!("{:?} is no set of HTTP statuses", text.value);
-        let label = "write codes from 100 to 599 and ranges: \"200-299,304\"";
+        let message = format!("invalid HTTP statuses {:?}", text.value);
+        let label = "write codes and ranges from 100 to 599, like \"200-299,304\"";
         reader.report.error(text.span, message, label);
     }
     ranges.map(StatusSet)
@@ -192,7 +197,7 @@ fn expect_body(reader: &mut Reader<'_>) -> Option<Pattern> {
                 _ => told.lines().last().unwrap_or_default(),
             };
             let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-            let message = "this is no regular expression that can be used";
+            let message = "invalid regular expression";
             reader.report.error(text.span, message, reason);
             None
         }

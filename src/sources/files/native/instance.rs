@@ -88,7 +88,11 @@ fn derived(
                 }
             };
             let label = format!("{why}: write id = \"…\"");
-            reader.report.error(reader.place.clone(), "no id can be made for this instance", label);
+            reader.report.error(
+                reader.place.clone(),
+                "cannot derive an id for this instance",
+                label,
+            );
             None
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Location> {
     let texts = match (&tree.value, &texts[..]) {
         (Value::List(_), []) => {
             let place = reader.place_of("address");
-            reader.report.error(place, "\"address\" has no address", "write \"10.0.1.50\"");
+            reader.report.error(place, "\"address\" is empty", "write \"10.0.1.50\"");
             return None;
         }
         (Value::List(_), _) => without_hosts(reader.report, texts),
@@ -48,12 +48,12 @@ fn host(report: &Report, text: &Placed<&str>) -> Option<Location> {
     };
     let label = match written.rsplit_once(':') {
         Some((host, port)) if Name::parse_host(host).is_ok() && url::number(port).is_ok() => {
-            format!("write {host:?}, and the port as `port`")
+            format!("write {host:?}, and put the port in `port`")
         }
-        _ if written.contains("://") => "write the host of the URL alone".to_owned(),
+        _ if written.contains("://") => "write only the host of the URL".to_owned(),
         _ => error.to_string(),
     };
-    report.error(text.span.clone(), format!("{written:?} is no address and no host name"), label);
+    report.error(text.span.clone(), format!("invalid address or host name {written:?}"), label);
     None
 }
 
@@ -63,8 +63,9 @@ fn without_hosts<'t>(report: &Report, texts: Vec<Placed<&'t str>>) -> Vec<Placed
     let (addresses, hosts): (Vec<_>, Vec<_>) =
         texts.into_iter().partition(|text| Name::parse_host(text.value).is_err());
     for host in hosts {
-        let label = format!("give it an instance of its own: address = {:?}", host.value);
-        let message = format!("{:?} is a host name, and a list holds addresses", host.value);
+        let label = format!("write another instance with address = {:?}", host.value);
+        let message =
+            format!("{:?} is a host name, but a list can have only IP addresses", host.value);
         report.error(host.span, message, label);
     }
     addresses

@@ -31,7 +31,7 @@ use crate::syntax::toml;
 pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnostic>) {
     let report = Report::new(Arc::clone(&path), Arc::clone(&text));
     let tree = toml::parse(&report);
-    let mut reader = Reader::document(&report, &tree, "a file of registrations");
+    let mut reader = Reader::document(&report, &tree, "a registration file");
     let services = reader.tables("service", "a service", "[[service]]");
     let services: Vec<_> = services.into_iter().filter_map(service::read).collect();
     reader.finish();
@@ -55,8 +55,8 @@ fn each_id_once(report: &Report, services: &[ServiceDefinition]) {
             let line = report.line_number(first.start);
             report.error(
                 instance.id_span.octets(),
-                format!("service \"{name}\" has an instance \"{id}\" already"),
-                format!("the first is in line {line}; give this one another id"),
+                format!("service \"{name}\" already has an instance \"{id}\""),
+                format!("the first one is on line {line}; give this one another id"),
             );
             seen.insert((name, id), first);
         }

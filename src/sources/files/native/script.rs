@@ -11,9 +11,9 @@ use crate::syntax::tree::{Tree, Value};
 /// and until then the check says so.
 pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let args = args(reader);
-    misplaced(reader, &HTTP_KEYS, "`http`");
-    misplaced(reader, &TCP_KEYS, "`tcp`");
-    misplaced(reader, &GRPC_KEYS, "`grpc`");
+    misplaced(reader, &HTTP_KEYS, "`http` checks");
+    misplaced(reader, &TCP_KEYS, "`tcp` checks");
+    misplaced(reader, &GRPC_KEYS, "`grpc` checks");
     misplaced(reader, &TLS_KEYS, "checks over TLS");
     let (program, arguments) = args?;
     let summary = format!("script:{program}");
@@ -25,22 +25,21 @@ fn args<'a>(reader: &mut Reader<'a>) -> Option<(&'a str, Vec<String>)> {
     let report = reader.report;
     if let (_, Tree { span, value: Value::String(line) }) = reader.entry("args")? {
         let words: Vec<String> = line.split_whitespace().map(|word| format!("{word:?}")).collect();
-        let message = "\"args\" is a list of strings, not a string";
+        let message = "\"args\" must be a list of strings, not a string";
         report.error(
             span.clone(),
             message,
-            format!("no shell reads it: write [{}]", words.join(", ")),
+            format!("it is not passed to a shell: write [{}]", words.join(", ")),
         );
         return None;
     }
     let texts = reader.strings("args")?;
     for text in texts.iter().filter(|text| text.value.contains('\0')) {
-        let message = "an argument holds a zero octet";
-        report.error(text.span.clone(), message, "no program can be given one: take it out");
+        let message = "an argument contains a NUL byte";
+        report.error(text.span.clone(), message, "remove it: arguments cannot contain NUL bytes");
     }
     let Some((program, arguments)) = texts.split_first() else {
-        let (message, label) =
-            ("\"args\" names no program", "write [\"/usr/local/bin/check-web\"]");
+        let (message, label) = ("\"args\" is empty", "write [\"/usr/local/bin/check-web\"]");
         // A list whose items are no strings has been complained of.
         let (_, tree) = reader.entry("args")?;
         if matches!(&tree.value, Value::List(items) if items.is_empty()) {
@@ -49,8 +48,8 @@ fn args<'a>(reader: &mut Reader<'a>) -> Option<(&'a str, Vec<String>)> {
         return None;
     };
     if !program.value.starts_with('/') {
-        let message = format!("{:?} is no absolute path", program.value);
-        let label = "write the program's whole path; for a shell, \"/bin/sh\", \"-c\", \"…\"";
+        let message = format!("{:?} is not an absolute path", program.value);
+        let label = "write the full path of the program; for a shell, \"/bin/sh\", \"-c\", \"…\"";
         report.error(program.span.clone(), message, label);
         return None;
     }

@@ -61,7 +61,7 @@ fn name(reader: &mut Reader<'_>) -> Option<Placed<Label>> {
     let name = label(reader.report, &text, "service name")?;
     // The computed names of addresses live below it.
     if name.as_str() == "addr" {
-        let message = "\"addr\" is no service name: the names of addresses stand there";
+        let message = "invalid service name \"addr\": it is reserved for address names";
         reader.report.error(text.span, message, "choose another name");
         return None;
     }

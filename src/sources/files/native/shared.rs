@@ -16,7 +16,7 @@ pub(super) fn label(report: &Report, text: &Placed<&str>, what: &str) -> Option<
     match Label::parse(text.value) {
         Ok(label) => Some(label),
         Err(error) => {
-            let message = format!("{:?} is no {what}", text.value);
+            let message = format!("invalid {what} {:?}", text.value);
             report.error(text.span.clone(), message, error.to_string());
             None
         }
@@ -41,7 +41,7 @@ pub(super) fn tags(reader: &mut Reader<'_>) -> Vec<Tag> {
             }
             Err(error) => error.to_string(),
         };
-        reader.report.error(text.span, format!("{:?} is no tag", text.value), error);
+        reader.report.error(text.span, format!("invalid tag {:?}", text.value), error);
     }
     tags
 }
@@ -54,12 +54,13 @@ pub(super) fn meta(reader: &mut Reader<'_>) -> Option<Placed<BTreeMap<String, St
     for (key, value) in pairs {
         let octets = key.text.len() + 1 + value.value.len();
         if key.text.is_empty() || key.text.contains('=') {
-            let message = format!("{:?} is no key of \"meta\"", key.text);
-            let label = "TXT carries key=value: the key is not empty and has no '='";
+            let message = format!("invalid \"meta\" key {:?}", key.text);
+            let label = "write a key that is not empty and has no '=' (TXT records hold \
+                         key=value)";
             reader.report.error(key.span.clone(), message, label);
         } else if octets > MAX_TXT {
-            let message = format!("{:?} makes a TXT string of {octets} octets", key.text);
-            let label = format!("key=value has at most {MAX_TXT} octets");
+            let message = format!("the TXT string of {:?} would have {octets} octets", key.text);
+            let label = format!("key=value can have at most {MAX_TXT} octets");
             reader.report.error(value.span, message, label);
         } else {
             meta.insert(key.text.clone(), value.value.to_owned());

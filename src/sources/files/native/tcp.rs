@@ -21,13 +21,13 @@ pub(super) enum Target {
 /// Reads the value of `tcp` and the keys that go with it.
 pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = value(reader);
-    misplaced(reader, &HTTP_KEYS, "`http`");
-    misplaced(reader, &GRPC_KEYS, "`grpc`");
+    misplaced(reader, &HTTP_KEYS, "`http` checks");
+    misplaced(reader, &GRPC_KEYS, "`grpc` checks");
     let use_tls = reader.boolean("tcp_use_tls").is_some_and(|placed| placed.value);
     let tls = if use_tls {
         Some(tls::read(reader))
     } else {
-        misplaced(reader, &TLS_KEYS, "tcp_use_tls = true");
+        misplaced(reader, &TLS_KEYS, "checks with tcp_use_tls = true");
         None
     };
     let (host, address, port) = match target? {
@@ -56,14 +56,14 @@ fn value(reader: &mut Reader<'_>) -> Option<Target> {
     match &tree.value {
         Value::Boolean(true) => Some(Target::Own),
         Value::Boolean(false) => {
-            let message = "tcp = false asks nothing";
-            reader.report.error(tree.span.clone(), message, "write true, or take the check out");
+            let message = "tcp = false makes no check";
+            reader.report.error(tree.span.clone(), message, "write true, or remove the check");
             None
         }
         Value::String(text) => {
             let written = host_port(text);
             if written.is_none() {
-                let message = format!("{text:?} is no host and port");
+                let message = format!("invalid host and port {text:?}");
                 reader.report.error(tree.span.clone(), message, ADVICE);
             }
             written

@@ -37,7 +37,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> TlsOptions {
 fn server_name(reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.string("tls_server_name")?;
     if ServerName::try_from(text.value).is_err() {
-        let message = format!("{:?} is no server name", text.value);
+        let message = format!("invalid TLS server name {:?}", text.value);
         reader.report.error(text.span, message, "write a host name or an address");
         return None;
     }
@@ -66,11 +66,11 @@ fn pem_file(
     match contents(&path).and_then(|pem| check(&pem)) {
         Ok(()) => Some(path),
         Err(why) => {
-            let message = format!("{} cannot be used: {why}", path.display());
+            let message = format!("cannot use {}: {why}", path.display());
             reader.report.error(
                 text.span,
                 message,
-                "name a PEM file, relative to this file's folder",
+                "write the path of a PEM file, relative to this file's directory",
             );
             None
         }
@@ -101,13 +101,13 @@ fn certificates(pem: &[u8]) -> Result<(), String> {
         certificate.map_err(|error| of_pem(&error))?;
         found = true;
     }
-    if found { Ok(()) } else { Err("it holds no certificate".to_owned()) }
+    if found { Ok(()) } else { Err("it contains no certificate".to_owned()) }
 }
 
 fn private_key(pem: &[u8]) -> Result<(), String> {
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(_) => Ok(()),
-        Err(pem::Error::NoItemsFound) => Err("it holds no private key".to_owned()),
+        Err(pem::Error::NoItemsFound) => Err("it contains no private key".to_owned()),
         Err(error) => Err(of_pem(&error)),
     }
 }
