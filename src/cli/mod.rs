@@ -142,7 +142,7 @@ fn unread(
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     let lost = metrics.log_dropped();
     let started = stream(&io::stderr()).and_then(|to| Writer::start(to, lost, log::resumed));
-    match started.context(server::no_thread("the log")) {
+    match started.context(server::threads::missing("the log")) {
         // Dropped at the end, it waits for its last lines a little while.
         Ok(writer) => {
             let lines = writer.lines();

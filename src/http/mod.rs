@@ -8,6 +8,7 @@ mod metrics;
 mod services;
 mod stream;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,8 +103,12 @@ async fn for_us(
 fn json(body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => {
-            let kind = [(CONTENT_TYPE, "application/json")];
-            (kind, printable_json(&text).into_owned()).into_response()
+            // Mostly there is nothing to escape: then nothing is copied.
+            let text = match printable_json(&text) {
+                Cow::Borrowed(_) => text,
+                Cow::Owned(printable) => printable,
+            };
+            ([(CONTENT_TYPE, "application/json")], text).into_response()
         }
         // Nothing that is shown has keys that JSON does not know.
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

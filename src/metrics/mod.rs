@@ -1,5 +1,6 @@
 //! Every metric by name, in one place; each family is shown from the start.
 
+mod classic;
 pub mod connections;
 pub mod dns;
 pub mod limited;
@@ -190,7 +191,7 @@ impl Metrics {
         let written = encode_registry(&mut out, &self.0.registry);
         debug_assert!(written.is_ok(), "a metric cannot be encoded");
         match exposition {
-            Exposition::Text => classic(&out),
+            Exposition::Text => classic::text(&out),
             Exposition::OpenMetrics => {
                 let ended = encode_eof(&mut out);
                 debug_assert!(ended.is_ok(), "the end cannot be encoded");
@@ -265,29 +266,6 @@ impl Inner {
 
 fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// The classic text: a counter's family has the name of its samples, and nothing marks the end.
-fn classic(open_metrics: &str) -> String {
-    let mut out = String::with_capacity(open_metrics.len());
-    let mut help: Option<(&str, &str)> = None;
-    for line in open_metrics.lines() {
-        if let Some(described) = line.strip_prefix("# HELP ") {
-            help = described.split_once(' ');
-            continue;
-        }
-        let typed = line.strip_prefix("# TYPE ").and_then(|typed| typed.split_once(' '));
-        if let Some((name, kind)) = typed {
-            let suffix = if kind == "counter" { "_total" } else { "" };
-            if let Some((_, help)) = help.take() {
-                out.extend(["# HELP ", name, suffix, " ", help, "\n"]);
-            }
-            out.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
-            continue;
-        }
-        out.extend([line, "\n"]);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ pub mod memory;
 pub mod notify;
 pub mod ready;
 pub mod reload;
-mod threads;
+mod signals;
+pub mod threads;
 mod watchdog;
 mod web;
 
@@ -20,7 +21,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -35,6 +35,8 @@ use crate::model::time::{Clock, Now};
 use crate::server::limits::{Shares, TooFewFiles};
 use crate::server::memory::MemoryError;
 use crate::server::notify::{Supervisor, status};
+
+use crate::server::signals::{Signals, Wish};
 use crate::server::web::Web;
 use crate::snapshot::Snapshot;
 use crate::sources::files::options;
@@ -107,7 +109,7 @@ pub enum ServeError {
     #[error(transparent)]
     Files(#[from] TooFewFiles),
     /// A thread, or what it needs to wait.
-    #[error("{}", no_thread(.whose))]
+    #[error("{}", threads::missing(.whose))]
     Thread {
         /// Of whom or for what.
         whose: &'static str,
@@ -125,14 +127,6 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
-}
-
-/// What to say where the system has no thread for us.
-pub fn no_thread(whose: &str) -> String {
-    format!(
-        "cannot start the threads of {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
-         (LimitAS, ulimit -v) or open files (LimitNOFILE, ulimit -n)"
-    )
 }
 
 fn thread_of(whose: &'static str) -> impl FnOnce(io::Error) -> ServeError {
@@ -407,43 +401,4 @@ fn announce(addresses: &Addresses) {
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-}
-
-/// What a signal asks for.
-enum Wish {
-    Reload,
-    Drain,
-    Stop,
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.hangup.recv() => Wish::Reload,
-            _ = self.terminate.recv() => Wish::Drain,
-            _ = self.interrupt.recv() => Wish::Stop,
-        }
-    }
-
-    /// A second signal while draining ends the wait.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

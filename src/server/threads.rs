@@ -10,6 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::task::Engine;
 
+/// What to say where the system has no thread for us.
+pub fn missing(whose: &str) -> String {
+    format!(
+        "cannot start the threads of {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
+         (LimitAS, ulimit -v) or open files (LimitNOFILE, ulimit -n)"
+    )
+}
+
 /// The runtime that all share.
 ///
 /// Where the system has no thread for one of its workers tokio panics, and on its way out waits for

@@ -44,7 +44,10 @@ const HOUSE: [(&str, &[&str]); 19] = [
             "services.rs",
         ],
     ),
-    ("server", &["mod.rs", "ready.rs", "reload.rs", "threads.rs", "watchdog.rs", "web.rs"]),
+    (
+        "server",
+        &["mod.rs", "ready.rs", "reload.rs", "signals.rs", "threads.rs", "watchdog.rs", "web.rs"],
+    ),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),
 ];
 

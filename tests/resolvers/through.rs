@@ -265,7 +265,7 @@ fn mixed(name: &str) -> String {
     name.chars().enumerate().map(case).collect()
 }
 
-/// The rcode, the answers, and whether a SOA says how long there is nothing.
+/// The rcode, the answers, and whether a SOA says how long the data is missing.
 fn meaning(reply: &Message) -> (ResponseCode, BTreeSet<String>, bool) {
     let shown = |record: &Record| {
         format!("{} {} {}", record.name, record.record_type(), record.data).to_lowercase()

@@ -2,7 +2,7 @@
 
 use crate::query::{ask, nothing, question, wire};
 
-/// Section 2.3.4: a label has at most 63 octets.
+/// Section 2.3.4: a label can have at most 63 octets.
 #[test]
 fn a_label_of_63_octets_is_a_name_and_one_of_64_is_not() {
     let name = |length: usize| {

@@ -41,7 +41,7 @@ fn a_drawn_secret_is_kept_over_reloads_and_differs_between_servers() {
     let (rcode, cookie) = exchange(server.dns, CLIENT);
     assert_eq!((rcode, cookie.len()), (0, 24));
     reload(&server, "[dns]\nudp_max_size = 1400\n");
-    server.process.wait_for_log(&["configuration read again"]);
+    server.process.wait_for_log(&["configuration reloaded"]);
     assert_eq!(exchange(server.dns, &cookie).0, 0);
     assert_eq!(exchange(House::new().start().dns, &cookie).0, 23);
 }

@@ -254,8 +254,11 @@ fn what_was_said_to_the_program_itself_is_shown_clean() {
     command.args(["--state", "/proc/\u{202e}\u{1b}x"]);
     let process = Process::start(command);
     eventually("all is said", SOON, || {
-        let said =
-            ["the supervisor cannot be told", "cannot write the ready file", "state is not kept"];
+        let said = [
+            "service manager notifications are off",
+            "cannot write the ready file",
+            "state is not kept",
+        ];
         let missing = said.iter().any(|words| process.lines_with(&[words]).is_empty());
         if missing { Err(process.log()) } else { Ok(()) }
     });

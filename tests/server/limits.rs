@@ -58,12 +58,12 @@ fn who_asks_too_much_is_sent_to_tcp_and_served_there() {
     let unknown = server.ask("nothing", RecordType::A);
     assert_eq!(unknown.metadata.response_code, ResponseCode::NXDomain);
 
-    let line = server.process.wait_for_log(&["WARN", "answers are limited"]);
+    let line = server.process.wait_for_log(&["WARN", "responses are rate limited"]);
     for field in ["prefix=127.0.0.1/32", "class=\"answer\"", "answers=1", "dry_run=false"] {
         assert!(line.contains(field), "{field} in {line}");
     }
     // Nobody asks any more, and still the end is told.
-    server.process.wait_for_log(&["INFO", "answers are no longer limited", "127.0.0.1/32"]);
+    server.process.wait_for_log(&["INFO", "responses are no longer rate limited", "127.0.0.1/32"]);
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn a_flood_is_dropped_counted_and_told_in_few_lines() {
     assert!(server.metric("livezone_dns_dropped_total", &["rate"]) >= 100.0);
     let whole = dns::tcp(server.dns, NAME, RecordType::A);
     assert_eq!(whole.answers.len(), 1);
-    server.process.wait_for_log(&["answers are no longer limited"]);
-    assert_eq!(server.process.lines_with(&["answers are limited"]).len(), 1);
+    server.process.wait_for_log(&["responses are no longer rate limited"]);
+    assert_eq!(server.process.lines_with(&["responses are rate limited"]).len(), 1);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_dry_run_answers_everything_and_says_what_it_would_have_limited() {
     }
     until(&server, 1.0, &["answer", "dry-run"]);
     assert!(server.metric("livezone_dns_dropped_total", &["rate"]) < 0.5);
-    let line = server.process.wait_for_log(&["answers are limited"]);
+    let line = server.process.wait_for_log(&["responses are rate limited"]);
     assert!(line.contains("dry_run=true"), "{line}");
 }
 

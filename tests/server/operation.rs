@@ -87,7 +87,7 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
     assert_eq!(dns::extended_error(&server.ask("web", RecordType::A)).unwrap().0, 18);
     let named = server.process.wait_for_log(&["WARN", "needs a restart"]);
     assert!(named.contains("dns.workers"), "{named}");
-    server.process.wait_for_log(&["configuration read again"]);
+    server.process.wait_for_log(&["configuration reloaded"]);
 
     server.house.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);

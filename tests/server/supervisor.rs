@@ -85,7 +85,7 @@ fn a_supervisor_is_told_of_every_stage() {
     let age = std::time::Duration::from(now).as_micros().checked_sub(usec).unwrap();
     assert!(age < SOON.as_micros(), "{age} µs");
     ear.wait_for("READY=1", &[]);
-    process.wait_for_log(&["configuration read again"]);
+    process.wait_for_log(&["configuration reloaded"]);
 
     process.signal(Signal::SIGTERM);
     let stopping = ear.wait_for("STOPPING=1", &[]);
@@ -123,7 +123,7 @@ fn the_watchdog_hears_of_a_server_that_nobody_asks() {
     for _ in 0..12 {
         ear.wait_for("WATCHDOG=1", &["READY=1", "STATUS="]);
     }
-    assert!(process.lines_with(&["standing still"]).is_empty());
+    assert!(process.lines_with(&["no progress"]).is_empty());
 }
 
 #[test]

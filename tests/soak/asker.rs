@@ -133,7 +133,7 @@ fn message(question: Question<'_>, rng: &mut fastrand::Rng) -> Message {
 
 fn judge(soak: &Soak, question: Question<'_>, asked: &Message, reply: &[u8], at: Instant) {
     let verdict = match Message::from_vec(reply) {
-        Err(error) => Err(format!("the answer cannot be read: {error}")),
+        Err(error) => Err(format!("the answer cannot read this file: {error}")),
         Ok(reply) if reply.queries != asked.queries => Err("another question".to_owned()),
         Ok(reply) => question.judge(&reply, at, &soak.tally),
     };

@@ -70,7 +70,7 @@ fn a_ttl_that_outlives_detection_is_a_warning_with_both_numbers() {
     let written = GOOD.replace("port = 80", "port = 80\nttl = \"30s\"");
     let zones = folder(&[("a.internal/web.toml", &written)]);
     let report = checked(zones.path(), &[]);
-    let wanted = "answers for web.a.internal. may be kept 30 s, health needs 1.5 s";
+    let wanted = "answers for web.a.internal. may be kept 30 s, but health checks can change its answers within 1.5 s";
     assert_eq!(messages(&report), [wanted]);
     assert_eq!(report.diagnostics[0].line_column(), Some((4, 7)));
     assert_eq!(report.summary(), "1 zone, 1 service, 1 instance: 1 warning");

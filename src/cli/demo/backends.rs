@@ -1,5 +1,6 @@
 //! Three small HTTP backends that fail and recover on request, on a thread of their own.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::{Failure, Verdict};
 use crate::http::listener::{self, Shared};
 use crate::metrics::Metrics;
-use crate::server::clock;
+use crate::server::{self, clock};
 
 /// Loopback is a whole network: each backend has an address of its own, and all have one port.
 const ADDRESSES: [Ipv4Addr; 3] =
@@ -36,14 +38,21 @@ pub(super) struct Backends {
 
 impl Backends {
     /// All three listen when this returns.
-    pub(super) fn start() -> anyhow::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (port, listeners) = runtime.block_on(listen())?;
+    pub(super) fn start() -> Result<Self, Failure> {
+        let no_thread = |error: io::Error| {
+            let error = anyhow::Error::new(error).context(server::threads::missing("the backends"));
+            Failure::new(Verdict::Bad, error)
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let listeners = runtime.block_on(listen());
+        let (port, listeners) =
+            listeners.map_err(|error| Failure::new(Verdict::Unreachable, error))?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("demo-backends".to_owned())
-            .spawn(move || serve(&runtime, listeners, &stopped))?;
+            .spawn(move || serve(&runtime, listeners, &stopped))
+            .map_err(no_thread)?;
         let addresses = ADDRESSES.map(|address| SocketAddr::new(address.into(), port));
         Ok(Self { addresses, stop, thread })
     }
@@ -70,7 +79,7 @@ async fn listen() -> anyhow::Result<(u16, Vec<TcpListener>)> {
     Err(last.map_or_else(|| anyhow::anyhow!("no attempt"), anyhow::Error::new)).context(context)
 }
 
-async fn listen_once() -> std::io::Result<(u16, Vec<TcpListener>)> {
+async fn listen_once() -> io::Result<(u16, Vec<TcpListener>)> {
     let mut port = 0;
     let mut listeners = Vec::with_capacity(ADDRESSES.len());
     for address in ADDRESSES {
@@ -159,7 +168,7 @@ mod tests {
         let health = |base: &str| ask(|client| client.get(format!("{base}/health"))).0;
         assert_eq!((health(&first), health(&second)), (200, 200));
         let told = ask(|client| client.post(format!("{second}/fail"))).1;
-        assert_eq!(told, "the backend at 127.0.0.3 fails its checks now\n");
+        assert_eq!(told, "the backend at 127.0.0.3 now fails its checks\n");
         assert_eq!((health(&first), health(&second)), (200, 503));
         ask(|client| client.put(format!("{second}/recover")));
         assert_eq!(health(&second), 200);

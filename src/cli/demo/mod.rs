@@ -40,7 +40,7 @@ pub(super) fn run(
     metrics: Metrics,
 ) -> Result<Verdict, Failure> {
     let unusable = |error| Failure::new(Verdict::Unreachable, error);
-    let backends = Backends::start().map_err(unusable)?;
+    let backends = Backends::start()?;
     let folder = Folder::make(&backends).map_err(unusable)?;
     let config = configure(arguments.listen, environment, &folder)?;
     let bad = |error: anyhow::Error| Failure::new(Verdict::Bad, error);
@@ -70,7 +70,7 @@ pub(super) fn run(
 fn tourist() -> anyhow::Result<Writer> {
     stream(&io::stdout())
         .and_then(|to| Writer::start(to, Counter::default(), |_| {}))
-        .context(server::no_thread("the tour"))
+        .context(server::threads::missing("the tour"))
 }
 
 fn configure(

@@ -61,7 +61,7 @@ fn a_variable_that_means_nothing_is_a_mistake_of_usage() {
     let folder = tempfile::tempdir().unwrap();
     let flags = with_file(&folder, "");
     let error = load(&flags, &variables(&[("LIVEZONE_DNS", "127.0.0.1")])).unwrap_err();
-    let wanted = "LIVEZONE_DNS is \"127.0.0.1\": add the port, such as 127.0.0.1:8600";
+    let wanted = "LIVEZONE_DNS is \"127.0.0.1\": add a port, like 127.0.0.1:8600";
     assert_eq!(error.to_string(), wanted);
     assert_eq!(Failure::from(error).verdict, Verdict::Usage);
     load(&flags, &variables(&[("LIVEZONE_INSECURE", "yes")])).unwrap_err();

@@ -116,7 +116,7 @@ impl House {
 #[test]
 fn a_state_is_taken_over_in_the_turn_that_changes_it() {
     let mut house = House::of(vec![file("proxy", None, &["DB"]), file("db", Some(1), &[])]);
-    assert_eq!(house.why("proxy"), "not served, no outcome yet");
+    assert_eq!(house.why("proxy"), "not served, no check result yet");
     let effects = house.hear(1, Finding::Pass, 1);
     assert!(effects.snapshot.is_some() && house.world.is_ready());
     assert_eq!(house.why("proxy"), "passing");
@@ -136,7 +136,7 @@ fn a_service_waits_for_what_it_follows() {
     assert!(!house.world.is_ready());
     house.turn(Event::Timer, 6);
     assert!(house.world.is_ready());
-    assert_eq!(house.why("a"), "not served, no outcome yet");
+    assert_eq!(house.why("a"), "not served, no check result yet");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn no_checks_are_passing_checks_and_nobody_is_critical() {
     assert!(house.world.is_ready());
     assert_eq!((house.why("a"), house.why("b")), ("passing".into(), "no check".into()));
     house.turn(Event::Changed(vec![gone("b")]), 1);
-    assert_eq!(house.why("a"), "not served, critical: no instance \"b\" to follow");
+    assert_eq!(house.why("a"), "not served, critical: no instance has the id \"b\" to follow");
     house.turn(Event::Changed(vec![file("b", None, &[])]), 2);
     assert_eq!(house.why("a"), "passing");
     house.turn(Event::Changed(vec![file("a", None, &[])]), 3);
@@ -183,7 +183,7 @@ fn a_circle_is_critical_until_it_is_opened() {
     let mut house = House::of(circle);
     for name in ["a", "b", "c", "self"] {
         let why = house.why(name);
-        assert!(why.ends_with("aliases follow each other in a circle"), "{name}: {why}");
+        assert!(why.ends_with("alias checks form a loop"), "{name}: {why}");
     }
     house.turn(Event::Changed(vec![file("c", None, &[])]), 1);
     assert_eq!([house.why("a"), house.why("b")], ["passing", "passing"]);
@@ -199,7 +199,7 @@ fn what_one_alias_looks_at_is_bounded() {
     files.push(file("s200", None, &[]));
     let house = House::of(files);
     assert_eq!(house.why("s199"), "passing");
-    assert!(house.why("s0").ends_with("more than 64 instances to follow"), "{}", house.why("s0"));
+    assert!(house.why("s0").ends_with("more than 64 instances"), "{}", house.why("s0"));
 }
 
 #[test]

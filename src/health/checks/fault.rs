@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(of_our_call(&raw(errno)).finding, Finding::Nothing, "{errno}");
         }
         let reason = of_our_call(&raw(Errno::EMFILE)).reason;
-        assert_eq!(&*reason, "too many open files (this machine)");
+        assert_eq!(&*reason, "too many open files (local error)");
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
         let no_file = io::Error::from_raw_os_error(nix::errno::Errno::EMFILE as i32);
         let outcome = judge("db.example", Err(no_file)).unwrap_err();
         assert_eq!(outcome.finding, Finding::Nothing);
-        assert_eq!(&*outcome.reason, "db.example: too many open files (this machine)");
+        assert_eq!(&*outcome.reason, "db.example: too many open files (local error)");
     }
 
     #[test]

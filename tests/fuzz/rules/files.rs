@@ -114,7 +114,7 @@ fn twice<T: Debug + PartialEq>(
 fn points_into_its_text(diagnostic: &Diagnostic) {
     let Diagnostic { text, span, message, .. } = diagnostic;
     if let Some(span) = span {
-        // Behind the last octet is a place, too: there something is missing.
+        // Behind the last octet is a place, too: there a field is missing.
         assert!(span.start <= span.end && span.end <= text.len(), "{diagnostic:#?}");
         let whole = text.is_char_boundary(span.start) && text.is_char_boundary(span.end);
         assert!(whole, "inside a character: {diagnostic:#?}");

@@ -57,7 +57,7 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         what: "BIND reads a question that points into the header",
-        why: "there is nothing before a question to point to: it is no name that a client writes",
+        why: "the data is missing before a question to point to: it is no name that a client writes",
         forgive: |pair| pair.compressed_question(),
     },
     Difference {

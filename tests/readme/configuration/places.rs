@@ -50,7 +50,7 @@ const REGISTRATIONS: [(&str, &str, [&str; 3]); 9] = [
     ("Checks over TLS", CHECK, [SERVICE, OVER_TLS, INSTANCE]),
 ];
 
-const REGISTRATION: &str = "a file of registrations";
+const REGISTRATION: &str = "a registration file";
 const CHECKS: &str = "[[service.check]] and [[service.instance.check]]";
 const CHECK: &str = "[[service.check]]";
 const OVER_TLS: &str = "http = \"https://localhost:8443/\"\ntls_cert_file = \"client.pem\"\n\

@@ -1,4 +1,4 @@
-//! What the program makes of a text: of livezone.toml, zone.toml, or a file of registrations.
+//! What the program makes of a text: of livezone.toml, zone.toml, or a registration file.
 
 use std::fs;
 use std::path::Path;

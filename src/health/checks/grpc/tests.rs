@@ -141,7 +141,7 @@ async fn who_does_not_speak_http_2_fails() {
         ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server speaks HTTP/1.1 here, not gRPC"),
         (
             "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}",
-            "the server speaks TLS here: set grpc_use_tls = true",
+            "the server speaks TLS here: set checks with grpc_use_tls = true",
         ),
         ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 here"),
     ] {
@@ -210,17 +210,20 @@ fn head() -> Vec<u8> {
 async fn an_answer_beyond_the_protocol_fails() {
     let settings = frame(4, 0, &[]);
     let answers = [
-        ("the answer has no gRPC status", frame(0, 1, &[0, 0, 0, 0, 2, 8, 1])),
-        ("the answer is too long", frame(0, 0, &[0; 5000])),
+        ("the response has no gRPC status", frame(0, 1, &[0, 0, 0, 0, 2, 8, 1])),
+        ("the response is too large", frame(0, 0, &[0; 5000])),
     ];
     for (reason, data) in answers {
         let target = saying([settings.clone(), head(), data].concat());
         assert_eq!(found(check(""), target).await, fail(reason));
     }
     let html = [settings.clone(), frame(1, 5, &[0x88])].concat();
-    assert_eq!(found(check(""), saying(html)).await, fail("the answer is not gRPC"));
+    assert_eq!(found(check(""), saying(html)).await, fail("the response is not gRPC"));
     let not_found = [settings, frame(1, 5, &[0x8d])].concat();
-    assert_eq!(found(check(""), saying(not_found)).await, fail("HTTP 404 instead of gRPC"));
+    assert_eq!(
+        found(check(""), saying(not_found)).await,
+        fail("HTTP 404 instead of a gRPC response")
+    );
 }
 
 #[tokio::test]

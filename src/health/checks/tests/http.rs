@@ -76,7 +76,7 @@ async fn interim_answers_are_passed_over() {
 #[tokio::test]
 async fn the_body_must_match() {
     assert_eq!(found(matching("^ok$"), OK).await.0, Finding::Pass);
-    let expected = (Finding::Fail, "body does not match".into());
+    let expected = (Finding::Fail, "body does not match expect_body".into());
     assert_eq!(found(matching("ready"), OK).await, expected);
     let chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n";
@@ -87,7 +87,7 @@ async fn the_body_must_match() {
 #[tokio::test]
 async fn a_coded_body_that_does_not_match_is_called_by_its_coding() {
     let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x0b";
-    let expected = (Finding::Fail, "body does not match: the body is gzip".into());
+    let expected = (Finding::Fail, "body does not match expect_body: the body is gzip".into());
     assert_eq!(found(matching("ready"), gzip).await, expected);
     assert_eq!(found(matching("^"), gzip).await.0, Finding::Pass);
     assert_eq!(found(http_check(), gzip).await.0, Finding::Pass);
@@ -122,7 +122,7 @@ async fn a_body_that_never_ends_is_read_to_the_limit() {
 async fn without_expectation_the_body_is_not_read() {
     let cut_short = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nok";
     assert_eq!(found(http_check(), cut_short).await.0, Finding::Pass);
-    let expected = (Finding::Fail, "connection closed before the answer was complete".into());
+    let expected = (Finding::Fail, "connection closed before the response was complete".into());
     assert_eq!(found(matching("ok"), cut_short).await, expected);
 }
 
@@ -134,10 +134,10 @@ async fn a_refused_connection_fails() {
 
 #[tokio::test]
 async fn an_answer_that_is_none_fails() {
-    let expected = (Finding::Fail, "connection closed before the answer was complete".to_owned());
+    let expected = (Finding::Fail, "connection closed before the response was complete".to_owned());
     assert_eq!(found(http_check(), "").await, expected);
     assert_eq!(found(http_check(), "HTTP/1.1 200 O").await, expected);
-    let expected = (Finding::Fail, "the answer is not HTTP".to_owned());
+    let expected = (Finding::Fail, "the response is not HTTP".to_owned());
     assert_eq!(found(http_check(), "SSH-2.0-OpenSSH_9.9\r\n").await, expected);
     assert_eq!(found(http_check(), "\0\u{1}\u{2}garbage\r\n\r\n").await, expected);
     assert_eq!(found(http_check(), "HTTP/1.1 OK\r\n\r\n").await, expected);
@@ -153,7 +153,7 @@ async fn a_server_that_closes_at_once_fails() {
 #[tokio::test]
 async fn an_answer_that_is_there_before_the_request_counts_all_the_same() {
     for (greeting, finding, reason) in [
-        ("220 mail.example ESMTP\r\n", Finding::Fail, "the answer is not HTTP"),
+        ("220 mail.example ESMTP\r\n", Finding::Fail, "the response is not HTTP"),
         ("HTTP/1.1 200 OK\r\n\r\nok", Finding::Pass, "HTTP 200"),
         ("HTTP/1.1 503 Full\r\n\r\n", Finding::FailAtOnce, "HTTP 503"),
     ] {
@@ -273,12 +273,12 @@ async fn a_line_without_end_that_is_no_http_is_not_waited_for() {
         keep.send(stream).unwrap();
     });
     let outcome = run_http(http_check(), target).await;
-    assert_eq!((outcome.finding, &*outcome.reason), (Finding::Fail, "the answer is not HTTP"));
+    assert_eq!((outcome.finding, &*outcome.reason), (Finding::Fail, "the response is not HTTP"));
 }
 
 #[tokio::test]
 async fn a_head_that_is_cut_off_after_a_whole_line_fails() {
-    let expected = (Finding::Fail, "connection closed before the answer was complete".to_owned());
+    let expected = (Finding::Fail, "connection closed before the response was complete".to_owned());
     assert_eq!(found(http_check(), "HTTP/1.1 200 OK\r\nServer: x\r\n").await, expected);
     assert_eq!(found(http_check(), "HTTP/1.1 100 Continue\r\n\r\n").await, expected);
 }

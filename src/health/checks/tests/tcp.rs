@@ -76,7 +76,7 @@ async fn a_timeout_noticed_much_too_late_is_no_evidence() {
         thread::sleep(Duration::from_millis(400));
     });
     assert_eq!(outcome.finding, Finding::Nothing, "{outcome:?}");
-    assert_eq!(&*outcome.reason, "livezone itself was not running on time");
+    assert_eq!(&*outcome.reason, "result ignored: livezone was delayed (local error)");
 }
 
 #[tokio::test]

@@ -250,7 +250,7 @@ async fn a_server_that_does_not_speak_tls_fails() {
         let _ = stream.read(&mut [0; 4096]);
     });
     let found = reason(https(None, options.clone()), other).await;
-    assert_eq!(found, (Finding::Fail, "the answer is not TLS".into()));
+    assert_eq!(found, (Finding::Fail, "the response is not TLS".into()));
     let alert = server(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"\x15\x03\x03\x00\x02\x02\x46");
@@ -307,7 +307,7 @@ async fn the_systems_anchors_do_not_know_our_authority() {
             "certificate from an unknown issuer, CN=an authority: \
              name the issuer's file in tls_ca_file",
         ),
-        (Finding::Nothing, "the system has no trust anchors; set tls_ca_file (this machine)"),
+        (Finding::Nothing, "this system has no CA certificates; set tls_ca_file (local error)"),
     ];
     assert!(expected.contains(&(found.0, &*found.1)), "{found:?}");
 }

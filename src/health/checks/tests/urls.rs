@@ -125,8 +125,8 @@ fn a_host_that_tls_cannot_name_is_refused_where_tls_is_asked_for() {
     assert!(http("http://127.1/").is_some());
     for check in [
         "http = \"https://127.1/\"",
-        "tcp = \"127.1:80\"\ntcp_use_tls = true",
-        "grpc = \"127.1:80\"\ngrpc_use_tls = true",
+        "tcp = \"127.1:80\"\nchecks with tcp_use_tls = true",
+        "grpc = \"127.1:80\"\nchecks with grpc_use_tls = true",
     ] {
         let toml = |more: &str| {
             format!(

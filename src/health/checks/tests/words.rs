@@ -26,7 +26,7 @@ fn reason(error: impl Into<Error>) -> String {
 
 /// Fails on what derived `Debug` looks like, and on the system's numbers.
 pub(in crate::health::checks) fn assert_words(reason: &str) {
-    let plain = reason.replace(" (this machine)", "");
+    let plain = reason.replace(" (local error)", "");
     let pairs: Vec<(char, char)> = plain.chars().zip(plain.chars().skip(1)).collect();
     for (first, second) in pairs {
         let is_camel = first.is_lowercase() && second.is_uppercase();

@@ -213,7 +213,7 @@ mod tests {
         let entries: Vec<_> = Lexer::new(&text).collect();
         assert_eq!(entries.len(), 100_000);
         let told = |entry: &Entry<'_>| entry.mistake.as_ref().unwrap().message;
-        assert!(entries.iter().all(|e| told(e) == "a parenthesis that is never closed"));
+        assert!(entries.iter().all(|e| told(e) == "unclosed parenthesis"));
         let tokens: usize = entries.iter().map(|entry| entry.tokens.len()).sum();
         assert_eq!(tokens, 2 * 100_000 + 2 * 99_999, "each once, and once more by the first");
         // One that is closed stands before it, and is read as it is.

@@ -179,8 +179,8 @@ fn tcp_is_the_instances_port_or_another_with_or_without_tls() {
     let list = checks(
         r#"check = [
             { tcp = true },
-            { tcp = "db.example:5432", tcp_use_tls = true },
-            { tcp = "[::1]:5432", tcp_use_tls = true, tls_server_name = "a.example" },
+            { tcp = "db.example:5432", checks with tcp_use_tls = true },
+            { tcp = "[::1]:5432", checks with tcp_use_tls = true, tls_server_name = "a.example" },
         ]"#,
     );
     assert_eq!(*tcp(&list[0]), TcpCheck { port: None, tls: None });
@@ -225,8 +225,8 @@ fn pem_files_are_found_beside_the_file_that_names_them() {
     let (document, diagnostics) = read("key.pem", "ca.pem");
     assert_eq!(document, None);
     assert_eq!(diagnostics.len(), 2);
-    assert!(diagnostics[0].message.ends_with("it holds no certificate"));
-    assert!(diagnostics[1].message.ends_with("it holds no private key"));
+    assert!(diagnostics[0].message.ends_with("it contains no certificate"));
+    assert!(diagnostics[1].message.ends_with("it contains no private key"));
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn grpc_is_the_server_or_one_of_its_services_here_or_there() {
         r#"check = [
             { grpc = true },
             { grpc = "shop.Cart" },
-            { grpc = "localhost:50051/shop.Cart", grpc_use_tls = true, tls_skip_verify = true },
+            { grpc = "localhost:50051/shop.Cart", checks with grpc_use_tls = true, tls_skip_verify = true },
             { grpc = "10.0.1.50:50051" },
         ]"#,
     );
