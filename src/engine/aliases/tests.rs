@@ -145,7 +145,7 @@ fn no_checks_are_passing_checks_and_nobody_is_critical() {
     assert!(house.world.is_ready());
     assert_eq!((house.why("a"), house.why("b")), ("passing".into(), "no check".into()));
     house.turn(Event::Changed(vec![gone("b")]), 1);
-    assert_eq!(house.why("a"), "not served, critical: no instance has the id \"b\" to follow");
+    assert_eq!(house.why("a"), "not served, critical: no instance has the id \"b\"");
     house.turn(Event::Changed(vec![file("b", None, &[])]), 2);
     assert_eq!(house.why("a"), "passing");
     house.turn(Event::Changed(vec![file("a", None, &[])]), 3);

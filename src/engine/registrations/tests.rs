@@ -96,7 +96,10 @@ fn files_add_up_and_one_in_error_keeps_what_it_said() {
     tell(&mut world, "a.zone", Some("$TTL 5\n@ SOA ns h 9 1 1 1 7\nx A 192.0.2.1\n"));
     let effects = tell(&mut world, "b.zone", Some("$TTL 5\n@ SOA ns h 9 2 2 2 8\nx TXT b\n"));
     let told = short(&effects.complaints);
-    assert!(told[0].starts_with("b.zone:2:3: another file of the zone has a SOA"), "{told:?}");
+    assert!(
+        told[0].starts_with("b.zone:2:3: another file of the zone already has an SOA"),
+        "{told:?}"
+    );
     assert_eq!(types(&effects, "x.a.test"), ["A", "TXT"]);
     let soa = &effects.snapshot.as_ref().unwrap().zones.get(apex().as_wire()).unwrap().soa;
     assert!(soa.minimum == 7 && soa.serial != 9);
