@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::origin::Origin;
 
 /// Complaints of one severity about one file that are kept, and shown by `check`. Whoever has
 /// mended so many has seen what the others are.
@@ -117,6 +118,32 @@ impl Complaints {
             }
         }
         kept
+    }
+}
+
+/// The complaints of each source, each with room of its own.
+#[derive(Debug)]
+pub struct ByOrigin {
+    most_of_file: usize,
+    origins: BTreeMap<Origin, Complaints>,
+}
+
+impl ByOrigin {
+    pub fn new(most_of_file: usize) -> Self {
+        Self { most_of_file, origins: BTreeMap::new() }
+    }
+
+    pub fn of(&mut self, origin: Origin) -> &mut Complaints {
+        self.origins.entry(origin).or_insert_with(|| Complaints::new(self.most_of_file))
+    }
+
+    /// As [`Complaints::into_vec`], source by source.
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        let of_one = |(origin, complaints): (Origin, Complaints)| {
+            let all = complaints.into_vec().into_iter();
+            all.map(move |complaint| Diagnostic { origin, ..complaint })
+        };
+        self.origins.into_iter().flat_map(of_one).collect()
     }
 }
 

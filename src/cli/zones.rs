@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::config::zone_toml;
 use crate::diagnostic::{Diagnostic, reason};
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
 use crate::sources::files::parse::{Context, Host, parse};
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Put};
 
 /// What the folders hold, and what is wrong with the folders themselves.
 #[derive(Debug, Default)]
@@ -69,13 +70,14 @@ impl Read {
                 return;
             }
         };
-        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &host.ns_addresses)));
+        self.changes
+            .push(Change::Zone(Origin::Files, zone_toml::defaults(&apex, &host.ns_addresses)));
         let includes = includes(&files);
         let context = Context { apex: &apex, host, includes: &includes };
         for file in files.iter().filter(|path| is_or_may_be(path, Metadata::is_file)) {
             match kind_of(file) {
                 None | Some(Kind::Included) => {}
-                Some(kind) => self.changes.push(Change::File(read_file(kind, file, context))),
+                Some(kind) => self.changes.push(Change::Put(read_file(kind, file, context))),
             }
         }
     }
@@ -127,15 +129,16 @@ fn is_or_may_be(path: &Path, is_one: fn(&Metadata) -> bool) -> bool {
     }
 }
 
-fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> FileChange {
+fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> Put {
     let path: Arc<Path> = Arc::from(file);
     let (content, diagnostics) = match fs::read_to_string(file) {
         Ok(text) => parse(kind, (Arc::clone(&path), text.into()), context),
         Err(error) => {
             let diagnostic =
                 Diagnostic::of_file(&path, format!("cannot be read: {}", reason(&error)));
-            (Content::Refused, vec![diagnostic])
+            (kind.refused(), vec![diagnostic])
         }
     };
-    FileChange { zone: context.apex.clone(), path, content, diagnostics }
+    let (id, zone) = (EntryId::of_file(&path), context.apex.clone());
+    Put { id, zone, content, diagnostics }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use nix::errno::Errno;
 
 /// What an error of the system says, in its own words but without numbers: "permission denied".
@@ -21,6 +21,7 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
+use crate::model::origin::Origin;
 use crate::model::text::{excerpt, printable};
 
 /// Skipped at the start of a file; it takes no column.
@@ -60,6 +61,8 @@ pub enum Colour {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
+    /// Whose it is; what parses a text need not know, the catalogue does.
+    pub origin: Origin,
     /// The file as the user named it.
     pub path: Arc<Path>,
     /// Its whole text; empty when the file could not be read.
@@ -91,6 +94,7 @@ impl Diagnostic {
     ) -> Self {
         Self {
             severity: Severity::Error,
+            origin: Origin::default(),
             path: Arc::clone(path),
             text: Arc::clone(text),
             span: Some(span),
@@ -114,6 +118,7 @@ impl Diagnostic {
     pub fn of_file(path: &Arc<Path>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            origin: Origin::default(),
             path: Arc::clone(path),
             text: Arc::from(""),
             span: None,
@@ -192,7 +197,11 @@ impl Diagnostic {
             // Without a caret the label is said below.
             let help = label.map(|label| Level::HELP.message(label));
             let group = Group::with_title(title);
-            let group = if path.is_empty() { group } else { group.element(Origin::path(path)) };
+            let group = if path.is_empty() {
+                group
+            } else {
+                group.element(annotate_snippets::Origin::path(path))
+            };
             group.elements(help)
         };
         let rendered = renderer.render(&[report]);

@@ -9,7 +9,6 @@ mod checks;
 pub mod event;
 mod evidence;
 mod publisher;
-mod registrations;
 pub mod report;
 mod runs;
 mod services;

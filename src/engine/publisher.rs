@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::event::Turn;
-use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
 use crate::engine::services::state::ServiceState;
 use crate::model::name::Name;
 use crate::model::serial;
+use crate::registry::catalogue::Catalogue;
+use crate::registry::catalogue::zone::ZoneState;
 use crate::snapshot::service::{ServiceView, build};
-use crate::snapshot::zone::Zone;
+use crate::snapshot::zone::{Facts, Zone, soa};
 use crate::snapshot::{Rules, Snapshot};
 
 /// See the module.
@@ -39,7 +40,7 @@ impl Publisher {
     /// Makes the next snapshot, when anything that is answered has changed.
     pub(super) fn publish(
         &mut self,
-        registrations: &Registrations,
+        catalogue: &Catalogue,
         services: &Services,
         rules: &Rules,
         turn: &Turn,
@@ -47,7 +48,7 @@ impl Publisher {
         if turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed {
             return None;
         }
-        self.publish_zones(registrations, &turn.zones);
+        self.publish_zones(catalogue, &turn.zones);
         let touched: BTreeSet<&Name> =
             turn.dirty.iter().map(|key| &key.zone).chain(&turn.zones).collect();
         let zones = Arc::make_mut(&mut self.snapshot.zones);
@@ -72,16 +73,18 @@ impl Publisher {
         Some(Arc::new(self.snapshot.clone()))
     }
 
-    fn publish_zones(&mut self, registrations: &Registrations, changed: &BTreeSet<Name>) {
+    fn publish_zones(&mut self, catalogue: &Catalogue, changed: &BTreeSet<Name>) {
         if changed.is_empty() {
             return;
         }
         let served = Arc::clone(&self.snapshot.zones);
         let next = |apex: &Name| {
-            let state = registrations.zone(apex)?;
+            let state = catalogue.zone(apex)?;
+            let ZoneState { settings, statics, .. } = state;
             let served = served.get(apex.as_wire()).map(|zone| Zone::clone(zone));
-            let mut zone = served.unwrap_or_else(|| Zone::new(state.settings(), self.last_serial));
-            zone.reconfigure(state.soa(self.last_serial), Arc::clone(state.facts()));
+            let mut zone = served.unwrap_or_else(|| Zone::new(settings, self.last_serial));
+            let soa = soa(settings, statics, self.last_serial);
+            zone.reconfigure(soa, Arc::new(Facts::new(settings, statics)));
             zone.usable = state.is_usable();
             Some(zone)
         };

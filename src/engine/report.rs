@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::complaints::{Complaints, FEW_OF_FILE};
+use crate::complaints::{ByOrigin, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
-use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
 use crate::engine::services::state::{InstanceState, ServiceState};
 use crate::model::health::Condition;
+use crate::model::origin::Origin;
 use crate::model::service::Instance;
+use crate::registry::catalogue::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::target::Target;
@@ -58,7 +59,7 @@ pub struct CheckReport {
     pub output: String,
 }
 
-/// One source of registrations.
+/// One source of catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceReport {
     pub name: String,
@@ -105,18 +106,26 @@ pub(super) fn services(
 }
 
 pub(super) fn sources(
-    registrations: &Registrations,
+    catalogue: &Catalogue,
     services: &Services,
     aliases: &Aliases,
 ) -> Vec<SourceReport> {
-    let mut complaints = Complaints::new(FEW_OF_FILE);
-    registrations.complaints().for_each(|complaint| complaints.push(complaint));
-    aliases.warn_of_dangling(registrations, services, &mut complaints);
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
-    let short = |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
-    let (errors, warnings) = (short(errors), short(warnings));
-    vec![SourceReport { name: "files".to_owned(), errors, warnings }]
+    let mut complaints = ByOrigin::new(FEW_OF_FILE);
+    for complaint in catalogue.complaints() {
+        complaints.of(complaint.origin).push(complaint);
+    }
+    aliases.warn_of_dangling(catalogue, services, &mut complaints);
+    let complaints = complaints.into_vec();
+    let of = |origin: Origin, severity: Severity| {
+        let its = complaints.iter().filter(move |c| (c.origin, c.severity) == (origin, severity));
+        its.map(Diagnostic::short).collect()
+    };
+    let report = |(origin, _): (Origin, usize)| SourceReport {
+        name: origin.word().to_owned(),
+        errors: of(origin, Severity::Error),
+        warnings: of(origin, Severity::Warning),
+    };
+    catalogue.errors().map(report).collect()
 }
 
 pub(super) fn checks(services: &Services, checks: &Checks) -> ChecksReport {

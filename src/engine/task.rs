@@ -49,7 +49,7 @@ enum Message {
 }
 
 impl Handle {
-    /// Tells of changed files from a thread of its own; false when the world has ended.
+    /// Tells of changes from a thread of its own; false when the world has ended.
     pub fn changed(&self, changes: Vec<Change>) -> bool {
         self.messages.blocking_send(Message::Changed(changes)).is_ok()
     }
@@ -236,7 +236,9 @@ impl Engine {
             self.count();
         }
         if of_files {
-            self.metrics.set_source_errors("files", self.world.files_in_error());
+            for (origin, count) in self.world.errors() {
+                self.metrics.set_source_errors(origin.word(), count);
+            }
         }
     }
 

@@ -26,18 +26,18 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Timer => {}
         Event::Configured(settings) => configure(world, *settings, &mut turn),
     }
-    let World { settings, registrations, services, checks, aliases, publisher } = world;
-    aliases.settle(registrations, services, checks, &mut turn);
+    let World { settings, catalogue, services, checks, aliases, publisher } = world;
+    aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     turn.effects.start = checks.start_due(now.mono);
-    turn.effects.snapshot = publisher.publish(registrations, services, &settings.rules, &turn);
+    turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
     turn.effects.wake = [checks.wake(), services.wake()].into_iter().flatten().min();
     turn.effects
 }
 
 /// Takes changes in, and merges every service that they touch.
 fn register(world: &mut World, changes: Vec<Change>, turn: &mut Turn) {
-    let touched = world.registrations.apply(changes, world.settings.scripts);
+    let touched = world.catalogue.apply(changes, world.settings.scripts);
     turn.zones.extend(touched.zones);
     turn.effects.complaints.extend(touched.complaints);
     for key in touched.services {
@@ -53,7 +53,7 @@ fn configure(world: &mut World, settings: Settings, turn: &mut Turn) {
     turn.rules_changed = true;
     let mut keys: BTreeSet<_> = world.services.iter().map(|(key, _)| key.clone()).collect();
     if !same_scripts {
-        let touched = world.registrations.set_script_policy(world.settings.scripts);
+        let touched = world.catalogue.set_script_policy(world.settings.scripts);
         keys.extend(touched.services);
         turn.effects.complaints.extend(touched.complaints);
     }
@@ -65,9 +65,9 @@ fn configure(world: &mut World, settings: Settings, turn: &mut Turn) {
 
 /// Merges one service from what its files say now.
 fn merge(world: &mut World, key: &ServiceKey, turn: &mut Turn) {
-    let World { settings, registrations, services, checks, aliases, .. } = world;
+    let World { settings, catalogue, services, checks, aliases, .. } = world;
     let old = services.get(key).map(|state| Arc::clone(state.service()));
-    let new = registrations.merge(key, &settings.policy, &mut turn.effects.complaints);
+    let new = catalogue.merge(key, &settings.policy, &mut turn.effects.complaints);
     if old.as_deref() == new.as_ref() {
         return;
     }

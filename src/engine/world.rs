@@ -4,14 +4,15 @@
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
 use crate::engine::publisher::Publisher;
-use crate::engine::registrations::Registrations;
 use crate::engine::report::{self, ChecksReport, ServicesReport, SourceReport};
 use crate::engine::services::Services;
 use crate::engine::settings::Settings;
 use crate::health::scheduler::CheckId;
 use crate::model::health::{Condition, Outcome};
 use crate::model::name::Name;
+use crate::model::origin::Origin;
 use crate::model::service::Service;
+use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
 
@@ -19,7 +20,7 @@ use crate::registry::statics::Statics;
 #[derive(Debug)]
 pub struct World {
     pub(super) settings: Settings,
-    pub(super) registrations: Registrations,
+    pub(super) catalogue: Catalogue,
     pub(super) services: Services,
     pub(super) checks: Checks,
     pub(super) aliases: Aliases,
@@ -31,7 +32,7 @@ impl World {
     /// the phases of its checks are drawn from.
     pub fn new(settings: Settings, first_serial: u32, seed: u64) -> Self {
         Self {
-            registrations: Registrations::default(),
+            catalogue: Catalogue::default(),
             services: Services::default(),
             checks: Checks::new(settings.max_in_flight, seed),
             aliases: Aliases::default(),
@@ -40,9 +41,16 @@ impl World {
         }
     }
 
-    /// Whether no service waits for its first outcomes.
+    /// Waits for a source: the world is not ready before its first [`Change::Synced`].
+    ///
+    /// [`Change::Synced`]: crate::sources::Change::Synced
+    pub fn wait_for(&mut self, origin: Origin) {
+        self.catalogue.wait_for(origin);
+    }
+
+    /// Whether no source and no service is waited for any more.
     pub fn is_ready(&self) -> bool {
-        self.services.are_ready()
+        self.catalogue.is_whole() && self.services.are_ready()
     }
 
     /// How many instances are in `condition`.
@@ -57,23 +65,28 @@ impl World {
 
     /// How many zones there are.
     pub fn zone_count(&self) -> usize {
-        self.registrations.zone_count()
+        self.catalogue.zone_count()
     }
 
-    /// How many files are in error now.
-    pub fn files_in_error(&self) -> usize {
-        self.registrations.files_in_error()
+    /// How many files, or other places, of each source are in error now.
+    pub fn errors(&self) -> impl Iterator<Item = (Origin, usize)> {
+        self.catalogue.errors()
+    }
+
+    /// How many contributions merges have looked at since the start: what changes cost.
+    pub fn merged(&self) -> u64 {
+        self.catalogue.merged()
     }
 
     /// Every service with the definitions that it was merged from.
     pub fn catalogue(&self) -> impl Iterator<Item = (&Service, Vec<Contribution>)> {
         let services = self.services.iter();
-        services.map(|(key, state)| (&**state.service(), self.registrations.contributions(key)))
+        services.map(|(key, state)| (&**state.service(), self.catalogue.contributions(key)))
     }
 
     /// The static names of each zone.
     pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
-        self.registrations.statics()
+        self.catalogue.statics()
     }
 
     /// How many checks are run.
@@ -108,6 +121,6 @@ impl World {
     }
 
     fn sources(&self) -> Vec<SourceReport> {
-        report::sources(&self.registrations, &self.services, &self.aliases)
+        report::sources(&self.catalogue, &self.services, &self.aliases)
     }
 }

@@ -7,6 +7,7 @@ pub mod dns;
 pub mod health;
 pub mod name;
 pub mod networks;
+pub mod origin;
 pub mod records;
 pub mod serial;
 pub mod service;

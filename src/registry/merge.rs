@@ -1,7 +1,7 @@
-//! Merges what several files say of one service, applies the defaults, and tells what lost to what.
+//! Merges what several entries say of one service, applies the defaults, and tells what lost to what.
 //!
 //! Instances are added up. A key that the service has once is taken from the first definition that
-//! writes it, in byte order of path and then as written; so is an instance's id.
+//! writes it, in the order of sources, of paths by octets, and then as written; so is an instance's id.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,14 +13,16 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Policy;
 use crate::model::definition::{Document, Placed, ServiceDefinition, TagLists};
 use crate::model::name::Name;
+use crate::model::origin::Origin;
 use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 use crate::registry::resolve::{Shared, resolve, resolve_checks};
 use crate::registry::self_reference::host_of_ours;
 
-/// One file's definition of the service that is merged.
+/// One entry's definition of the service that is merged.
 #[derive(Clone, Debug)]
 pub struct Contribution {
+    pub origin: Origin,
     /// Where it stands.
     pub document: Arc<Document>,
     /// What it says.
@@ -116,7 +118,7 @@ impl<'a> Keys<'a, '_> {
                     let service = &contribution.definition.name.value;
                     self.conflicts.push(&complaint(
                         Severity::Warning,
-                        &contribution.document,
+                        (contribution.origin, &contribution.document),
                         span,
                         format!("`{name}` of service \"{service}\" has two different values"),
                         format!(
@@ -134,13 +136,14 @@ impl<'a> Keys<'a, '_> {
 
 fn complaint(
     severity: Severity,
-    document: &Document,
+    (origin, document): (Origin, &Document),
     span: Range<usize>,
     message: String,
     label: String,
 ) -> Diagnostic {
     Diagnostic {
         severity,
+        origin,
         path: Arc::clone(&document.path),
         text: Arc::clone(&document.text),
         span: Some(span),
@@ -159,12 +162,12 @@ fn instances(
     let mut tags = TagLists::default();
     let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
     let mut instances = Vec::new();
-    for Contribution { document, definition } in contributions {
+    for Contribution { origin, document, definition } in contributions {
         for instance in &definition.instances {
             if let Some(owner) = owners.get(&instance.id) {
                 conflicts.push(&complaint(
                     Severity::Error,
-                    document,
+                    (*origin, document),
                     instance.id_span.octets(),
                     format!(
                         "instance \"{}\" of service \"{}\" is registered twice",
@@ -181,7 +184,7 @@ fn instances(
             if let Some(host) = host_of_ours(key, &resolved, shared.is_ours) {
                 conflicts.push(&complaint(
                     Severity::Error,
-                    document,
+                    (*origin, document),
                     instance.id_span.octets(),
                     format!(
                         "instance \"{}\" has checks and the address {}, a name in a zone served \
@@ -253,7 +256,7 @@ mod tests {
             text: Arc::from("0123456789"),
             services: vec![Arc::clone(&definition)],
         });
-        Contribution { document, definition }
+        Contribution { origin: Origin::Files, document, definition }
     }
 
     fn merged(contributions: &[Contribution]) -> Merged {

@@ -1,5 +1,6 @@
 //! One catalogue of what all sources register.
 
+pub mod catalogue;
 pub mod merge;
 mod resolve;
 pub mod script_policy;

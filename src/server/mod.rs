@@ -31,6 +31,7 @@ use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::metrics::Metrics;
+use crate::model::origin::Origin;
 use crate::model::time::{Clock, Now};
 use crate::server::limits::{Shares, TooFewFiles};
 use crate::server::memory::MemoryError;
@@ -245,8 +246,10 @@ async fn start(
     let (serials, first_serial) = serials(state, now);
     let settings = Settings::of(config);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
+    let mut world = World::new(settings, first_serial, fastrand::u64(..));
+    world.wait_for(Origin::Files);
     let parts = Parts {
-        world: World::new(settings, first_serial, fastrand::u64(..)),
+        world,
         current: Arc::clone(&current),
         runner: Runner::new(),
         metrics: metrics.clone(),

@@ -1,55 +1,57 @@
-//! What should exist: each source tells its whole current set, file by file, as values.
+//! What should exist: each source tells its whole current set, entry by entry, as values.
 
 pub mod files;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::definition::Document;
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::records::MasterFile;
 use crate::model::zone::ZoneSettings;
 
 /// What has become of one thing that a source watches.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// A folder of the zones directory that is a zone's name. Its settings are the defaults until
-    /// a zone.toml says otherwise.
-    ZoneAppeared(ZoneSettings),
-    /// A folder that has gone, with all that was in it.
-    ZoneGone(Name),
-    /// A file was read, or has gone.
-    File(FileChange),
-    /// All that is wrong now with folders, and with disks that do not answer; it takes the place of
-    /// what was told before.
-    Troubles(Vec<Diagnostic>),
+    /// An entry has come, or says something else.
+    Put(Put),
+    /// An entry has gone. What it said of a zone's settings leaves the defaults.
+    Gone(EntryId),
+    /// A source has a zone, with these defaults; a zone is there for as long as any source has it.
+    Zone(Origin, ZoneSettings),
+    /// A source has a zone no more, nor any entry in it.
+    ZoneGone(Origin, Name),
+    /// What stands before this in the same list is all that the source has: its other entries and
+    /// zones have gone, and it is not waited for any more.
+    Synced(Origin),
+    /// All that is wrong now with a source and is no entry's own matter, such as a disk that does
+    /// not answer; it takes the place of what the source told before.
+    Troubles(Origin, Vec<Diagnostic>),
 }
 
-/// One file's news.
+/// One entry's news.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FileChange {
-    /// The zone whose folder holds it.
+pub struct Put {
+    pub id: EntryId,
     pub zone: Name,
-    /// The file as diagnostics name it; its byte order is the order of precedence.
-    pub path: Arc<Path>,
     /// What it says now.
     pub content: Content,
     /// Every complaint about it, warnings too.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// What a file says.
+/// What an entry says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// It is the zone's zone.toml.
-    Zone(ZoneSettings),
+    /// The zone's settings, as in zone.toml.
+    Settings(ZoneSettings),
     /// It registers services.
     Services(Arc<Document>),
-    /// It is a master file.
+    /// Static records, as in a master file.
     Records(Arc<MasterFile>),
     /// It cannot be taken: what it said before stands.
     Refused,
-    /// It is no longer there. A zone.toml that has gone leaves the defaults.
-    Gone,
+    /// The same of a zone's settings. A zone that comes with such an entry is not served.
+    RefusedSettings,
 }

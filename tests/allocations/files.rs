@@ -10,9 +10,10 @@ use livezone::engine::settings::Settings;
 use livezone::engine::turn::turn;
 use livezone::engine::world::World;
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::sources::files::native;
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 
 use crate::count;
 
@@ -32,13 +33,13 @@ fn file(number: usize, last_octet: u8) -> Change {
     let path: Arc<Path> = Path::new(&format!("f{number}.toml")).into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.unwrap()));
-    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+    Change::Put(Put { id: EntryId::of_file(&path), zone: apex(), content, diagnostics })
 }
 
 /// What the allocator is asked for when one of so many files is read again, and all in it is new.
 fn cost_among(files: usize) -> u64 {
     let mut world = World::new(Settings::of(&Config::default()), 1, 1);
-    let zone = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let zone = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
     let all = std::iter::once(zone).chain((0..files).map(|number| file(number, 1))).collect();
     let first = turn(&mut world, Event::Loaded(all), Now::default());
     let again = file(0, 2);

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use livezone::config::{livezone_toml, zone_toml};
 use livezone::diagnostic::{Colour, Diagnostic, Severity};
 use livezone::model::name::Name;
+use livezone::model::origin::Origin;
 use livezone::registry::statics;
 use livezone::sources::files::{consul, master, native};
 
@@ -52,7 +53,7 @@ fn master_files() {
         let apex = Name::parse("service.internal").unwrap();
         let zone = zone_toml::defaults(&apex, &[]);
         let (file, mut diagnostics) = master::parse(&apex, path, &text, &BTreeMap::new());
-        let files: Vec<_> = file.into_iter().map(Arc::new).collect();
+        let files: Vec<_> = file.into_iter().map(|file| (Origin::Files, Arc::new(file))).collect();
         diagnostics.extend(statics::merge(&zone, &files).conflicts);
         let errors = diagnostics.iter().any(|d| d.severity == Severity::Error);
         (!errors, diagnostics)

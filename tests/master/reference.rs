@@ -7,6 +7,7 @@ use std::sync::Arc;
 use livezone::answer::lookup::{Node, lookup};
 use livezone::model::dns::Rtype;
 use livezone::model::name::Name;
+use livezone::model::origin::Origin;
 use livezone::model::records::{MasterFile, Part, Place, StaticRecord};
 use livezone::model::zone::ZoneSettings;
 use livezone::registry::statics::{Statics, merge};
@@ -114,7 +115,7 @@ proptest! {
         let records: Vec<_> =
             records.into_iter().filter(|(owner, t)| !(wild(owner) && redirects(*t))).collect();
         let settings = ZoneSettings::new(name(&[]));
-        let statics = merge(&settings, &[Arc::new(file(&records))]);
+        let statics = merge(&settings, &[(Origin::Files, Arc::new(file(&records)))]);
         let names = as_lists(&statics);
         let mut zone = Zone::new(&settings, 1);
         zone.reconfigure(soa(&settings, &statics, 1), Arc::new(Facts::new(&settings, &statics)));
@@ -129,7 +130,7 @@ proptest! {
     fn what_is_not_served_is_complained_of(
         records in prop::collection::vec((labels(4), prop::sample::select(TYPES.to_vec())), 0..8),
     ) {
-        let statics = merge(&ZoneSettings::new(name(&[])), &[Arc::new(file(&records))]);
+        let statics = merge(&ZoneSettings::new(name(&[])), &[(Origin::Files, Arc::new(file(&records)))]);
         let served = |(owner, rtype): &&(Labels, Rtype)| {
             statics.names.get(&name(owner)).is_some_and(|rrsets| rrsets.contains_key(rtype))
         };

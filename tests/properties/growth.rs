@@ -13,9 +13,10 @@ use livezone::engine::turn::turn;
 use livezone::engine::world::World;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::sources::files::native;
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 
 const SERVICES: usize = 3;
 /// Longer than an interval.
@@ -94,7 +95,7 @@ fn file(service: usize, instances: u8) -> Change {
     }
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.expect("it is well written")));
-    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+    Change::Put(Put { id: EntryId::of_file(&path), zone: apex(), content, diagnostics })
 }
 
 fn apex() -> Name {
@@ -104,7 +105,7 @@ fn apex() -> Name {
 #[test]
 fn a_world_does_not_grow_with_what_has_happened_in_it() {
     let mut life = Life::new();
-    let zone = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let zone = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
     life.go_on(Event::Loaded(vec![zone]), Finding::Pass);
     (0..20).for_each(|_| life.cycle());
     let young = life.size();

@@ -12,12 +12,13 @@ use livezone::engine::turn::turn;
 use livezone::engine::world::World;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::{Label, Name};
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::server::clock;
 use livezone::snapshot::Snapshot;
 use livezone::snapshot::service::ServiceView;
 use livezone::sources::files::native;
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 
 const INSTANCES: usize = 20_000;
 
@@ -80,7 +81,7 @@ fn read_from(file: &str, text: &str) -> Change {
     let path: Arc<Path> = Path::new("zones/service.internal").join(file).into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.expect("it is well written")));
-    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+    Change::Put(Put { id: EntryId::of_file(&path), zone: apex(), content, diagnostics })
 }
 
 /// Does it and prints how long it took; nothing is asserted of that.
@@ -97,7 +98,7 @@ fn one_changed_instance_of(services: usize) {
     let mut scale = Scale::new();
     let (before, after) = (text(services, 1), text(services, 2));
     let loaded = timed("  parse", || read(&before));
-    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let appeared = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
     let effects = timed("  first turn", || scale.feed(Event::Loaded(vec![appeared, loaded])));
     assert_eq!(effects.start.len(), INSTANCES);
     let pass = |start: &livezone::engine::event::Start| (start.id, Outcome::new(Finding::Pass, ""));
@@ -141,7 +142,7 @@ fn a_file_read_again_touches_its_own_services_alone() {
         (0..EACH).map(service).collect()
     };
     let mut scale = Scale::new();
-    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let appeared = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
     let files = (0..FILES).map(|file| read_from(&format!("f{file}.toml"), &text(file, 80)));
     scale.feed(Event::Loaded(std::iter::once(appeared).chain(files).collect()));
     let views: Vec<_> = (0..FILES * EACH).map(|service| scale.view(service)).collect();
@@ -186,7 +187,7 @@ fn a_change_of_health_measured() {
         }
     }
     let mut scale = Scale::new();
-    let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
+    let appeared = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
     let mut running = scale.feed(Event::Loaded(vec![appeared, read(&text)])).start;
     let mut now = Now::default();
     for finding in [Finding::Pass, Finding::Fail].into_iter().cycle().take(11) {

@@ -18,10 +18,11 @@ use livezone::model::check::Policy;
 use livezone::model::dns::{Question, Rcode, Rdata, Record, Rtype};
 use livezone::model::health::{Condition, Finding, Outcome};
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::{Rules, Snapshot};
 use livezone::sources::files::native;
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -72,7 +73,7 @@ impl Driver {
             rng: fastrand::Rng::with_seed(seed),
         };
         let apex = Name::parse(APEX).unwrap();
-        let mut changes = vec![Change::ZoneAppeared(zone_toml::defaults(&apex, &[]))];
+        let mut changes = vec![Change::Zone(Origin::Files, zone_toml::defaults(&apex, &[]))];
         changes.extend(files.iter().map(|(at, file)| change(*at, &file.text())));
         driver.feed(Event::Loaded(changes))?;
         Ok(driver)
@@ -89,14 +90,15 @@ impl Driver {
     }
 
     pub(crate) fn break_file(&mut self, at: usize) -> Held {
-        let Change::File(mut refused) = file_change(at, Content::Refused) else { return Ok(()) };
-        refused.diagnostics = vec![Diagnostic::of_file(&refused.path, "is broken")];
-        self.feed(Event::Changed(vec![Change::File(refused)]))
+        let Change::Put(mut refused) = file_change(at, Content::Refused) else { return Ok(()) };
+        let path = Path::new(PATHS[at]).into();
+        refused.diagnostics = vec![Diagnostic::of_file(&path, "is broken")];
+        self.feed(Event::Changed(vec![Change::Put(refused)]))
     }
 
     pub(crate) fn remove(&mut self, at: usize) -> Held {
         self.files.remove(&at);
-        self.feed(Event::Changed(vec![file_change(at, Content::Gone)]))
+        self.feed(Event::Changed(vec![Change::Gone(EntryId::of_file(Path::new(PATHS[at])))]))
     }
 
     /// Ends runs, each as its draw says.
@@ -169,7 +171,7 @@ impl Driver {
         prop_assert_eq!(counted, report.services.iter().map(|s| s.instances.len()).sum::<usize>());
         let errors = report.sources.iter().flat_map(|source| &source.errors);
         let in_error: BTreeSet<_> = errors.filter_map(|error| error.split(':').next()).collect();
-        prop_assert_eq!(self.world.files_in_error(), in_error.len());
+        prop_assert_eq!(self.world.errors().map(|(_, count)| count).sum::<usize>(), in_error.len());
         let checks = report.services.iter().flat_map(|s| &s.instances).map(|i| i.checks.len());
         prop_assert_eq!(self.world.check_count(), checks.sum::<usize>());
         for name in SERVICES {
@@ -275,6 +277,6 @@ fn change(at: usize, text: &str) -> Change {
 
 fn file_change(at: usize, content: Content) -> Change {
     let zone = Name::parse(APEX).unwrap();
-    let path = Path::new(PATHS[at]).into();
-    Change::File(FileChange { zone, path, content, diagnostics: Vec::new() })
+    let id = EntryId::of_file(Path::new(PATHS[at]));
+    Change::Put(Put { id, zone, content, diagnostics: Vec::new() })
 }

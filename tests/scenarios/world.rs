@@ -15,11 +15,12 @@ use livezone::health::scheduler::CheckId;
 use livezone::model::check::{Protocol, Question, Target};
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::Snapshot;
 use livezone::sources::files::kind::Kind;
 use livezone::sources::files::parse::{Context, Host, parse};
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Put};
 
 use crate::dns;
 use crate::script::{Action, Asked, Found, Place, Share, What};
@@ -89,7 +90,7 @@ impl Driver {
                 self.changed()
             }
             Action::RemoveZone(apex) => {
-                self.changes.push(Change::ZoneGone(Name::parse(apex).unwrap()));
+                self.changes.push(Change::ZoneGone(Origin::Files, Name::parse(apex).unwrap()));
                 self.changed()
             }
             Action::File { path, text } => {
@@ -98,9 +99,8 @@ impl Driver {
                 self.changed()
             }
             Action::Remove(path) => {
-                let (zone, path) = place_of(path);
-                let (content, diagnostics) = (Content::Gone, Vec::new());
-                self.changes.push(Change::File(FileChange { zone, path, content, diagnostics }));
+                let (_, path) = place_of(path);
+                self.changes.push(Change::Gone(EntryId::of_file(&path)));
                 self.changed()
             }
             Action::Together(count) => {
@@ -197,7 +197,7 @@ impl Driver {
     fn appear(&mut self, apex: &str) {
         let ns = default_ns_addresses(&self.config.dns.listen);
         let apex = Name::parse(apex).unwrap();
-        self.changes.push(Change::ZoneAppeared(zone_toml::defaults(&apex, &ns)));
+        self.changes.push(Change::Zone(Origin::Files, zone_toml::defaults(&apex, &ns)));
     }
 
     fn read(&self, path: &str, text: &str) -> Result<Change, String> {
@@ -208,7 +208,7 @@ impl Driver {
         let host = Host { ns_addresses, node: self.config.consul.node_address };
         let context = Context { apex: &zone, host: &host, includes: &BTreeMap::new() };
         let (content, diagnostics) = parse(kind, (Arc::clone(&path), text.into()), context);
-        Ok(Change::File(FileChange { zone, path, content, diagnostics }))
+        Ok(Change::Put(Put { id: EntryId::of_file(&path), zone, content, diagnostics }))
     }
 
     /// Tells the world of what has gathered, once it runs and the change is whole.

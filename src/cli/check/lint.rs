@@ -18,7 +18,7 @@ use crate::model::service::{Service, ServiceKey, settled_ttl};
 use crate::model::time::Now;
 use crate::model::zone::TtlSetting;
 use crate::registry::merge::Contribution;
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Content, Put};
 use crate::syntax::duration::show;
 
 /// How much was looked at.
@@ -74,12 +74,15 @@ pub(super) fn lint(read: Read, settings: Settings) -> Found {
 /// The zone.toml of each zone, when there is one that parses.
 fn zone_files(changes: &[Change]) -> BTreeMap<Name, Arc<Path>> {
     let file = |change: &Change| match change {
-        Change::File(FileChange { zone, path, content: Content::Zone(_), .. }) => {
-            Some((zone.clone(), Arc::clone(path)))
+        Change::Put(Put { id, zone, content: Content::Settings(_), .. }) => {
+            Some((zone.clone(), id.path()?.into()))
         }
-        Change::File(_) | Change::ZoneAppeared(_) | Change::ZoneGone(_) | Change::Troubles(_) => {
-            None
-        }
+        Change::Put(_)
+        | Change::Gone(_)
+        | Change::Zone(..)
+        | Change::ZoneGone(..)
+        | Change::Synced(_)
+        | Change::Troubles(..) => None,
     };
     changes.iter().filter_map(file).collect()
 }

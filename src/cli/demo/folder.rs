@@ -99,9 +99,7 @@ mod tests {
         backends.stop();
         let read = zones::read_all(&folder.zones(), &Host::new(&Config::default()));
         assert_eq!(read.diagnostics, []);
-        let [Change::ZoneAppeared(_), Change::File(file)] = &read.changes[..] else {
-            panic!("{read:?}")
-        };
+        let [Change::Zone(..), Change::Put(file)] = &read.changes[..] else { panic!("{read:?}") };
         assert_eq!(file.diagnostics, []);
         let Content::Services(document) = &file.content else { panic!("{file:?}") };
         assert_eq!(document.services[0].instances.len(), 3);

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::complaints::Complaints;
+use crate::complaints::ByOrigin;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::aliases::index::{Index, followed};
 use crate::model::definition::Document;
+use crate::model::origin::Origin;
 use crate::model::service::{InstanceId, Service};
 use crate::registry::merge::Contribution;
 
@@ -30,7 +31,7 @@ pub(super) fn warn(
     wanted: impl Fn(usize) -> bool,
     index: &Index,
     contributions: impl FnOnce() -> Vec<Contribution>,
-    complaints: &mut Complaints,
+    complaints: &mut ByOrigin,
 ) {
     let places = (0..service.instances.len()).filter(|place| wanted(*place));
     let each = |place| ids(service, place, index).map(move |id| (place, id));
@@ -42,8 +43,8 @@ pub(super) fn warn(
     for (place, id) in dangling {
         let instance = service.instances.get(place);
         let at = instance.and_then(|instance| written.place(&instance.id, id));
-        let Some((document, span, as_written)) = at else { continue };
-        complaints.push_with(&document.path, Severity::Warning, || {
+        let Some((origin, document, span, as_written)) = at else { continue };
+        complaints.of(origin).push_with(&document.path, Severity::Warning, || {
             let message = format!("no instance of this zone has the id {as_written:?}");
             let warning = Diagnostic::warning(&document.path, &document.text, span, message);
             warning.with_label(match index.near(id) {
@@ -76,13 +77,13 @@ impl Written {
         &'a self,
         instance: &InstanceId,
         of: &'a str,
-    ) -> Option<(&'a Document, Range<usize>, &'a str)> {
-        let Contribution { document, definition } = self.0.get(instance)?;
+    ) -> Option<(Origin, &'a Document, Range<usize>, &'a str)> {
+        let Contribution { origin, document, definition } = self.0.get(instance)?;
         let alias = definition.aliases.iter().find(|a| a.value.eq_ignore_ascii_case(of));
         if let Some(alias) = alias {
-            return Some((document, alias.span.clone(), &alias.value));
+            return Some((*origin, document, alias.span.clone(), &alias.value));
         }
         let written = definition.instances.iter().find(|written| written.id == *instance)?;
-        Some((document, written.id_span.octets(), of))
+        Some((*origin, document, written.id_span.octets(), of))
     }
 }

@@ -14,17 +14,17 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::complaints::Complaints;
+use crate::complaints::{ByOrigin, MOST_OF_FILE};
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::index::{Index, followed, places};
 use crate::engine::aliases::walk::Walk;
 use crate::engine::checks::Checks;
 use crate::engine::checks::check::CheckState;
 use crate::engine::event::Turn;
-use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
 use crate::model::name::Name;
 use crate::model::service::{Service, ServiceKey};
+use crate::registry::catalogue::Catalogue;
 
 /// Instances with aliases that dangle, of one turn, for which a near id is looked for: each search
 /// goes through the ids of a zone, and a turn must not take long.
@@ -121,7 +121,7 @@ impl Aliases {
     /// and tells of those that follow nobody since.
     pub(super) fn settle(
         &mut self,
-        registrations: &Registrations,
+        catalogue: &Catalogue,
         services: &mut Services,
         checks: &mut Checks,
         turn: &mut Turn,
@@ -143,7 +143,7 @@ impl Aliases {
                 dangling.entry(key).or_default().insert(place);
             }
         }
-        turn.effects.dangling = self.tell_of(dangling, registrations, services);
+        turn.effects.dangling = self.tell_of(dangling, catalogue, services);
     }
 
     /// Works out what each alias of an instance says now.
@@ -172,11 +172,11 @@ impl Aliases {
     fn tell_of(
         &mut self,
         dangling: BTreeMap<ServiceKey, BTreeSet<usize>>,
-        registrations: &Registrations,
+        catalogue: &Catalogue,
         services: &Services,
     ) -> Vec<Diagnostic> {
         let mut searches = MOST_SEARCHES;
-        let mut complaints = Complaints::default();
+        let mut complaints = ByOrigin::new(MOST_OF_FILE);
         for (key, places) in dangling {
             let Some(state) = services.get(&key) else { continue };
             let Some(index) = self.zones.get_mut(&key.zone) else { continue };
@@ -187,7 +187,7 @@ impl Aliases {
                 }
             }
             searches = searches.saturating_sub(places.len());
-            let contributions = || registrations.contributions(&key);
+            let contributions = || catalogue.contributions(&key);
             let wanted = |place| places.contains(&place);
             dangling::warn(state.service(), wanted, index, contributions, &mut complaints);
         }
@@ -197,13 +197,13 @@ impl Aliases {
     /// A warning for each alias that follows nobody, in any zone.
     pub(super) fn warn_of_dangling(
         &self,
-        registrations: &Registrations,
+        catalogue: &Catalogue,
         services: &Services,
-        complaints: &mut Complaints,
+        complaints: &mut ByOrigin,
     ) {
         for (key, state) in services.iter() {
             let Some(index) = self.zones.get(&key.zone) else { continue };
-            let contributions = || registrations.contributions(key);
+            let contributions = || catalogue.contributions(key);
             dangling::warn(state.service(), |_| true, index, contributions, complaints);
         }
     }

@@ -13,11 +13,12 @@ use crate::model::check::{AliasCheck, Kind, Policy, Question, Scripts, Target};
 use crate::model::definition::{CheckDefinition, Document, PolicyDefinition};
 use crate::model::health::{Finding, Outcome};
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
 use crate::sources::files::native;
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Content, Put};
 
 struct House {
     world: World,
@@ -55,13 +56,11 @@ fn file(name: &str, port: Option<u16>, follows: &[&str]) -> Change {
         instance.checks = instance.checks.iter().cloned().chain(aliases.clone()).collect();
     }
     let content = Content::Services(Arc::new(document));
-    Change::File(FileChange { zone: apex(), path, content, diagnostics: Vec::new() })
+    Change::Put(Put { id: EntryId::of_file(&path), zone: apex(), content, diagnostics: Vec::new() })
 }
 
 fn gone(name: &str) -> Change {
-    let path = Path::new(&format!("{name}.toml")).into();
-    let (content, diagnostics) = (Content::Gone, Vec::new());
-    Change::File(FileChange { zone: apex(), path, content, diagnostics })
+    Change::Gone(EntryId::of_file(Path::new(&format!("{name}.toml"))))
 }
 
 impl House {
@@ -75,7 +74,7 @@ impl House {
             rules: Rules::default(),
         };
         let mut house = Self { world: World::new(settings, 1, 0), running: Vec::new() };
-        let zone = Change::ZoneAppeared(ZoneSettings::new(apex()));
+        let zone = Change::Zone(Origin::Files, ZoneSettings::new(apex()));
         let changes = std::iter::once(zone).chain(files).collect();
         house.turn(Event::Loaded(changes), 0);
         house

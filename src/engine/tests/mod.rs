@@ -2,3 +2,5 @@
 
 mod routine;
 mod script_policy;
+mod sources;
+mod statics;

@@ -12,11 +12,12 @@ use crate::health::scheduler::CheckId;
 use crate::model::check::{Policy, Scripts};
 use crate::model::health::{Finding, Outcome};
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
 use crate::sources::files::native;
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Content, Put};
 
 const TEXT: &str = "[[service]]\nname = 'web'\ncheck = [{ http = '/' }]\nport = 80\n\
     instance = [{ address = '10.0.0.1' }]\n";
@@ -35,8 +36,8 @@ fn world() -> (World, CheckId) {
     let path: Arc<Path> = Path::new("web.toml").into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), TEXT.into());
     let content = Content::Services(Arc::new(document.unwrap()));
-    let file = FileChange { zone: zone.clone(), path, content, diagnostics };
-    let loaded = vec![Change::ZoneAppeared(ZoneSettings::new(zone)), Change::File(file)];
+    let file = Put { id: EntryId::of_file(&path), zone: zone.clone(), content, diagnostics };
+    let loaded = vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), Change::Put(file)];
     let mut world = World::new(settings, 1, 0);
     let effects = turn(&mut world, Event::Loaded(loaded), Now::default());
     (world, effects.start[0].id)

@@ -10,11 +10,12 @@ use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::model::check::{Policy, Question, Scripts};
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
 use crate::sources::files::native;
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Content, Put};
 
 fn settings(scripts: Scripts) -> Settings {
     Settings {
@@ -32,8 +33,8 @@ fn loaded(text: &str) -> Event {
     let path: Arc<Path> = Path::new("web.toml").into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let content = Content::Services(Arc::new(document.unwrap()));
-    let file = FileChange { zone: zone.clone(), path, content, diagnostics };
-    Event::Loaded(vec![Change::ZoneAppeared(ZoneSettings::new(zone)), Change::File(file)])
+    let file = Put { id: EntryId::of_file(&path), zone: zone.clone(), content, diagnostics };
+    Event::Loaded(vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), Change::Put(file)])
 }
 
 const TEXT: &str = "[[service]]\nname = 'web'\ncheck = [{ args = ['/bin/true'] }]\n\
@@ -51,12 +52,15 @@ fn a_refused_service_is_not_registered_and_a_new_configuration_lets_it_in_and_ou
     let effects = turn(&mut world, loaded(TEXT), now);
     assert_eq!(names(&world), ["db"]);
     assert_eq!((effects.start.len(), effects.complaints.len()), (0, 1));
-    assert_eq!(world.files_in_error(), 1);
+    assert_eq!(world.errors().map(|(_, count)| count).sum::<usize>(), 1);
 
     let allowed = Event::Configured(Box::new(settings(Scripts::Allowed)));
     let effects = turn(&mut world, allowed, now);
     assert_eq!(names(&world), ["db", "web"]);
-    assert_eq!((effects.complaints.len(), world.files_in_error()), (0, 0));
+    assert_eq!(
+        (effects.complaints.len(), world.errors().map(|(_, count)| count).sum::<usize>()),
+        (0, 0)
+    );
     let [start] = &effects.start[..] else { panic!("{:?}", effects.start) };
     let Question::Script(_, subject) = &start.probe.question else { panic!("{start:?}") };
     assert_eq!((&*subject.service, &*subject.instance, subject.port), ("web", "web-1", None));

@@ -22,6 +22,7 @@ use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::Name;
+use crate::model::origin::Origin;
 use crate::model::records::{self, MasterFile, Part, StaticRecord};
 use crate::model::zone::ZoneSettings;
 
@@ -67,6 +68,7 @@ pub struct Datum {
 
 #[derive(Clone, Debug)]
 struct Source {
+    origin: Origin,
     file: Arc<MasterFile>,
     record: usize,
 }
@@ -83,7 +85,8 @@ impl Source {
 
     fn error(&self, message: impl Into<String>, advice: &str) -> Option<Diagnostic> {
         let (part, span) = self.place()?;
-        Some(Diagnostic::error(&part.path, &part.text, span, message).with_label(advice))
+        let error = Diagnostic::error(&part.path, &part.text, span, message).with_label(advice);
+        Some(Diagnostic { origin: self.origin, ..error })
     }
 
     fn warning(&self, message: impl Into<String>, advice: &str) -> Option<Diagnostic> {
@@ -93,16 +96,16 @@ impl Source {
 }
 
 /// Merges `files`, which stand in order of precedence, with the zone's settings.
-pub fn merge(settings: &ZoneSettings, files: &[Arc<MasterFile>]) -> Statics {
+pub fn merge(settings: &ZoneSettings, files: &[(Origin, Arc<MasterFile>)]) -> Statics {
     let mut merging = Merging {
         apex: &settings.apex,
         statics: Statics::default(),
         conflicts: Complaints::default(),
         seen: HashSet::new(),
     };
-    for file in files {
+    for (origin, file) in files {
         for record in 0..file.records.len() {
-            merging.add(&Source { file: Arc::clone(file), record });
+            merging.add(&Source { origin: *origin, file: Arc::clone(file), record });
         }
     }
     let Merging { mut statics, mut conflicts, .. } = merging;

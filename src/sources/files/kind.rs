@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::sources::Content;
+
 /// What a file of a zone's folder is for; in the order a batch tells of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -38,6 +40,14 @@ impl Kind {
         }
         let ends = |ending: &str| name.as_bytes().ends_with(ending.as_bytes());
         ENDINGS.iter().find(|(ending, _)| ends(ending)).map(|&(_, kind)| kind)
+    }
+
+    /// What a file says that cannot be taken.
+    pub fn refused(self) -> Content {
+        match self {
+            Self::ZoneToml => Content::RefusedSettings,
+            Self::Services | Self::Master | Self::Included | Self::Consul => Content::Refused,
+        }
     }
 }
 

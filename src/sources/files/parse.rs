@@ -53,17 +53,17 @@ pub fn parse(
     match kind {
         Kind::ZoneToml => {
             let (zone, diagnostics) = zone_toml::parse(path, text, apex, &host.ns_addresses);
-            (zone.map_or(Content::Refused, Content::Zone), diagnostics)
+            (zone.map_or(kind.refused(), Content::Settings), diagnostics)
         }
         Kind::Services => services(native::parse(path, text)),
         Kind::Consul => services(consul::parse(path, text, host.node)),
         Kind::Master => {
             let (records, diagnostics) = master::parse(apex, path, &text, includes);
             let content = records.map(|records| Content::Records(Arc::new(records)));
-            (content.unwrap_or(Content::Refused), diagnostics)
+            (content.unwrap_or(kind.refused()), diagnostics)
         }
         // The source keeps it for those that include it.
-        Kind::Included => (Content::Gone, Vec::new()),
+        Kind::Included => (kind.refused(), Vec::new()),
     }
 }
 

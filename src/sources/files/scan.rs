@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::diagnostic::{Diagnostic, reason};
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::time::{Instant, Now};
 use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
 use crate::sources::files::errands::{Entry, Event, News, Task, Unlisted};
@@ -21,7 +22,7 @@ use crate::sources::files::options::Options;
 use crate::sources::files::tracker::Tracker;
 use crate::sources::files::watches::Watches;
 use crate::sources::files::zone::{Cause, Listing};
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Put};
 
 /// What changed together is told together, as far as it is read within this time.
 const HOLD: Duration = Duration::from_millis(50);
@@ -213,7 +214,7 @@ impl Scanner {
         let troubles = self.troubles(now);
         if troubles != self.told {
             self.told.clone_from(&troubles);
-            changes.push(Change::Troubles(troubles));
+            changes.push(Change::Troubles(Origin::Files, troubles));
         }
         changes
     }
@@ -240,9 +241,9 @@ impl Scanner {
     fn change(&self, news: News) -> Option<Change> {
         let (Entry { zone, key }, folder, said) = match news {
             News::ZoneAppeared(name) => {
-                return Some(Change::ZoneAppeared((self.options.defaults)(name)));
+                return Some(Change::Zone(Origin::Files, (self.options.defaults)(name)));
             }
-            News::ZoneGone(name) => return Some(Change::ZoneGone(name)),
+            News::ZoneGone(name) => return Some(Change::ZoneGone(Origin::Files, name)),
             News::File(entry, folder, said) => (entry, folder, said),
         };
         // What is included is told by the files that include it.
@@ -250,8 +251,9 @@ impl Scanner {
             return None;
         }
         let path: Arc<Path> = self.options.zones_dir.join(folder).join(&key.name).into();
+        let id = EntryId::of_file(&path);
         let (content, diagnostics) = match said {
-            None => (Content::Gone, Vec::new()),
+            None => return Some(Change::Gone(id)),
             Some(Said::Text(text)) => {
                 let includes = match key.kind {
                     Kind::Master if may_include(&text) => self.tracker.includes(&zone),
@@ -260,9 +262,9 @@ impl Scanner {
                 (self.options.parse)(&zone, key.kind, Arc::clone(&path), text, &includes)
             }
             Some(Said::Unreadable(message)) => {
-                (Content::Refused, vec![Diagnostic::of_file(&path, message)])
+                (key.kind.refused(), vec![Diagnostic::of_file(&path, message)])
             }
         };
-        Some(Change::File(FileChange { zone, path, content, diagnostics }))
+        Some(Change::Put(Put { id, zone, content, diagnostics }))
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use crate::model::origin::Origin;
 use crate::model::time::Now;
 use crate::sources::Change;
 use crate::sources::files::errands::Event;
@@ -48,7 +49,7 @@ pub struct FileSource {
 }
 
 /// Scans everything once. The changes tell of all there is: each zone, its zone.toml, its other
-/// files by the octets of their paths.
+/// files by the octets of their paths; at last that this was all.
 /// What a disk does not answer within seconds is told later.
 pub fn load(options: Options, now: Now) -> Result<(FileSource, Vec<Change>), ScanError> {
     load_with(options, Arc::new(hands::perform), now)
@@ -64,7 +65,8 @@ pub(crate) fn load_with(
     fs::read_dir(&path).map_err(|source| ScanError::ZonesDir { path, source })?;
     let mut scanner = Scanner::new(options, perform, now);
     scanner.settle(now);
-    let changes = scanner.changes(now.mono);
+    let mut changes = scanner.changes(now.mono);
+    changes.push(Change::Synced(Origin::Files));
     Ok((FileSource { scanner }, changes))
 }
 

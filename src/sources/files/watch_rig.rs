@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::diagnostic::Diagnostic;
 use crate::model::definition::Document;
 use crate::model::name::Name;
+use crate::model::origin::EntryId;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::sources::files::hands::{self, Perform};
@@ -43,7 +44,7 @@ pub(super) struct Rig {
 
 pub(super) fn options(zones_dir: &Path) -> Options {
     let parse = |_: &Name, kind, path, text: Arc<str>, includes: &Includes| match kind {
-        Kind::ZoneToml if &*text == "bad" => (Content::Refused, Vec::new()),
+        Kind::ZoneToml if &*text == "bad" => (Content::RefusedSettings, Vec::new()),
         Kind::Master => {
             let included: String = includes.values().flatten().map(|text| &**text).collect();
             let text = format!("{text}{included}").into();
@@ -109,26 +110,32 @@ impl Rig {
         self.zones_dir.join(ZONE)
     }
 
+    fn relative(&self, id: &EntryId) -> String {
+        let path = id.path().unwrap();
+        path.strip_prefix(&self.zones_dir).unwrap().to_str().unwrap().to_owned()
+    }
+
     pub(super) fn hear(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
-                Change::ZoneAppeared(_) => (),
-                Change::Troubles(troubles) => self.troubles = troubles,
-                Change::ZoneGone(name) => {
+                Change::Zone(..) | Change::Synced(_) => (),
+                Change::Gone(id) => {
+                    assert!(self.told.remove(&self.relative(&id)).is_some());
+                }
+                Change::Troubles(_, troubles) => self.troubles = troubles,
+                Change::ZoneGone(_, name) => {
                     self.told.clear();
                     self.gone.push(name);
                 }
-                Change::File(file) => {
-                    let path = file.path.strip_prefix(&self.zones_dir).unwrap();
-                    let path = path.to_str().unwrap().to_owned();
+                Change::Put(file) => {
+                    let path = self.relative(&file.id);
                     self.complaints.extend(file.diagnostics);
                     match file.content {
                         Content::Services(document) => {
                             self.told.insert(path, document.text.to_string());
                         }
-                        Content::Gone => assert!(self.told.remove(&path).is_some()),
-                        Content::Refused => (),
-                        Content::Records(_) | Content::Zone(_) => {
+                        Content::Refused | Content::RefusedSettings => (),
+                        Content::Records(_) | Content::Settings(_) => {
                             panic!("the parser of these tests makes none")
                         }
                     }

@@ -29,15 +29,22 @@ fn the_first_scan_tells_each_zone_then_zone_toml_then_files_by_path() {
     fs::create_dir(top.path().join("not a name")).unwrap();
     let (_, changes) = load(options(top.path()), Now::default()).unwrap();
     let line = |change: &Change| match change {
-        Change::ZoneAppeared(settings) => settings.apex.to_string(),
-        Change::ZoneGone(name) => panic!("{name}"),
-        Change::File(file) => file.path.file_name().unwrap().to_str().unwrap().to_owned(),
-        Change::Troubles(troubles) => troubles[0].path.to_str().unwrap().to_owned(),
+        Change::Zone(_, settings) => settings.apex.to_string(),
+        Change::ZoneGone(_, name) => panic!("{name}"),
+        Change::Put(file) => {
+            file.id.path().unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+        }
+        Change::Gone(id) => panic!("{id:?}"),
+        Change::Synced(origin) => format!("all {}", origin.word()),
+        Change::Troubles(_, troubles) => troubles[0].path.to_str().unwrap().to_owned(),
     };
     let lines: Vec<String> = changes.iter().map(line).collect();
     let stranger = top.path().join("not a name");
     let stranger = stranger.to_str().unwrap();
-    assert_eq!(lines, ["a.b.", "zone.toml", "B.toml", "a.toml", "c.d.", "a.toml", stranger]);
+    assert_eq!(
+        lines,
+        ["a.b.", "zone.toml", "B.toml", "a.toml", "c.d.", "a.toml", stranger, "all files"]
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::health::Condition;
 use crate::model::name::{Label, Name};
+use crate::model::origin::Origin;
 use crate::model::service::{Instance, InstanceId, Location, Service, ServiceKey, Tag, Weights};
 use crate::model::time::Instant;
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
@@ -235,8 +236,8 @@ fn zone(apex: &str, text: &str) -> Zone {
     let path: Arc<Path> = Arc::from(Path::new("a.zone"));
     let (file, said) =
         master::parse(&apex, path, &format!("$TTL 60\n{text}").into(), &master::Includes::new());
-    let statics =
-        statics::merge(&settings, &[Arc::new(file.unwrap_or_else(|| panic!("{said:?}")))]);
+    let file = Arc::new(file.unwrap_or_else(|| panic!("{said:?}")));
+    let statics = statics::merge(&settings, &[(Origin::Files, file)]);
     let mut zone = Zone::new(&settings, 7);
     zone.reconfigure(soa(&settings, &statics, 7), Arc::new(Facts::new(&settings, &statics)));
     zone

@@ -10,8 +10,9 @@ use std::time::Duration;
 use livezone::config::{Config, livezone_toml, zone_toml};
 use livezone::diagnostic::{Colour, Diagnostic, Severity};
 use livezone::model::name::Name;
+use livezone::model::origin::EntryId;
 use livezone::sources::files::{consul, master, native};
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 
 use super::house::{appeared, run};
 use super::respond::{Server, wire};
@@ -57,7 +58,7 @@ pub(crate) fn zone_toml(input: &[u8]) {
     let apex = Name::parse(ZONE).unwrap();
     let parse = |text| zone_toml::parse(Path::new("zone.toml").into(), text, &apex, &[]);
     if let Some(settings) = twice(input, Errors::Refuse, parse) {
-        serve(Content::Zone(settings));
+        serve(Content::Settings(settings));
     }
 }
 
@@ -134,9 +135,9 @@ fn serve(content: Content) {
         _ => vec!["www".to_owned()],
     };
     let zone = Name::parse(ZONE).unwrap();
-    let path = Path::new("a").into();
-    let file = FileChange { zone, path, content, diagnostics: Vec::new() };
-    let changes = vec![appeared(ZONE), Change::File(file)];
+    let path = Path::new("a");
+    let file = Put { id: EntryId::of_file(path), zone, content, diagnostics: Vec::new() };
+    let changes = vec![appeared(ZONE), Change::Put(file)];
     let server = Server::of(run(changes, Duration::ZERO, &Config::default()));
     let relative = names.iter().take(MOST_NAMES).map(|name| format!("{name}.{ZONE}"));
     for name in relative.chain([ZONE.to_owned()]) {

@@ -15,12 +15,13 @@ use livezone::engine::world::World;
 use livezone::model::check::Question;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::snapshot::Snapshot;
 use livezone::sources::files::kind::Kind;
 use livezone::sources::files::master::Includes;
 use livezone::sources::files::parse::{Context, Host, parse};
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 
 use super::cookies::{PREVIOUS, SECRET};
 use super::how::{DENIED, EXEMPT};
@@ -98,11 +99,10 @@ fn changes() -> Vec<Change> {
     let apexes: BTreeSet<&str> = FILES.iter().map(|(zone, ..)| *zone).collect();
     let mut changes: Vec<Change> = apexes.into_iter().map(appeared).collect();
     for (zone, file, text) in FILES {
-        changes.extend(change(zone, file, text, &includes).map(Change::File));
+        changes.extend(change(zone, file, text, &includes).map(Change::Put));
     }
-    changes.extend(change("service.internal", "many.toml", &many(), &includes).map(Change::File));
-    let refused =
-        |change: &&Change| matches!(change, Change::File(file) if file.content == Content::Refused);
+    changes.extend(change("service.internal", "many.toml", &many(), &includes).map(Change::Put));
+    let refused = |change: &&Change| matches!(change, Change::Put(file) if file.content == Content::RefusedSettings);
     let refused: Vec<_> = changes.iter().filter(refused).collect();
     assert_eq!(refused.len(), 1, "only broken.test is: {refused:#?}");
     changes
@@ -132,16 +132,11 @@ pub(super) fn run(changes: Vec<Change>, time: Duration, config: &Config) -> Arc<
 
 pub(super) fn appeared(apex: &str) -> Change {
     let name_server = IpAddr::from([127, 0, 0, 1]);
-    Change::ZoneAppeared(zone_toml::defaults(&Name::parse(apex).unwrap(), &[name_server]))
+    Change::Zone(Origin::Files, zone_toml::defaults(&Name::parse(apex).unwrap(), &[name_server]))
 }
 
 /// `None` for a file that is there to be included.
-pub(super) fn change(
-    zone: &str,
-    file: &str,
-    text: &str,
-    includes: &Includes,
-) -> Option<FileChange> {
+pub(super) fn change(zone: &str, file: &str, text: &str, includes: &Includes) -> Option<Put> {
     let kind = Kind::of(file.as_ref()).filter(|kind| *kind != Kind::Included)?;
     let node = IpAddr::from([192, 0, 2, 1]);
     let host = Host { ns_addresses: vec![IpAddr::from([127, 0, 0, 1])], node: Some(node) };
@@ -149,7 +144,7 @@ pub(super) fn change(
     let path: Arc<Path> = Path::new(file).into();
     let context = Context { apex: &zone, host: &host, includes };
     let (content, diagnostics) = parse(kind, (Arc::clone(&path), text.into()), context);
-    Some(FileChange { zone, path, content, diagnostics })
+    Some(Put { id: EntryId::of_file(&path), zone, content, diagnostics })
 }
 
 /// Far more addresses and texts than a datagram holds.

@@ -12,9 +12,10 @@ use livezone::engine::turn::turn;
 use livezone::engine::world::World;
 use livezone::model::check::Scripts;
 use livezone::model::name::Name;
+use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::sources::files::native;
-use livezone::sources::{Change, Content, FileChange};
+use livezone::sources::{Change, Content, Put};
 use tempfile::TempDir;
 
 use crate::support::server::ZONE;
@@ -66,9 +67,9 @@ impl Program {
         let mut world = World::new(Settings::of(&config), 1, 0);
         if let Some(document) = document {
             let (zone, content) = (apex(), Content::Services(document.into()));
-            let file = FileChange { zone, path, content, diagnostics: Vec::new() };
-            let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
-            let loaded = Event::Loaded(vec![appeared, Change::File(file)]);
+            let file = Put { id: EntryId::of_file(&path), zone, content, diagnostics: Vec::new() };
+            let appeared = Change::Zone(Origin::Files, zone_toml::defaults(&apex(), &[]));
+            let loaded = Event::Loaded(vec![appeared, Change::Put(file)]);
             told.extend(turn(&mut world, loaded, Now::default()).complaints);
         }
         let services: Vec<_> = world.catalogue().map(|(service, _)| service).collect();

@@ -1,30 +1,33 @@
-//! Counts the files that are in error, complaint by complaint: a change costs what has changed.
+//! Counts what is in error of each source, complaint by complaint: a change costs what has changed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::origin::Origin;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Errors(BTreeMap<Arc<Path>, usize>);
+pub(super) struct Errors(BTreeMap<Origin, BTreeMap<Arc<Path>, usize>>);
 
 impl Errors {
     /// Complaints that stand from now on.
     pub(super) fn add(&mut self, complaints: &[Diagnostic]) {
         for error in errors(complaints) {
-            *self.0.entry(Arc::clone(&error.path)).or_default() += 1;
+            let counts = self.0.entry(error.origin).or_default();
+            *counts.entry(Arc::clone(&error.path)).or_default() += 1;
         }
     }
 
     /// Complaints that stand no more.
     pub(super) fn remove(&mut self, complaints: &[Diagnostic]) {
         for error in errors(complaints) {
-            let Some(count) = self.0.get_mut(&error.path) else { continue };
+            let Some(counts) = self.0.get_mut(&error.origin) else { continue };
+            let Some(count) = counts.get_mut(&error.path) else { continue };
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.0.remove(&error.path);
+                counts.remove(&error.path);
             }
         }
     }
@@ -36,9 +39,9 @@ impl Errors {
         *old = new;
     }
 
-    /// How many files are in error.
-    pub(super) fn files(&self) -> usize {
-        self.0.len()
+    /// How many files, or other places, of a source are in error.
+    pub(super) fn of(&self, origin: Origin) -> usize {
+        self.0.get(&origin).map_or(0, BTreeMap::len)
     }
 }
 

@@ -10,17 +10,18 @@ use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::model::name::Name;
+use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::sources::files::{master, native};
-use crate::sources::{Change, Content, FileChange};
+use crate::sources::{Change, Content, Put};
 
 const SERVICE: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";
 
 fn world() -> World {
     let settings = Settings::of(&Config::default());
     let mut world = World::new(settings, 1, 1);
-    let zone = Change::ZoneAppeared(ZoneSettings::new(apex()));
+    let zone = Change::Zone(Origin::Files, ZoneSettings::new(apex()));
     turn(&mut world, Event::Loaded(vec![zone]), Now::default());
     world
 }
@@ -32,8 +33,9 @@ fn apex() -> Name {
 /// Tells the world of a file; `None` when it has gone.
 fn tell(world: &mut World, path: &str, text: Option<&str>) -> Effects {
     let path: Arc<Path> = Path::new(path).into();
+    let id = EntryId::of_file(&path);
     let (content, diagnostics) = match text {
-        None => (Content::Gone, Vec::new()),
+        None => return turn(world, Event::Changed(vec![Change::Gone(id)]), Now::default()),
         Some(text) if path.extension().is_some_and(|ending| ending == "toml") => {
             let (document, said) = native::parse(Arc::clone(&path), text.into());
             (document.map_or(Content::Refused, |d| Content::Services(Arc::new(d))), said)
@@ -44,8 +46,8 @@ fn tell(world: &mut World, path: &str, text: Option<&str>) -> Effects {
             (file.map_or(Content::Refused, |f| Content::Records(Arc::new(f))), said)
         }
     };
-    let change = FileChange { zone: apex(), path, content, diagnostics };
-    turn(world, Event::Changed(vec![Change::File(change)]), Now::default())
+    let change = Put { id, zone: apex(), content, diagnostics };
+    turn(world, Event::Changed(vec![Change::Put(change)]), Now::default())
 }
 
 fn short(complaints: &[Diagnostic]) -> Vec<String> {
@@ -66,13 +68,13 @@ fn a_service_that_comes_to_a_static_name_is_told_as_the_records_error() {
     assert_eq!(tell(&mut world, "a.zone", Some("$TTL 5\nweb A 192.0.2.1\n")).complaints, []);
     let told = short(&tell(&mut world, "web.toml", Some(SERVICE)).complaints);
     assert!(told[0].starts_with("a.zone:2:5: web.a.test. A is not served"), "{told:?}");
-    assert_eq!(world.files_in_error(), 1);
+    assert_eq!(world.errors().map(|(_, count)| count).sum::<usize>(), 1);
     tell(&mut world, "web.toml", None);
-    assert_eq!(world.files_in_error(), 0);
+    assert_eq!(world.errors().map(|(_, count)| count).sum::<usize>(), 0);
     tell(&mut world, "web.toml", Some(SERVICE));
-    assert_eq!(world.files_in_error(), 1);
+    assert_eq!(world.errors().map(|(_, count)| count).sum::<usize>(), 1);
     tell(&mut world, "a.zone", Some("$TTL 5\nweb MX 10 mail\n"));
-    assert_eq!(world.files_in_error(), 0);
+    assert_eq!(world.errors().map(|(_, count)| count).sum::<usize>(), 0);
 }
 
 #[test]
