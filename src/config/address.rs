@@ -73,7 +73,7 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
         Ok(address) => format!("add the port: \"{}\"", SocketAddr::new(address, port)),
         Err(_) if text.value.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()) => {
             format!(
-                "write \"[::]{0}\" for every address, \"127.0.0.1{0}\" for this host alone",
+                "write \"[::]{0}\" for all addresses, or \"127.0.0.1{0}\" for this host only",
                 text.value
             )
         }

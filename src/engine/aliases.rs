@@ -317,10 +317,7 @@ impl<'w> Walk<'w> {
         }
         self.looked_at += 1;
         if self.looked_at > MOST_LOOKED_AT {
-            return Said::critical(format!(
-                "the alias leads to more than {MOST_LOOKED_AT} \
-                                           instances"
-            ));
+            return Said::critical(format!("the alias has more than {MOST_LOOKED_AT} instances"));
         }
         let key = ServiceKey { zone: self.zone.clone(), name: service.clone() };
         let Some(state) = self.world.services.get(&key) else { return Said::NOTHING_YET };

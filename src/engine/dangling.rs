@@ -101,7 +101,7 @@ impl World {
             |id: &&Arc<str>| self.aliases.get(&key.zone).is_some_and(|index| index.has(id));
         match near.filter(is_there) {
             Some(id) => format!("did you mean {id:?}?"),
-            None => "the check is critical until one has: register it, or mend the id".to_owned(),
+            None => "the check stays critical: register the instance, or correct the id".to_owned(),
         }
     }
 }

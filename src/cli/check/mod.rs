@@ -25,10 +25,10 @@ use crate::sources::files::parse::Host;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   livezone check                                      livezone.toml and all zones
-  livezone check zones/service.internal/web.toml      this file, and how it fits its zone
+  livezone check zones/service.internal/web.toml      one file, checked with the rest of its zone
   livezone check --config /etc/livezone.toml && systemctl reload livezone
 
-Exit codes: 0 no errors (there may be warnings), 1 errors.";
+Exit codes: 0 no errors (there may be warnings), 1 errors found.";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     config: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = settings::ZONES)]
     zones: Option<PathBuf>,
-    /// Report only on these files and folders; the zone of a file is the name of its folder
+    /// Report only on these files and directories; the zone of a file is the name of its directory
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

@@ -176,22 +176,22 @@ null MX 0 .
         .iter()
         .map(|d| (d.line_column().unwrap(), d.message.as_str(), d.label.as_str()))
         .collect();
-    let write = "write an A or AAAA record for it";
-    let nobody = "no record and no service has that name";
+    let write = "add an A or AAAA record for it";
+    let nobody = "add a record or register a service with this name";
     let wanted = [
-        ((2, 5), "this CNAME leads to wbe-1.web.a.internal., which does not exist", nobody),
+        ((2, 5), "this CNAME points to wbe-1.web.a.internal., which does not exist", nobody),
         (
             (5, 3),
-            "this MX leads to mial.a.internal., which does not exist",
+            "this MX points to mial.a.internal., which does not exist",
             "did you mean mail.a.internal.?",
         ),
-        ((7, 3), "this MX leads to text.a.internal., which has no address", write),
+        ((7, 3), "this MX points to text.a.internal., which has no address", write),
         (
             (11, 12),
-            "this SRV leads to voip-gateway.below.a.internal., which does not exist",
+            "this SRV points to voip-gateway.below.a.internal., which does not exist",
             nobody,
         ),
-        ((20, 9), "this SRV leads to below.a.internal., which has no address", write),
+        ((20, 9), "this SRV points to below.a.internal., which has no address", write),
     ];
     assert_eq!(told, wanted);
     let alone = checked(zones.path(), &[zones.path().join("a.internal/a.zone")]);

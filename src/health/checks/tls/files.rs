@@ -28,7 +28,7 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 pub(super) enum LoadError {
     #[error("cannot read {}: {}", path.display(), fault::words(error))]
     Read { path: PathBuf, error: io::Error },
-    #[error("{} must be a regular file of at most {FILE_LIMIT} bytes", path.display())]
+    #[error("{} must be a regular file of {FILE_LIMIT} bytes or less", path.display())]
     Kind { path: PathBuf },
     #[error("{} contains no PEM {what}", path.display())]
     Pem { path: PathBuf, what: &'static str },
