@@ -13,7 +13,7 @@ pub(super) struct Probes {
 /// Types whose values are text of some form.
 const TEXTS: [&str; 10] = [
     "string",
-    "folder",
+    "directory",
     "file",
     "label",
     "secret",
