@@ -19,10 +19,11 @@ use livezone::model::dns::Question;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::snapshot::service::build;
-use livezone::transport::batch::{Batch, MESSAGES, ROOM, Sending, Wait};
+use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
 use livezone::transport::fast::round::Round;
 use livezone::transport::fast::{self, Arrival, Fast};
-use livezone::transport::respond::Worker;
+use livezone::transport::worker::Worker;
 use livezone::wire::reply::{Limits, encode};
 use livezone::wire::request::{Incoming, parse};
 

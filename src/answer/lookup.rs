@@ -17,15 +17,13 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::model::claim::MAX_TAGS;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::statics::{self, Cut, Rrset};
 use crate::snapshot::zone::Zone;
-
-/// A name carries at most so many tags that must all be there.
-const MAX_TAGS: usize = 4;
 
 /// What stands at a name.
 #[derive(Debug)]

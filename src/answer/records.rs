@@ -13,7 +13,8 @@ use crate::model::name::Name;
 use crate::model::service::{Endpoint, Instance};
 use crate::snapshot::lines::{addr_name, weight};
 use crate::snapshot::selection::Selection;
-use crate::snapshot::service::{ServiceView, Target};
+use crate::snapshot::service::ServiceView;
+use crate::snapshot::target::Target;
 use crate::snapshot::zone::Zone;
 
 /// RFC 8482 section 4.1 lets ANY be answered with one `RRset`: the first of these that there is.

@@ -4,24 +4,18 @@
 //! to start and to stop, a snapshot to publish, lines to log. Scenario tests drive [`turn::turn`]
 //! with no clock, no socket and no task.
 
-pub mod aliases;
+mod aliases;
 mod checks;
-mod dangling;
-mod errors;
-pub mod evidence;
-pub mod files;
-pub mod publish;
+pub mod event;
+mod evidence;
+mod publisher;
+mod registrations;
 pub mod report;
 mod runs;
-mod statics;
-mod targets;
+mod services;
+pub mod settings;
 pub mod task;
+#[cfg(test)]
+mod tests;
 pub mod turn;
 pub mod world;
-
-#[cfg(test)]
-mod alias_tests;
-#[cfg(test)]
-mod permit_tests;
-#[cfg(test)]
-mod routine_tests;

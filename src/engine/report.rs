@@ -4,9 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::complaints::{Complaints, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::engine::world::{ServiceState, World};
+use crate::engine::aliases::Aliases;
+use crate::engine::checks::Checks;
+use crate::engine::registrations::Registrations;
+use crate::engine::services::Services;
+use crate::engine::services::state::{InstanceState, ServiceState};
 use crate::model::health::Condition;
-use crate::snapshot::service::{ServiceView, Target};
+use crate::model::service::Instance;
+use crate::snapshot::Snapshot;
+use crate::snapshot::service::ServiceView;
+use crate::snapshot::target::Target;
 
 /// Everything, by service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,89 +96,69 @@ pub struct SnapshotReport {
 /// A start that waits for thousands of services need not name them all.
 const WAITING_SHOWN: usize = 100;
 
-impl World {
-    /// Everything, by service.
-    pub fn report(&self) -> ServicesReport {
-        let services =
-            self.services.values().filter_map(|state| self.report_service(state)).collect();
-        ServicesReport { services, sources: self.report_sources() }
-    }
+pub(super) fn services(
+    services: &Services,
+    checks: &Checks,
+    snapshot: &Snapshot,
+) -> Vec<ServiceReport> {
+    services.iter().filter_map(|(_, state)| service(state, checks, snapshot)).collect()
+}
 
-    /// Whether the first round is over, and what stands in its way.
-    pub fn readiness(&self) -> (bool, Vec<SourceReport>, ChecksReport) {
-        let waiting = self.waiting.iter().take(WAITING_SHOWN).map(ToString::to_string).collect();
-        let checks = ChecksReport { total: self.check_count(), in_flight: self.running(), waiting };
-        (self.is_ready(), self.report_sources(), checks)
-    }
+pub(super) fn sources(
+    registrations: &Registrations,
+    services: &Services,
+    aliases: &Aliases,
+) -> Vec<SourceReport> {
+    let mut complaints = Complaints::new(FEW_OF_FILE);
+    registrations.complaints().for_each(|complaint| complaints.push(complaint));
+    aliases.warn_of_dangling(registrations, services, &mut complaints);
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
+    let short = |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
+    let (errors, warnings) = (short(errors), short(warnings));
+    vec![SourceReport { name: "files".to_owned(), errors, warnings }]
+}
 
-    /// How many files are in error now.
-    pub fn files_in_error(&self) -> usize {
-        self.errors.files()
-    }
+pub(super) fn checks(services: &Services, checks: &Checks) -> ChecksReport {
+    let waiting = services.waiting().iter().take(WAITING_SHOWN).map(ToString::to_string).collect();
+    ChecksReport { total: checks.count(), in_flight: checks.running(), waiting }
+}
 
-    fn report_sources(&self) -> Vec<SourceReport> {
-        let files = self.files.values();
-        let own = files.flat_map(|file| file.diagnostics.iter().chain(&file.refused));
-        let conflicts = self.services.values().flat_map(|state| &state.conflicts);
-        let statics = self.zones.values().flat_map(|zone| &zone.statics.conflicts);
-        let mut complaints = Complaints::new(FEW_OF_FILE);
-        for complaint in own.chain(conflicts).chain(statics).chain(&self.troubles) {
-            complaints.push(complaint);
+fn service(state: &ServiceState, checks: &Checks, snapshot: &Snapshot) -> Option<ServiceReport> {
+    let key = &state.service().key;
+    let view = snapshot.zones.get(key.zone.as_wire())?.services.get(key.name.as_str())?;
+    let serves = view.serving();
+    let of_one = |(place, (instance, known)): (usize, (&Instance, &InstanceState))| {
+        let (served, why) = why((view, &serves), place, known.condition);
+        InstanceReport {
+            id: instance.id.to_string(),
+            addresses: instance.location.endpoints().map(|e| e.to_string()).collect(),
+            port: instance.port,
+            state: known.condition.word().to_owned(),
+            since: humantime::format_rfc3339_seconds(known.since).to_string(),
+            served,
+            why,
+            checks: checks_of(state, place, checks),
         }
-        self.all_dangling(&mut complaints);
-        let (errors, warnings): (Vec<_>, Vec<_>) =
-            complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
-        let short =
-            |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
-        let (errors, warnings) = (short(errors), short(warnings));
-        vec![SourceReport { name: "files".to_owned(), errors, warnings }]
-    }
+    };
+    Some(ServiceReport {
+        name: key.name.to_string(),
+        zone: key.zone.to_string().trim_end_matches('.').to_owned(),
+        instances: state.instances().enumerate().map(of_one).collect(),
+    })
+}
 
-    fn report_service(&self, state: &ServiceState) -> Option<ServiceReport> {
-        let service = &state.service;
-        let zone = self.snapshot.zones.get(service.key.zone.as_wire())?;
-        let view = zone.services.get(service.key.name.as_str())?;
-        let serves = view.serving();
-        let instances = service.instances.iter().zip(&state.instances).enumerate();
-        Some(ServiceReport {
-            name: service.key.name.to_string(),
-            zone: service.key.zone.to_string().trim_end_matches('.').to_owned(),
-            instances: instances
-                .map(|(place, (instance, known))| {
-                    let (served, why) = why((view, &serves), place, known.condition);
-                    let since = known.since;
-                    let endpoints = instance.location.endpoints();
-                    InstanceReport {
-                        id: instance.id.to_string(),
-                        addresses: endpoints.map(|e| e.to_string()).collect(),
-                        port: instance.port,
-                        state: known.condition.word().to_owned(),
-                        since: humantime::format_rfc3339_seconds(since).to_string(),
-                        served,
-                        why,
-                        checks: self.report_checks(state, place),
-                    }
-                })
-                .collect(),
+fn checks_of(state: &ServiceState, place: usize, checks: &Checks) -> Vec<CheckReport> {
+    let of_targets = state.checks_of_targets(place);
+    let ids = of_targets.chain(std::iter::once(state.checks_of_instance(place)));
+    ids.flat_map(|ids| checks.of(ids))
+        .map(|run| CheckReport {
+            id: run.check().id.to_string(),
+            kind: run.check().kind.word().to_owned(),
+            state: run.condition().word().to_owned(),
+            output: run.output().to_owned(),
         })
-    }
-
-    fn report_checks(&self, state: &ServiceState, place: usize) -> Vec<CheckReport> {
-        let ids = state.runs_of(place).flatten().flat_map(|runs| &runs.checks);
-        let checks = ids.filter_map(|id| self.checks.get(id));
-        let checks = checks.map(|run| (&run.check, run.state.condition(), &run.output));
-        let aliases = state.aliases_of(place).iter();
-        let aliases = aliases.map(|alias| (&alias.check, alias.said.condition, &alias.said.reason));
-        checks
-            .chain(aliases)
-            .map(|(check, condition, output)| CheckReport {
-                id: check.id.to_string(),
-                kind: check.kind.word().to_owned(),
-                state: condition.word().to_owned(),
-                output: output.as_deref().unwrap_or_default().to_owned(),
-            })
-            .collect()
-    }
+        .collect()
 }
 
 /// Whether an instance is served, and why or why not.

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tracing::error;
 
-use crate::engine::turn::Start;
+use crate::engine::event::Start;
 use crate::health::checks::Runner;
 use crate::health::scheduler::CheckId;
 use crate::metrics::Metrics;

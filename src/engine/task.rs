@@ -11,10 +11,12 @@ use tracing::{error, info, warn};
 
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::event::{Effects, Event, Start, Transition};
 use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
 use crate::engine::runs::{Found, Runs};
-use crate::engine::turn::{Effects, Event, Start, Transition, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::metrics::Metrics;
 use crate::model::health::Condition;

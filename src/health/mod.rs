@@ -1,6 +1,6 @@
 //! Who is fit to serve: what checks find, and when they are run.
 
 pub mod checks;
-pub mod rounds;
+pub mod phases;
 pub mod scheduler;
 pub mod state;

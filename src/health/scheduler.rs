@@ -37,7 +37,7 @@ pub const MOST_SCRIPTS: usize = 8;
 pub type Queued = (Lane, Class);
 
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum Status {
     Waiting(Instant),
     Running,
 }
@@ -45,7 +45,7 @@ enum Phase {
 /// Every check with its due time. One check never runs twice at once.
 #[derive(Debug)]
 pub struct Scheduler {
-    checks: HashMap<CheckId, (Queued, Phase), FixedState>,
+    checks: HashMap<CheckId, (Queued, Status), FixedState>,
     network: Slots,
     scripts: Slots,
 }
@@ -81,23 +81,23 @@ impl Scheduler {
 
     /// Sets when a check runs next. A running one keeps running; its outcome sets the next start.
     pub fn plan(&mut self, id: CheckId, queued: Queued, due: Instant) {
-        if matches!(self.checks.get(&id), Some((_, Phase::Running))) {
+        if matches!(self.checks.get(&id), Some((_, Status::Running))) {
             return;
         }
         self.remove(id);
         self.queue(queued).due.insert((due, id));
-        self.checks.insert(id, (queued, Phase::Waiting(due)));
+        self.checks.insert(id, (queued, Status::Waiting(due)));
     }
 
     /// Forgets a check; true when it was running and should be stopped. Its slot is free at once.
     pub fn remove(&mut self, id: CheckId) -> bool {
         match self.checks.remove(&id) {
             None => false,
-            Some((queued, Phase::Waiting(due))) => {
+            Some((queued, Status::Waiting(due))) => {
                 self.queue(queued).due.remove(&(due, id));
                 false
             }
-            Some((queued, Phase::Running)) => {
+            Some((queued, Status::Running)) => {
                 let queue = self.queue(queued);
                 queue.running = queue.running.saturating_sub(1);
                 true
@@ -109,8 +109,8 @@ impl Scheduler {
     /// holds its slot until [`Self::finish`] or [`Self::remove`].
     pub fn start(&mut self, now: Instant) -> Option<(CheckId, Instant)> {
         let (due, id) = self.head().filter(|&(due, _)| due <= now)?;
-        let (queued, phase) = self.checks.get_mut(&id)?;
-        *phase = Phase::Running;
+        let (queued, status) = self.checks.get_mut(&id)?;
+        *status = Status::Running;
         let queued = *queued;
         let queue = self.queue(queued);
         queue.due.remove(&(due, id));
@@ -120,13 +120,18 @@ impl Scheduler {
 
     /// Frees the slot of a check that ran; false when it was not running.
     pub fn finish(&mut self, id: CheckId) -> bool {
-        matches!(self.checks.get(&id), Some((_, Phase::Running))) && self.remove(id)
+        matches!(self.checks.get(&id), Some((_, Status::Running))) && self.remove(id)
     }
 
     /// When a check can next be started; `None` while every slot it may use is taken, since an
     /// outcome comes first then.
     pub fn wake(&self) -> Option<Instant> {
         self.head().map(|(due, _)| due)
+    }
+
+    /// How many checks there are.
+    pub fn count(&self) -> usize {
+        self.checks.len()
     }
 
     /// How many checks run.

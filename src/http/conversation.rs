@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -23,10 +24,30 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::http::listener::Limits;
 use crate::http::stream::Stream;
 use crate::metrics::connections::Closed;
 use crate::transport::tcp::seats::Seat;
+
+/// What a connection may use, beside what is configured. A request that waits for its answer has no
+/// limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// From the connection's start or the last answer to the end of the next header.
+    pub(super) header: Duration,
+    /// For an answer to be taken, from when the client first does not keep up.
+    pub(super) write: Duration,
+    /// Requests of one connection, so that clients are spread anew over servers now and then.
+    pub(super) requests: u32,
+    /// For requests in flight when the server stops.
+    pub(super) farewell: Duration,
+}
+
+pub(super) const LIMITS: Limits = Limits {
+    header: Duration::from_secs(10),
+    write: Duration::from_secs(30),
+    requests: 10_000,
+    farewell: Duration::from_secs(2),
+};
 
 /// A header larger than this is no request of ours.
 const MAX_HEADER: usize = 16 * 1024;

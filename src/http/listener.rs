@@ -14,33 +14,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::http::Http;
-use crate::http::conversation::converse;
+use crate::http::conversation::{LIMITS, Limits, converse};
 use crate::metrics::Metrics;
 use crate::model::time::Clock;
 use crate::transport::tcp::seats::Seats;
 use crate::transport::tcp::table::client;
 use crate::transport::tcp::trouble::{Trouble, concerns_one};
-
-/// What a connection may use, beside what is configured. A request that waits for its answer has no
-/// limit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// From the connection's start or the last answer to the end of the next header.
-    pub(super) header: Duration,
-    /// For an answer to be taken, from when the client first does not keep up.
-    pub(super) write: Duration,
-    /// Requests of one connection, so that clients are spread anew over servers now and then.
-    pub(super) requests: u32,
-    /// For requests in flight when the server stops.
-    pub(super) farewell: Duration,
-}
-
-pub(super) const LIMITS: Limits = Limits {
-    header: Duration::from_secs(10),
-    write: Duration::from_secs(30),
-    requests: 10_000,
-    farewell: Duration::from_secs(2),
-};
 
 /// After an accept that failed for want of descriptors or memory, which stays so for a while.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -36,6 +36,14 @@ impl Kind {
         }
     }
 
+    /// The id, folded, of the instances whose state it takes over.
+    pub fn followed(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Alias(alias) => Some(&alias.instance),
+            Self::Http(_) | Self::Tcp(_) | Self::Grpc(_) | Self::Script(_) => None,
+        }
+    }
+
     /// The port that it names itself.
     pub fn port(&self) -> Option<u16> {
         match self {

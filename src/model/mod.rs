@@ -1,6 +1,7 @@
 //! The nouns: what every stage of the pipeline speaks of, on std and ipnet alone.
 
 pub mod check;
+pub mod claim;
 pub mod definition;
 pub mod dns;
 pub mod health;

@@ -15,8 +15,8 @@ use crate::model::definition::{Document, Placed, ServiceDefinition, TagLists};
 use crate::model::name::Name;
 use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
-use crate::registry::circle::host_of_ours;
 use crate::registry::resolve::{Shared, resolve, resolve_checks};
+use crate::registry::self_reference::host_of_ours;
 
 /// One file's definition of the service that is merged.
 #[derive(Clone, Debug)]

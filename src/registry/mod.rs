@@ -1,7 +1,7 @@
 //! One catalogue of what all sources register.
 
-mod circle;
 pub mod merge;
-pub mod permit;
 mod resolve;
+pub mod script_policy;
+mod self_reference;
 pub mod statics;

@@ -26,8 +26,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, zone_toml};
+use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
-use crate::engine::world::{Settings, World};
+use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Now};
@@ -38,6 +39,7 @@ use crate::server::notify::{Supervisor, status};
 use crate::server::signals::{Signals, Wish};
 use crate::server::web::Web;
 use crate::snapshot::Snapshot;
+use crate::sources::files::options;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
@@ -361,10 +363,10 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-fn file_options(config: &Config) -> watch::Options {
+fn file_options(config: &Config) -> options::Options {
     let host = Arc::new(Host::new(config));
     let for_defaults = Arc::clone(&host);
-    watch::Options {
+    options::Options {
         zones_dir: config.zones_dir.clone(),
         parse: Arc::new(move |apex, kind, path, text, includes| {
             parse(kind, (path, text), parse::Context { apex, host: &host, includes })

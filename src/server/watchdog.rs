@@ -115,8 +115,9 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::engine::settings::Settings;
     use crate::engine::task::{Engine, Parts};
-    use crate::engine::world::{Settings, World};
+    use crate::engine::world::World;
     use crate::health::checks::Runner;
     use crate::metrics::dns::Transport;
     use crate::model::time::Now;

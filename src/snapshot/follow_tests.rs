@@ -13,7 +13,8 @@ use crate::model::service::{
 };
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::snapshot::front::{Front, Key};
-use crate::snapshot::service::{Fitness, ServiceView, Standing, Target, build};
+use crate::snapshot::service::{ServiceView, build};
+use crate::snapshot::target::{Fitness, Standing, Target};
 use crate::snapshot::zone::Zone;
 
 /// Each instance carries the tags of the bits set in its number.

@@ -31,7 +31,7 @@ use triomphe::ThinArc;
 use crate::model::dns::Rtype;
 use crate::model::name::{Label, MAX_NAME, Name, NameError};
 use crate::model::service::{Instance, Service};
-use crate::snapshot::service::{Fitness, Target, is_eligible, targets_of};
+use crate::snapshot::target::{Fitness, Target, is_eligible, targets_of};
 
 /// Octets of a place.
 const PLACE: usize = 4;

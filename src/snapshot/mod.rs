@@ -12,6 +12,7 @@ pub mod selection;
 pub mod service;
 pub mod shards;
 pub mod statics;
+pub mod target;
 mod weighed;
 pub mod zone;
 pub mod zones;

@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
-use crate::snapshot::service::{Target, is_eligible};
+use crate::snapshot::target::{Target, is_eligible};
 use crate::snapshot::weighed::Weighed;
 
 /// What is answered at one name of a service.

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_held_is_told_and_not_waited_for() {
-        let make: [(&str, fn(&Path)); 4] = [
+        type Make = fn(&Path);
+        let make: [(&str, Make); 4] = [
             ("a file", |path| fs::write(path, "").unwrap()),
             ("a lock that is a directory", |path| fs::create_dir_all(path.join("lock")).unwrap()),
             ("a lock that is a FIFO", |path| {

@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn what_is_no_serial_is_renamed_and_told_and_the_clock_counts() {
-        let make: [(&str, fn(&Path)); 6] = [
+        type Make = fn(&Path);
+        let make: [(&str, Make); 6] = [
             ("text", |path| fs::write(path, "12x").unwrap()),
             ("not UTF-8", |path| fs::write(path, [0xff, 0xfe]).unwrap()),
             ("long", |path| fs::write(path, "1".repeat(5000)).unwrap()),

@@ -11,7 +11,9 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::fixtures::{context, query, query_for};
-use crate::transport::respond::{Received, Response, Worker, respond};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::respond;
+use crate::transport::worker::Worker;
 
 const HEADER: usize = 12;
 

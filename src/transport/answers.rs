@@ -14,7 +14,9 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::fixtures::{query, query_for, snapshot};
-use crate::transport::respond::{Received, Response, Worker, respond, respond_by};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::{respond, respond_by};
+use crate::transport::worker::Worker;
 
 const CLIENT: &[u8] = b"\x00\x0a\x00\x08abcdefgh";
 const KEEPALIVE: &[u8] = b"\x00\x0b\x00\x00";

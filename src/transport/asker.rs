@@ -7,10 +7,10 @@ use crate::metrics::dns::Transport;
 use crate::metrics::limited::{Action, Class};
 use crate::model::time::Instant;
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::respond::{Received, Worker};
-use crate::wire::options::Granted;
+use crate::transport::message::Received;
+use crate::transport::worker::Worker;
+use crate::wire::options::{Edns, Granted};
 use crate::wire::reply::Limits;
-use crate::wire::request::Edns;
 
 /// See the module.
 pub(super) struct Asker {

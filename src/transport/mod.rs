@@ -16,12 +16,14 @@ pub mod bind;
 pub mod cookies;
 pub mod fast;
 pub mod limits;
+pub mod message;
 pub mod respond;
 pub mod sender;
 pub mod source;
 pub mod tcp;
 pub mod throttle;
 pub mod udp;
+pub mod worker;
 
 #[cfg(test)]
 mod abuse;

@@ -18,7 +18,9 @@ use crate::model::dns::Rcode;
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::fixtures::snapshot;
-use crate::transport::respond::{Received, Response, Worker, respond};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::respond;
+use crate::transport::worker::Worker;
 
 static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
     let snapshot = snapshot(Tcp::default());

@@ -1,25 +1,23 @@
 //! One message in, one message or nothing out.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use crate::answer::answer;
-use crate::metrics::dns::{Dropped, Path, Transport, WorkerCells};
+use crate::metrics::dns::{Dropped, Path};
 use crate::metrics::limited::{Action, Class};
 use crate::model::dns::{Question, Rcode, Rtype};
 use crate::model::name::Name;
-use crate::model::time::{Clock, Instant, Now};
-use crate::snapshot::{Rules, Snapshot};
+use crate::model::time::Clock;
+use crate::snapshot::Snapshot;
 use crate::transport::asker::Asker;
-use crate::transport::cookies::Memo;
-use crate::transport::limits::{Guard, Limiter};
-use crate::transport::sender::LastSender;
+use crate::transport::limits::Limiter;
+use crate::transport::message::{Received, Response};
 use crate::transport::source::can_ask;
+use crate::transport::worker::Worker;
 use crate::wire::options::ServerCookie;
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
 use crate::wire::request::{Incoming, Query, Rejected, parse, read_head};
@@ -38,96 +36,6 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
     }
-}
-
-/// A message as it came.
-#[derive(Clone, Copy, Debug)]
-pub struct Received<'p> {
-    /// The message, without a length prefix.
-    pub octets: &'p [u8],
-    /// Who sent it.
-    pub peer: SocketAddr,
-    /// Where it came to; `None` where a connection has proved the sender.
-    pub asked: Option<SocketAddr>,
-    /// When, for what is counted by time.
-    pub now: Now,
-    /// How.
-    pub transport: Transport,
-    /// How long its connection may idle after the answer, for those who ask (RFC 7828); nothing
-    /// for a datagram.
-    pub idle: Option<Duration>,
-}
-
-/// What one thread, or one connection, keeps between messages.
-#[derive(Debug)]
-pub struct Worker {
-    /// For the order of answers.
-    pub rng: fastrand::Rng,
-    /// Its counters.
-    pub cells: Arc<WorkerCells>,
-    /// Limits of answers, where senders are not proved.
-    pub guard: Option<Guard>,
-    /// Of cookies that were shown to it.
-    pub memo: Memo,
-    /// Who asked last.
-    pub last: LastSender,
-}
-
-impl Worker {
-    /// A worker with a seed of its own, and without limits.
-    pub fn new(cells: Arc<WorkerCells>) -> Self {
-        let (rng, memo) = (fastrand::Rng::new(), Memo::default());
-        Self { rng, cells, guard: None, memo, last: LastSender::default() }
-    }
-
-    /// The same for all who send datagrams, that shares these limits.
-    pub fn limited(cells: Arc<WorkerCells>, limiter: Arc<Limiter>) -> Self {
-        let guard = Some(Guard::new(limiter));
-        Self { guard, memo: Memo::with_room(), ..Self::new(cells) }
-    }
-
-    /// Says what is left to say of a flood that is over; for when no messages come.
-    pub fn rest(&mut self, clock: &Clock) {
-        if let Some(guard) = &mut self.guard {
-            guard.rest(clock);
-        }
-    }
-
-    /// For an answer that nothing limits.
-    #[inline]
-    pub(super) fn pass(&mut self, now: Instant) {
-        if let Some(guard) = &mut self.guard {
-            guard.pass(now);
-        }
-    }
-
-    /// What is to be done, and was counted, with an answer of this class instead of just sending
-    /// it.
-    pub(super) fn limit(
-        &mut self,
-        (client, now): (IpAddr, Instant),
-        rules: &Rules,
-        class: Class,
-    ) -> Option<Action> {
-        let guard = self.guard.as_mut()?;
-        let action = guard.limit(&rules.rrl, client, class, now)?;
-        self.cells.limited(class, action);
-        Some(action)
-    }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Response {
-    /// The output holds an answer.
-    Sent {
-        /// What it says.
-        rcode: Rcode,
-        /// The type asked for; 0 where the question cannot be read.
-        qtype: Rtype,
-    },
-    /// Nothing is sent.
-    Ignored(Dropped),
 }
 
 /// Writes the answer to one message over `out` and counts it.
@@ -332,7 +240,9 @@ fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Resp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::dns::Transport;
     use crate::metrics::{Exposition, Metrics};
+    use crate::model::time::Now;
     use crate::transport::fixtures::{context, query};
 
     fn ask(octets: &[u8], peer: &str, metrics: &Metrics) -> (Response, Vec<u8>) {

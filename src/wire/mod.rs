@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod header;
 mod names;
 pub mod options;
 mod records;

@@ -5,7 +5,7 @@
 //! name does not grow with the message.
 
 use crate::model::name::Name;
-use crate::wire::request::HEADER;
+use crate::wire::header::HEADER;
 
 /// RFC 1035 section 4.1.4: a pointer holds 14 bits.
 const MAX_POINTER: usize = 0x3fff;

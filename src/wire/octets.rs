@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Soa};
 use crate::model::name::Name;
-use crate::wire::options::{Granted, Options, Standard};
+use crate::wire::options::{Edns, Granted, Options, Standard};
 use crate::wire::reply::{Encoded, Limits, Reply, encode, encode_rejection};
-use crate::wire::request::{Edns, Incoming, parse};
+use crate::wire::request::{Incoming, parse};
 
 const QUESTION: &[u8] = b"\x04aPp1\x03svc\x04test\x00\x00\x01\x00\x01";
 

@@ -1,4 +1,4 @@
-//! The options of an OPT record that mean something here: cookies and keepalive.
+//! An OPT record, and those of its options that mean something here: cookies and keepalive.
 
 const COOKIE: u16 = 10;
 const KEEPALIVE: u16 = 11;
@@ -9,6 +9,17 @@ const SERVER_COOKIE: usize = 16;
 /// RFC 7873 section 4.
 const CLIENT_COOKIE: usize = 8;
 const WHOLE_COOKIE: usize = 24;
+
+/// What the asker's OPT record says (RFC 6891); its version is 0 or the query is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// The largest datagram that the asker takes, as written.
+    pub payload: u16,
+    /// DO, to be copied (RFC 3225).
+    pub dnssec_ok: bool,
+    /// What it asks for beside that.
+    pub options: Options,
+}
 
 /// What the asker's options say. All others, also those that others know, are ignored and never
 /// echoed: NSID, client subnet and padding are not offered here.

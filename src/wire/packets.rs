@@ -2,8 +2,9 @@
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
-use crate::wire::options::Options;
-use crate::wire::request::{Edns, HEADER, Head, Ignored, Incoming, parse};
+use crate::wire::header::{HEADER, Head};
+use crate::wire::options::{Edns, Options};
+use crate::wire::request::{Ignored, Incoming, parse};
 
 const WEB: &[u8] = b"\x03wEb\x07service\x08internal\x00";
 

@@ -7,8 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::wire::generated::{granted, names, packet, parts};
+use crate::wire::header::HEADER;
 use crate::wire::reply::{Limits, encode, encode_rejection};
-use crate::wire::request::{HEADER, Incoming, parse};
+use crate::wire::request::{Incoming, parse};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

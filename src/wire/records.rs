@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use hickory_server::net::xfer::Protocol;
 use hickory_server::server::Request;
 
-use crate::wire::options::Options;
-use crate::wire::request::{Edns, HEADER};
+use crate::wire::header::HEADER;
+use crate::wire::options::{Edns, Options};
 use crate::wire::tsig::Tsig;
 
 const OPT: u16 = 41;
@@ -27,15 +27,15 @@ pub(super) struct Records {
 
 /// One record, unread.
 #[derive(Clone, Copy)]
-pub(super) struct Raw<'p> {
+struct Raw<'p> {
     /// Where its owner begins in the message.
-    pub(super) owner: usize,
+    owner: usize,
     /// Where its type stands.
     place: usize,
     rtype: u16,
-    pub(super) class: u16,
+    class: u16,
     ttl: [u8; 4],
-    pub(super) rdata: &'p [u8],
+    rdata: &'p [u8],
 }
 
 /// Reads everything behind the header; `None` when that fails. `counts` are those of the header.
@@ -65,7 +65,7 @@ pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
         }
     }
     let tsig = match tsig {
-        Some(tsig) => Some(Tsig::answering(packet, &tsig)?),
+        Some(tsig) => Some(Tsig::answering(packet, tsig.owner, tsig.class, tsig.rdata)?),
         None => None,
     };
     let edns = match &opt {

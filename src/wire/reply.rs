@@ -5,9 +5,10 @@
 
 use crate::model::dns::{ExtendedError, Owner, Rcode, Rdata, Record, Rtype};
 use crate::model::name::Name;
+use crate::wire::header::{HEADER, Head};
 use crate::wire::names::{Suffixes, pointer};
-use crate::wire::options::Granted;
-use crate::wire::request::{Asked, Edns, HEADER, Head, LONGEST_QUERY, Query, Rejected};
+use crate::wire::options::{Edns, Granted};
+use crate::wire::request::{Asked, LONGEST_QUERY, Query, Rejected};
 use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.2.1: every asker takes this much.

@@ -2,12 +2,11 @@
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::{MAX_LABEL, MAX_NAME, Name};
-use crate::wire::options::Options;
+use crate::wire::header::{HEADER, Head};
+use crate::wire::options::Edns;
 use crate::wire::records::{self, Records};
 use crate::wire::tsig::Tsig;
 
-/// RFC 1035 section 4.1.1.
-pub const HEADER: usize = 12;
 /// The longest query that is read. Over TCP a longer one gets an error, over UDP it is cut.
 pub const LONGEST_QUERY: u16 = 4096;
 const QR: u16 = 0x8000;
@@ -33,27 +32,6 @@ pub enum Ignored {
     Short,
     /// It is a response: two servers that answer those would talk forever.
     Response,
-}
-
-/// The part of a header that its answer repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// The asker's number for it.
-    pub id: u16,
-    /// Opcode and RD where they stand in the header. All other flags are cleared: they are ours to
-    /// say, and CD is for those who verify (RFC 4035 section 3.1.6).
-    pub echoed: u16,
-}
-
-/// What the asker's OPT record says (RFC 6891); its version is 0 or the query is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
-    /// The largest datagram that the asker takes, as written.
-    pub payload: u16,
-    /// DO, to be copied (RFC 3225).
-    pub dnssec_ok: bool,
-    /// What it asks for beside that.
-    pub options: Options,
 }
 
 /// A query that the zones have no part in answering.

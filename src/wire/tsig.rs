@@ -3,8 +3,6 @@
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
-use crate::wire::records::Raw;
-
 const TSIG: u16 = 250;
 const CLASS_ANY: u16 = 255;
 /// RFC 8945 section 3.
@@ -18,12 +16,13 @@ pub struct Tsig {
 }
 
 impl Tsig {
-    /// The answer to a TSIG record of `packet`; `None` where that is none.
-    pub(super) fn answering(packet: &[u8], asked: &Raw<'_>) -> Option<Self> {
-        if asked.class != CLASS_ANY {
+    /// The answer to a TSIG record of `packet` with this class and data, whose owner begins at
+    /// `owner`; `None` where that is none.
+    pub(super) fn answering(packet: &[u8], owner: usize, class: u16, rdata: &[u8]) -> Option<Self> {
+        if class != CLASS_ANY {
             return None;
         }
-        let (algorithm, rest) = split_name(asked.rdata)?;
+        let (algorithm, rest) = split_name(rdata)?;
         // Time signed and fudge.
         let (times, rest) = rest.split_first_chunk::<8>()?;
         let (_mac, rest) = split_counted(rest)?;
@@ -32,7 +31,7 @@ impl Tsig {
         if !rest.is_empty() {
             return None;
         }
-        let mut record = spell(packet, asked.owner)?;
+        let mut record = spell(packet, owner)?;
         for word in [TSIG, CLASS_ANY, 0, 0] {
             record.extend_from_slice(&word.to_be_bytes());
         }

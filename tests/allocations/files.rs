@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use livezone::config::{Config, zone_toml};
-use livezone::engine::turn::{Event, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::Event;
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::sources::files::native;

@@ -14,7 +14,9 @@ use livezone::metrics::dns::Transport;
 use livezone::model::time::Now;
 use livezone::transport::batch::ROOM;
 use livezone::transport::fast::{self, Arrival};
-use livezone::transport::respond::{Received, Worker, respond};
+use livezone::transport::message::Received;
+use livezone::transport::respond::respond;
+use livezone::transport::worker::Worker;
 
 use crate::world::{crowd, query, snapshot};
 

@@ -6,7 +6,8 @@ use livezone::model::health::Condition;
 use livezone::model::name::{Label, Name};
 use livezone::model::service::{Instance, InstanceId, Location, Service, ServiceKey, Tag, Weights};
 use livezone::model::zone::{WhenUnhealthy, ZoneSettings};
-use livezone::snapshot::service::{Fitness, Standing, Target, build};
+use livezone::snapshot::service::build;
+use livezone::snapshot::target::{Fitness, Standing, Target};
 use livezone::snapshot::zone::Zone;
 use livezone::snapshot::{Rules, Snapshot};
 

@@ -9,15 +9,20 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name as TheirName, Record, RecordType};
 use livezone::config::{Config, zone_toml};
 use livezone::diagnostic::Diagnostic;
-use livezone::engine::turn::{Event, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::Event;
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
 use livezone::model::time::Now;
 use livezone::snapshot::Snapshot;
+use livezone::sources::files::options::Options;
 use livezone::sources::files::parse::{Context, Host, parse};
-use livezone::sources::files::watch::{Options, load};
-use livezone::transport::respond::{Received, Worker, respond};
+use livezone::sources::files::watch::load;
+use livezone::transport::message::Received;
+use livezone::transport::respond::respond;
+use livezone::transport::worker::Worker;
 
 pub(crate) struct Server {
     snapshot: Arc<Snapshot>,

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::config::{Config, zone_toml};
-use livezone::engine::turn::{Effects, Event, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::{Effects, Event};
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::time::Now;

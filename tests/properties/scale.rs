@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use livezone::config::{Config, zone_toml};
-use livezone::engine::turn::{Effects, Event, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::{Effects, Event};
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::{Label, Name};
 use livezone::model::time::Now;
@@ -98,7 +100,7 @@ fn one_changed_instance_of(services: usize) {
     let appeared = Change::ZoneAppeared(zone_toml::defaults(&apex(), &[]));
     let effects = timed("  first turn", || scale.feed(Event::Loaded(vec![appeared, loaded])));
     assert_eq!(effects.start.len(), INSTANCES);
-    let pass = |start: &livezone::engine::turn::Start| (start.id, Outcome::new(Finding::Pass, ""));
+    let pass = |start: &livezone::engine::event::Start| (start.id, Outcome::new(Finding::Pass, ""));
     let outcomes: Vec<_> = effects.start.iter().map(pass).collect();
     timed("  first outcomes, 100 a turn", || {
         outcomes.chunks(100).for_each(|some| drop(scale.feed(Event::Outcomes(some.to_vec()))));

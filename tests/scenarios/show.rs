@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livezone::diagnostic::{Diagnostic, Severity};
-use livezone::engine::turn::Transition;
+use livezone::engine::event::Transition;
 
 use crate::world::Checked;
 

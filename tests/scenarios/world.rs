@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use livezone::config::{Config, default_ns_addresses, livezone_toml, zone_toml};
 use livezone::diagnostic::Diagnostic;
-use livezone::engine::turn::{Effects, Event, Start, Transition, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::{Effects, Event, Start, Transition};
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::health::scheduler::CheckId;
 use livezone::model::check::{Protocol, Question, Target};
 use livezone::model::health::{Finding, Outcome};

@@ -44,7 +44,8 @@ fn what_changed_while_nothing_ran_is_served() {
 
 #[test]
 fn a_state_directory_that_cannot_be_used_is_a_warning() {
-    let make: [(&str, fn(&std::path::Path)); 2] = [
+    type Make = fn(&std::path::Path);
+    let make: [(&str, Make); 2] = [
         ("state is not saved", |state| fs::write(state, "a file").unwrap()),
         ("cannot use the saved SOA serial", |state| {
             fs::create_dir_all(state.join("serial")).unwrap();

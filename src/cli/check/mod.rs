@@ -19,7 +19,7 @@ use crate::cli::{Failure, Verdict, zones};
 use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::engine::world::Settings;
+use crate::engine::settings::Settings;
 use crate::sources::files::parse::Host;
 
 pub(super) const EXAMPLES: &str = "\

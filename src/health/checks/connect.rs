@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::health::checks::http::patient::Patient;
-use crate::health::checks::{fault, text};
+use crate::health::checks::{fault, network};
 use crate::model::check::Sources;
 use crate::model::health::{Finding, Outcome};
 
@@ -45,7 +45,7 @@ async fn open_one_of(route: Route<'_>) -> Result<TcpStream, Outcome> {
     let mut failed = fault::ours("no address to connect to");
     for address in route.addresses {
         let tried = timeout(part, connect(*address, from(address))).await;
-        let hung = |_| Err(fault::theirs(format!("timed out after {}", text(part))));
+        let hung = |_| Err(fault::theirs(format!("timed out after {}", fault::shown(part))));
         match tried.unwrap_or_else(hung) {
             Ok(stream) => return Ok(stream),
             // What one address did says more than why we could not ask another.
@@ -77,7 +77,7 @@ pub(super) async fn open_and_send(
             | io::ErrorKind::Interrupted
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionReset => 0,
-            _ => return Err(fault::of_network(&error)),
+            _ => return Err(network::of_network(&error)),
         },
     };
     if sent == 0 {
@@ -128,7 +128,7 @@ async fn settle(stream: StdStream) -> Result<TcpStream, Outcome> {
     let settled = stream.writable().await.and_then(|()| stream.take_error());
     match settled {
         Ok(None) => Ok(stream),
-        Ok(Some(error)) | Err(error) => Err(fault::of_network(&error)),
+        Ok(Some(error)) | Err(error) => Err(network::of_network(&error)),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use crate::diagnostic;
-use crate::health::checks::tls;
 use crate::model::health::{Finding, Outcome};
 
 /// A reason is one line: no name in it is longer.
@@ -37,22 +37,7 @@ pub(super) fn of_connect_call(error: &io::Error) -> Outcome {
     }
 }
 
-/// What an error says that came later, on a connection or while one was being made.
-pub(super) fn of_network(error: &io::Error) -> Outcome {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let Some(inner) = inner {
-        return tls::words::of_tls(inner);
-    }
-    match errno(error) {
-        // ENOSPC is the poller's word for too many.
-        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::ENOSPC) => {
-            ours(words(error))
-        }
-        Some(_) | None => theirs(words(error)),
-    }
-}
-
-fn errno(error: &io::Error) -> Option<Errno> {
+pub(super) fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw)
 }
 
@@ -79,9 +64,15 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
+/// A time as people read it.
+pub(super) fn shown(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::checks::network::of_network;
 
     fn raw(errno: Errno) -> io::Error {
         io::Error::from_raw_os_error(errno as i32)

@@ -7,6 +7,7 @@ mod connect;
 mod fault;
 mod grpc;
 mod http;
+mod network;
 mod overheard;
 mod resolve;
 mod script;
@@ -139,7 +140,7 @@ impl Runner {
         // To start it is ours to do: its time begins when it runs.
         let start = self.places.start(check, subject);
         let process = timeout(limit, start).await.map_err(|_| {
-            fault::ours(format!("the script did not start within {}", text(limit)))
+            fault::ours(format!("the script did not start within {}", fault::shown(limit)))
         })??;
         Ok(within(limit, process.outcome(), || timed_out(limit, limit)).await)
     }
@@ -233,13 +234,17 @@ fn settle(
 /// took more, it did.
 fn timed_out(had: Duration, limit: Duration) -> Outcome {
     if had < limit / 2 {
-        return fault::ours(format!("resolving the host name took most of {}", text(limit)));
+        return fault::ours(format!(
+            "resolving the host name took most of {}",
+            fault::shown(limit)
+        ));
     }
-    fault::theirs(format!("timed out after {}", text(limit)))
+    fault::theirs(format!("timed out after {}", fault::shown(limit)))
 }
 
 fn unread(limit: Duration) -> Outcome {
-    let reason = format!("cannot read the certificate files within {} (local error)", text(limit));
+    let reason =
+        format!("cannot read the certificate files within {} (local error)", fault::shown(limit));
     Outcome::new(Finding::Nothing, reason)
 }
 
@@ -259,10 +264,6 @@ fn evidence(outcome: Outcome, elapsed: Duration, limit: Duration) -> Outcome {
 
 /// A busy machine's timers are late by some milliseconds: that alone is no reason to doubt.
 const LATENESS: Duration = Duration::from_millis(100);
-
-fn text(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string()
-}
 
 #[cfg(test)]
 mod judgement {

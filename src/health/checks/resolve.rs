@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task;
 use tokio::time::{Instant, timeout};
 
-use crate::health::checks::{fault, text};
+use crate::health::checks::fault;
 use crate::model::health::Outcome;
 use crate::model::name::Name;
 
@@ -59,7 +59,8 @@ impl Resolver {
         limit: Duration,
     ) -> Result<Resolved, Outcome> {
         let host = name.to_host();
-        let late = |what: &str| fault::ours(format!("{host}: {what} within {}", text(limit)));
+        let late =
+            |what: &str| fault::ours(format!("{host}: {what} within {}", fault::shown(limit)));
         let permit = timeout(limit, Arc::clone(&self.threads).acquire_owned())
             .await
             .map_err(|_| late("no resolver thread became free"))?

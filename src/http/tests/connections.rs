@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ConnectionLimits;
 use crate::config::http::Http;
-use crate::http::listener::{LIMITS, Limits, Shared, serve};
+use crate::http::conversation::{LIMITS, Limits};
+use crate::http::listener::{Shared, serve};
 use crate::metrics::{Exposition, Metrics};
 use crate::model::time::Now;
 

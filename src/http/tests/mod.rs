@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Parts};
-use crate::engine::world::{Settings, World};
+use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::model::check::{Policy, Scripts};
 use crate::model::time::{Clock, Now};

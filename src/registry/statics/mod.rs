@@ -7,9 +7,9 @@
 //! | CNAME and other data at a name | what is written first |
 //! | anything but glue below a delegation, anything below a DNAME | the delegation, the DNAME |
 //! | a master file and zone.toml | the master file |
-//! | a service and a static record ([`contest`]) | the service |
+//! | a service and a static record ([`conflicts`]) | the service |
 
-pub mod contest;
+pub mod conflicts;
 mod cuts;
 pub mod references;
 

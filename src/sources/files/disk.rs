@@ -11,10 +11,10 @@ use nix::fcntl::OFlag;
 
 use crate::diagnostic::reason;
 use crate::sources::files::errands::Folder;
-use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
+use crate::sources::files::file::{Fingerprint, Home, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::links::{self, Anchor};
-use crate::sources::files::zone::{Found, Home, Listing, Place};
+use crate::sources::files::zone::{Found, Listing, Place};
 
 /// A registry of a million instances fits; a file that somebody else filled does not fill us.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;

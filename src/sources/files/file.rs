@@ -1,10 +1,10 @@
 //! What is known of one file, and what each new fact about it means.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::model::time::{Instant, Now};
-use crate::sources::files::zone::Home;
 
 /// How long a file must keep still when nobody told that it is complete, and how long a thing
 /// that vanished may stay away.
@@ -22,6 +22,13 @@ const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 pub(crate) struct Identity {
     pub(crate) device: u64,
     pub(crate) inode: u64,
+}
+
+/// Where a file really lies, links followed: what is told of another place says nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) folder: Identity,
+    pub(crate) name: OsString,
 }
 
 /// What tells a changed file without reading it.

@@ -14,6 +14,7 @@ mod load_tests;
 pub mod master;
 pub mod native;
 mod notices;
+pub mod options;
 pub mod parse;
 mod scan;
 #[cfg(test)]

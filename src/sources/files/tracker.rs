@@ -9,10 +9,10 @@ use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
 use crate::sources::files::busy::Busy;
 use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted};
-use crate::sources::files::file::{File, PATIENCE, Reading, Said};
+use crate::sources::files::file::{File, Home, PATIENCE, Reading, Said};
 use crate::sources::files::kind::{FileKey, is_ignored};
 use crate::sources::files::master::Includes;
-use crate::sources::files::zone::{Cause, Home, Listing, Zone};
+use crate::sources::files::zone::{Cause, Listing, Zone};
 
 /// How often everything is listed: some file systems tell nothing of what others do to them.
 pub(crate) const RESCAN: Duration = Duration::from_secs(10);

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use crate::model::name::Name;
 use crate::model::time::Now;
 use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted};
-use crate::sources::files::file::{Fingerprint, Identity, Reading, Said};
+use crate::sources::files::file::{Fingerprint, Home, Identity, Reading, Said};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::tracker::Tracker;
-use crate::sources::files::zone::{self, Cause, Home, Listing, Place};
+use crate::sources::files::zone::{self, Cause, Listing, Place};
 
 /// A file of the imagined folder.
 #[derive(Clone, Debug)]

@@ -1,10 +1,9 @@
 //! The door of the folder: scans `zones_dir` once, then watches it on one plain thread that
 //! carries the kernel's word to the tracker and hands on the news in batches.
 
-use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,47 +12,18 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use crate::diagnostic::Diagnostic;
-use crate::model::name::Name;
 use crate::model::time::Now;
-use crate::model::zone::ZoneSettings;
+use crate::sources::Change;
 use crate::sources::files::errands::Event;
 use crate::sources::files::hands::{self, Perform};
-use crate::sources::files::kind::Kind;
-use crate::sources::files::master::Includes;
 use crate::sources::files::notices;
+use crate::sources::files::options::Options;
 use crate::sources::files::scan::Scanner;
 use crate::sources::files::watches::{Flags, Notice, Watches};
 use crate::sources::files::zone::Cause;
-use crate::sources::{Change, Content};
 
 /// Notices that wait while a batch is read and parsed; what comes above is found by a re-scan.
 const QUEUE: usize = 4096;
-
-/// Tells what a file says: its zone, its kind, its path for diagnostics, its text, and what it may
-/// include.
-pub type Parse =
-    dyn Fn(&Name, Kind, Arc<Path>, Arc<str>, &Includes) -> (Content, Vec<Diagnostic>) + Send + Sync;
-
-/// The settings of a zone that has no zone.toml.
-pub type Defaults = dyn Fn(Name) -> ZoneSettings + Send + Sync;
-
-/// What to watch, and whom to ask what it means.
-#[derive(Clone)]
-pub struct Options {
-    /// As the user named it: diagnostics repeat it.
-    pub zones_dir: PathBuf,
-    /// Called for every new text of a file.
-    pub parse: Arc<Parse>,
-    /// Called for every new zone.
-    pub defaults: Arc<Defaults>,
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("zones_dir", &self.zones_dir).finish_non_exhaustive()
-    }
-}
 
 /// Why the first scan failed. Nothing less than this does: other complaints are diagnostics.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,8 @@ use crate::model::zone::ZoneSettings;
 use crate::sources::files::hands::{self, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
-use crate::sources::files::watch::{Options, WatchHandle, load_with};
+use crate::sources::files::options::Options;
+use crate::sources::files::watch::{WatchHandle, load_with};
 use crate::sources::{Change, Content};
 
 /// Longer than any machine takes for what needs no waiting.

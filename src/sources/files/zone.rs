@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::model::time::Instant;
-use crate::sources::files::file::{File, Fingerprint, Identity, Said, Sighting};
+use crate::sources::files::file::{File, Fingerprint, Home, Identity, Said, Sighting};
 use crate::sources::files::kind::{FileKey, Kind};
 use crate::sources::files::master::{Includes, may_include};
 
@@ -39,13 +39,6 @@ pub(crate) struct Found {
     pub(crate) print: Fingerprint,
     pub(crate) place: Place,
     pub(crate) home: Home,
-}
-
-/// Where a file really lies, links followed: what is told of another place says nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Home {
-    pub(crate) folder: Identity,
-    pub(crate) name: OsString,
 }
 
 /// Whether the name itself is a link.

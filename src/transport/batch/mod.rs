@@ -15,7 +15,7 @@
 #[deny(unsafe_code)]
 mod address;
 #[deny(unsafe_code)]
-mod places;
+pub mod places;
 #[cfg(test)]
 #[deny(unsafe_code)]
 mod tests;
@@ -32,11 +32,9 @@ use nix::libc;
 
 // The benchmark's reflector has these files too: there is no `crate::` here.
 use address::{ADDRESS, CONTROL, asked, hash, is_same, peer, segments, source};
-use places::Places;
+use places::{MESSAGES, Places};
 use trains::Trains;
 
-/// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
-pub const MESSAGES: usize = 64;
 /// So many batches leave without trains where one was refused.
 const CAUTION: u16 = 1024;
 /// No query is longer; what is, is cut and cannot be read. A longer answer leaves by `send_alone`.

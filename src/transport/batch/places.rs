@@ -2,7 +2,8 @@
 
 use std::iter::from_fn;
 
-use super::MESSAGES;
+/// Messages a call: more gains nothing, and the buffers of so many stay in the nearest caches.
+pub const MESSAGES: usize = 64;
 
 /// Some of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

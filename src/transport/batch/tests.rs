@@ -103,6 +103,25 @@ fn answer_by(batch: &mut Batch, server: &UdpSocket, lengths: &[usize]) {
     }
 }
 
+/// Seven answers to three askers; in how many datagrams they leave.
+fn answered_apart(listen: &str, asked: &str, other: &str) -> usize {
+    let (server, [one, two]) = server_and_clients::<2>(listen, asked);
+    let port = server.local_addr().unwrap().port();
+    let elsewhere = UdpSocket::bind((other, 0)).unwrap();
+    elsewhere.connect((other, port)).unwrap();
+    for client in [&one, &two, &one, &two, &one, &one, &elsewhere] {
+        client.send(b"asked").unwrap();
+    }
+    let mut batch = Batch::new(Sending::InTrains);
+    answer_by(&mut batch, &server, &[60, 60, 60, 60, 70, 60, 60]);
+    let datagrams = batch.couple(0, Sending::InTrains);
+    assert_eq!(batch.send(server.as_fd()), 0);
+    assert_eq!(heard(&one), [vec![0; 60], vec![2; 60], vec![4; 70], vec![5; 60]]);
+    assert_eq!(heard(&two), [vec![1; 60], vec![3; 60]]);
+    assert_eq!(heard(&elsewhere), [vec![6; 60]]);
+    datagrams
+}
+
 #[test]
 fn answers_to_one_asker_leave_together_and_arrive_apart() {
     for (listen, asked, other) in [
@@ -111,20 +130,10 @@ fn answers_to_one_asker_leave_together_and_arrive_apart() {
         ("[::1]:0", "::1", "::1"),
         ("[::]:0", "::1", "::1"),
     ] {
-        let (server, [one, two]) = server_and_clients::<2>(listen, asked);
-        let port = server.local_addr().unwrap().port();
-        let elsewhere = UdpSocket::bind((other, 0)).unwrap();
-        elsewhere.connect((other, port)).unwrap();
-        for client in [&one, &two, &one, &two, &one, &one, &elsewhere] {
-            client.send(b"asked").unwrap();
-        }
-        let mut batch = Batch::new(Sending::InTrains);
-        answer_by(&mut batch, &server, &[60, 60, 60, 60, 70, 60, 60]);
-        assert_eq!(batch.couple(0, Sending::InTrains), 4, "{listen}");
-        assert_eq!(batch.send(server.as_fd()), 0);
-        assert_eq!(heard(&one), [vec![0; 60], vec![2; 60], vec![4; 70], vec![5; 60]]);
-        assert_eq!(heard(&two), [vec![1; 60], vec![3; 60]]);
-        assert_eq!(heard(&elsewhere), [vec![6; 60]]);
+        // Of 64 askers two have the same hash, and their answers may then leave one by one: ports
+        // are drawn again.
+        let least = (0..20).map(|_| answered_apart(listen, asked, other)).min();
+        assert_eq!(least, Some(4), "{listen}");
     }
 }
 

@@ -6,8 +6,7 @@
 //! They leave in the order in which their questions came, but that later ones of a train leave with
 //! its first.
 
-use super::MESSAGES;
-use super::places::Places;
+use super::places::{MESSAGES, Places};
 
 /// Answers a train: together they are no longer than a datagram can be, and fewer than the 64 that
 /// every system takes.

@@ -40,8 +40,8 @@ use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::said::{Said, of_front, said};
 use crate::transport::fast::write::{Opt, Writer, slip};
-use crate::transport::respond::Worker;
 use crate::transport::source::can_ask;
+use crate::transport::worker::Worker;
 use crate::wire::reply::Limits;
 
 /// Where a message came from and to, and when.

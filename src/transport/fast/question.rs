@@ -6,8 +6,8 @@ use crate::model::dns::Rtype;
 use crate::model::name::MAX_LABEL;
 use crate::snapshot::front::Key;
 use crate::transport::batch::ROOM;
-use crate::wire::options::Options;
-use crate::wire::request::{Edns, HEADER};
+use crate::wire::header::HEADER;
+use crate::wire::options::{Edns, Options};
 
 /// Longer names are rare, and so are names of more labels.
 pub(super) const LONGEST: usize = 128;

@@ -8,7 +8,8 @@ use std::array;
 
 use crate::model::dns::Rtype;
 use crate::snapshot::Snapshot;
-use crate::transport::batch::{Batch, MESSAGES};
+use crate::transport::batch::Batch;
+use crate::transport::batch::places::MESSAGES;
 use crate::transport::fast::{Asked, Reader};
 
 /// See the module.

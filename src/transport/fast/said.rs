@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::metrics::limited::Class;
+use crate::model::claim::is_of_services;
 use crate::model::dns::{Rcode, Rtype};
-use crate::registry::statics::contest::is_of_services;
 use crate::snapshot::choice::Choice;
 use crate::snapshot::front::{Bits, Front};
 use crate::snapshot::lines::{Lines, Sets};

@@ -17,7 +17,9 @@ use crate::snapshot::{Rules, Snapshot};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::world::{NAMES, one_zone, wild_zone, world};
 use crate::transport::fast::{Arrival, Fast, Reader, answer, respond as fast};
-use crate::transport::respond::{Received, Response, Worker, respond};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::respond;
+use crate::transport::worker::Worker;
 
 const TYPES: [u16; 12] = [1, 28, 33, 1, 33, 16, 15, 65, 5, 255, 43, 6];
 

@@ -11,7 +11,8 @@ use crate::model::service::{Instance, InstanceId, Location, Service, ServiceKey,
 use crate::model::time::Instant;
 use crate::model::zone::{WhenUnhealthy, ZoneSettings};
 use crate::registry::statics;
-use crate::snapshot::service::{Fitness, Standing, Target, build};
+use crate::snapshot::service::build;
+use crate::snapshot::target::{Fitness, Standing, Target};
 use crate::snapshot::zone::{Facts, Zone, soa};
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::files::master;

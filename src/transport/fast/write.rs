@@ -12,8 +12,8 @@ use crate::snapshot::zone::{Spelled, Zone};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::question::Head;
 use crate::transport::fast::said::{Drawn, Said};
+use crate::wire::header::HEADER;
 use crate::wire::options::Standard;
-use crate::wire::request::HEADER;
 
 /// An OPT record without options.
 const OPT: usize = 11;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::metrics::dns::Transport;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::transport::respond::{Received, Response, Worker, respond};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::respond;
 use crate::transport::tcp::inbox::{Frame, Inbox};
+use crate::transport::worker::Worker;
 
 /// Enough for the write to cost little beside the answers. With the largest answer behind it, a
 /// client that does not read holds twice this.

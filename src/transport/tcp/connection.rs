@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Tcp;
 use crate::metrics::connections::Closed;
 use crate::model::time::{Instant, Now};
-use crate::transport::respond::Worker;
 use crate::transport::tcp::Shared;
 use crate::transport::tcp::alarm::Alarm;
 use crate::transport::tcp::batch::{Arrival, Batch, Pause};
 use crate::transport::tcp::inbox::{Frame, Inbox};
 use crate::transport::tcp::seats::Seat;
+use crate::transport::worker::Worker;
 
 /// What a connection runs over: a socket, or a pipe in tests.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {

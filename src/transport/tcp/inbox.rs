@@ -2,7 +2,8 @@
 //! section 4.2.2). Of a message that is longer than any query only the header is kept: it is all that
 //! an error repeats. The rest is read and dropped, so that what follows can be answered.
 
-use crate::wire::request::{HEADER, LONGEST_QUERY};
+use crate::wire::header::HEADER;
+use crate::wire::request::LONGEST_QUERY;
 
 /// The longest message that is kept whole.
 const MAX_QUERY: usize = LONGEST_QUERY as usize;

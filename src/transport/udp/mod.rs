@@ -20,7 +20,9 @@ use crate::transport::batch::{Batch, Message, ROOM, Sending, Wait};
 use crate::transport::bind::{queue_drops, takes_trains};
 use crate::transport::fast::round::Round;
 use crate::transport::fast::{self, Arrival, Asked, Fast};
-use crate::transport::respond::{Context, Received, Response, Worker, apologise, respond};
+use crate::transport::message::{Received, Response};
+use crate::transport::respond::{Context, apologise, respond};
+use crate::transport::worker::Worker;
 use crate::wire::request::LONGEST_QUERY;
 
 /// How long a silent worker takes to see that it is to stop.

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use livezone::transport::batch::{Batch, MESSAGES, ROOM, Sending, Wait};
+use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
 use livezone::transport::bind::bind;
 
 /// Where the server listens, and which of its addresses each client asks.

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use livezone::config::{Config, livezone_toml, zone_toml};
-use livezone::engine::turn::{Event, Start, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::{Event, Start};
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::model::check::Question;
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;

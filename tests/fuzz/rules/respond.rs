@@ -10,7 +10,9 @@ use livezone::snapshot::Snapshot;
 use livezone::transport::batch::ROOM;
 use livezone::transport::fast::{self, Arrival, Fast, Reader};
 use livezone::transport::limits::{Guard, Limiter};
-use livezone::transport::respond::{Received, Response, Worker, respond};
+use livezone::transport::message::{Received, Response};
+use livezone::transport::respond::respond;
+use livezone::transport::worker::Worker;
 
 use super::cookies::{Judged, judge};
 use super::edns::{COOKIE, KEEPALIVE, Wanted, split};

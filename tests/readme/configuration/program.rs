@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use livezone::config::{Config, default_ns_addresses, livezone_toml, zone_toml};
 use livezone::diagnostic::{Diagnostic, Severity};
-use livezone::engine::turn::{Event, turn};
-use livezone::engine::world::{Settings, World};
+use livezone::engine::event::Event;
+use livezone::engine::settings::Settings;
+use livezone::engine::turn::turn;
+use livezone::engine::world::World;
 use livezone::model::check::Scripts;
 use livezone::model::name::Name;
 use livezone::model::time::Now;

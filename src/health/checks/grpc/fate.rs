@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
-use crate::health::checks::fault;
 use crate::health::checks::overheard::Beginning;
+use crate::health::checks::{fault, network};
 use crate::model::health::Outcome;
 
 /// How the server began says more than any error: it may speak something else.
@@ -21,7 +21,7 @@ pub(super) fn of_hyper(error: &hyper::Error, beginning: Beginning) -> Outcome {
     }
     let source = error.source();
     if let Some(error) = source.and_then(|source| source.downcast_ref::<io::Error>()) {
-        return fault::of_network(error);
+        return network::of_network(error);
     }
     if let Some(error) = source.and_then(|source| source.downcast_ref::<h2::Error>()) {
         return of_http2(error);
@@ -44,7 +44,7 @@ pub(super) fn of_hyper(error: &hyper::Error, beginning: Beginning) -> Outcome {
 
 pub(super) fn of_http2(error: &h2::Error) -> Outcome {
     if let Some(error) = error.get_io() {
-        return fault::of_network(error);
+        return network::of_network(error);
     }
     let reason = error.reason().map(words);
     let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();

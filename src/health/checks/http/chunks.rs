@@ -2,7 +2,7 @@
 
 use httparse::Status;
 
-use crate::health::checks::http::answer::{HEAD_LIMIT, Unanswered, extend};
+use crate::health::checks::http::wanted::{HEAD_LIMIT, Unanswered, extend};
 
 /// No honest size, its extensions included, is written longer.
 const LONGEST_SIZE: usize = 4096;

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::health::checks::fault;
 use crate::health::checks::http::answer::{Answer, Listener};
+use crate::health::checks::{fault, network};
 use crate::model::health::Outcome;
 
 thread_local! {
@@ -122,9 +122,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
             return Err(fault::theirs("connection closed"));
         };
         match (error, &self.sending) {
-            (Some(error), _) => Err(fault::of_network(error)),
+            (Some(error), _) => Err(network::of_network(error)),
             (None, Sending::Failed(error)) if !listener.has_heard() => {
-                Err(fault::of_network(error))
+                Err(network::of_network(error))
             }
             (None, _) => listener.end().map_err(|why| fault::theirs(why.to_string())),
         }

@@ -4,8 +4,8 @@
 //! is. Everything else may be as servers in the field write it, and Go's client takes it: folded
 //! lines, spaces in and after names, no CR, no colon, no reason.
 
-use crate::health::checks::http::answer::{Unanswered, Wanted};
 use crate::health::checks::http::chunks::Chunks;
+use crate::health::checks::http::wanted::{Unanswered, Wanted};
 use crate::health::checks::overheard::Beginning;
 
 /// A coding's name that is longer is not shown.

@@ -12,14 +12,16 @@ pub(super) mod patient;
 pub(super) mod request;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::health::checks::connect::{self, Route};
-use crate::health::checks::http::answer::{Answer, Listener, Wanted};
+use crate::health::checks::http::answer::{Answer, Listener};
 use crate::health::checks::http::exchange::Exchange;
+use crate::health::checks::http::wanted::Wanted;
 use crate::health::checks::{fault, tls};
 use crate::model::check::{HttpCheck, StatusSet, Target};
 use crate::model::health::{Finding, Outcome};

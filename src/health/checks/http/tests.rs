@@ -2,9 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::health::checks::http::answer::{
-    Answer, BODY_LIMIT, HEAD_LIMIT, Listener, Unanswered, Wanted,
-};
+use crate::health::checks::http::answer::{Answer, Listener};
+use crate::health::checks::http::wanted::{BODY_LIMIT, HEAD_LIMIT, Unanswered, Wanted};
 
 /// What is made of an answer that comes in these pieces and ends.
 fn heard(wanted: Wanted, pieces: &[&[u8]]) -> Result<Answer, Unanswered> {

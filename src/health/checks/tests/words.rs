@@ -11,7 +11,8 @@ use rustls::{
     PeerIncompatible, PeerMisbehaved,
 };
 
-use crate::health::checks::fault::{of_connect_call, of_network, of_our_call};
+use crate::health::checks::fault::{of_connect_call, of_our_call};
+use crate::health::checks::network::of_network;
 use crate::model::health::{Finding, Outcome};
 
 /// An error as tokio-rustls hands it on.

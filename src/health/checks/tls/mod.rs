@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::health::checks::fault;
 use crate::health::checks::overheard::{Beginning, Overheard};
+use crate::health::checks::{fault, network};
 use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
 
@@ -41,7 +41,7 @@ impl Client {
                 (_, io::ErrorKind::UnexpectedEof) => {
                     fault::theirs("connection closed during the TLS handshake")
                 }
-                _ => fault::of_network(&error),
+                _ => network::of_network(&error),
             }
         })
     }

@@ -9,7 +9,7 @@ use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::files::consul::keys::{CHECK, says, value};
 use crate::sources::files::consul::{File, effect, only, text, times};
-use crate::sources::files::native::check::Asked;
+use crate::sources::files::native::asked::Asked;
 use crate::sources::files::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};

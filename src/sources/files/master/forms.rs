@@ -5,13 +5,14 @@ use crate::model::name::Name;
 use crate::sources::files::master::lexer::Token;
 use crate::sources::files::master::rdata::{Wrong, read, wrong};
 
+/// The data of a record in canonical form. `tokens` begin with the type.
+pub(super) fn data(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> Result<Vec<u8>, Wrong> {
+    known(rtype, tokens, origin).unwrap_or_else(|| read(rtype, tokens, origin))
+}
+
 /// The data of a record of one of these types; `None` for all others, and for octets written as
 /// RFC 3597 has it. `tokens` begin with the type.
-pub(super) fn known(
-    rtype: Rtype,
-    tokens: &[Token<'_>],
-    origin: &Name,
-) -> Option<Result<Vec<u8>, Wrong>> {
+fn known(rtype: Rtype, tokens: &[Token<'_>], origin: &Name) -> Option<Result<Vec<u8>, Wrong>> {
     if tokens.get(1).is_some_and(|token| token.text == "\\#") {
         return None;
     }

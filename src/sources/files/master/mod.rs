@@ -287,7 +287,7 @@ impl Reader<'_> {
     fn record(&mut self, at: &Token<'_>, tokens: &[Token<'_>], cursor: &Cursor) {
         let Some((ttl, tokens)) = self.ttl_and_class(tokens, cursor) else { return };
         let Some(rtype) = self.rtype(at, tokens, cursor) else { return };
-        let data = match rdata::read(rtype, tokens, &cursor.origin) {
+        let data = match forms::data(rtype, tokens, &cursor.origin) {
             Ok(data) => data,
             Err(wrong) => return self.error(cursor, wrong.span, wrong.message, wrong.advice),
         };

@@ -9,17 +9,10 @@ use crate::config::policy;
 use crate::model::check::Kind;
 use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
 use crate::model::health::Verdict;
+use crate::sources::files::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS};
 use crate::sources::files::native::{grpc, http, script, tcp};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
-
-/// The keys that only one of the kinds has.
-pub(super) const HTTP_KEYS: [&str; 7] =
-    ["method", "header", "body", "expect_status", "expect_body", "connect", "immediate_status"];
-pub(super) const TCP_KEYS: [&str; 1] = ["tcp_use_tls"];
-pub(super) const GRPC_KEYS: [&str; 1] = ["grpc_use_tls"];
-pub(super) const TLS_KEYS: [&str; 5] =
-    ["tls_skip_verify", "tls_server_name", "tls_ca_file", "tls_cert_file", "tls_key_file"];
 
 /// Reads the value that chooses a kind, and the keys that go with it.
 type Read = fn(&mut Reader<'_>) -> Option<Asked>;
@@ -27,18 +20,6 @@ type Read = fn(&mut Reader<'_>) -> Option<Asked>;
 /// The keys that choose a kind.
 const KINDS: [(&str, Read); 4] =
     [("http", http::read), ("tcp", tcp::read), ("grpc", grpc::read), ("args", script::read)];
-
-/// What a kind's own keys say.
-pub(in crate::sources::files) struct Asked {
-    /// How it asks.
-    pub(in crate::sources::files) kind: Kind,
-    /// An address that the value names and that is not loopback: it must be the instance's.
-    pub(in crate::sources::files) literal: Option<IpAddr>,
-    /// Whether the port is the instance's.
-    pub(in crate::sources::files) needs_port: bool,
-    /// What the id is made of when none is given.
-    pub(in crate::sources::files) summary: String,
-}
 
 /// A check and what an instance must have to be asked it.
 pub(super) struct Written {
@@ -216,15 +197,5 @@ fn nothing_asked(reader: &Reader<'_>) {
 fn pass_over(reader: &mut Reader<'_>) {
     for key in HTTP_KEYS.into_iter().chain(TCP_KEYS).chain(GRPC_KEYS).chain(TLS_KEYS) {
         reader.entry(key);
-    }
-}
-
-/// Complains of `keys`, which go with something that this check is not.
-pub(super) fn misplaced(reader: &mut Reader<'_>, keys: &[&'static str], wanted: &str) {
-    for &key in keys {
-        if let Some((written, _)) = reader.entry(key) {
-            let message = format!("{key:?} has no effect in this check");
-            reader.report.error(written.span.clone(), message, format!("it is only for {wanted}"));
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::check::{GrpcCheck, Kind};
-use crate::sources::files::native::check::{Asked, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::asked::{Asked, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::tcp::{Target, host_port};
 use crate::sources::files::native::{tls, url};
 use crate::syntax::reader::Reader;

@@ -10,7 +10,7 @@ use regex::bytes::RegexBuilder;
 
 use crate::model::check::{Headers, HttpCheck, Kind, Pattern, StatusSet, TlsOptions};
 use crate::model::definition::Placed;
-use crate::sources::files::native::check::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::asked::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::tls;
 use crate::sources::files::native::url::{self, Target, Url};
 use crate::syntax::reader::Reader;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::definition::{InstanceDefinition, Placed};
 use crate::model::name::{Label, LabelError};
 use crate::model::service::{InstanceId, Location, Weights};
-use crate::sources::files::native::service::{label, meta, port, tags};
+use crate::sources::files::native::shared::{label, meta, port, tags};
 use crate::sources::files::native::{check, location};
 use crate::syntax::reader::Reader;
 

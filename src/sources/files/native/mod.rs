@@ -1,5 +1,6 @@
 //! Registrations in livezone's own TOML → [`Document`].
 
+pub(super) mod asked;
 pub(super) mod check;
 pub(super) mod grpc;
 pub(super) mod http;
@@ -7,6 +8,7 @@ pub(super) mod instance;
 mod location;
 pub(super) mod script;
 mod service;
+mod shared;
 pub(super) mod tcp;
 mod tls;
 pub(super) mod url;

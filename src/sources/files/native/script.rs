@@ -1,7 +1,7 @@
 //! The keys of a check that runs a command.
 
 use crate::model::check::{Kind, ScriptCheck};
-use crate::sources::files::native::check::{
+use crate::sources::files::native::asked::{
     Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced,
 };
 use crate::syntax::reader::Reader;

@@ -1,21 +1,15 @@
-//! `[[service]]` → [`ServiceDefinition`], and the keys that a service and an instance share.
-
-use std::collections::{BTreeMap, HashSet};
+//! `[[service]]` → [`ServiceDefinition`].
 
 use crate::config::zone_toml;
 use crate::model::definition::{Placed, ServiceDefinition};
 use crate::model::name::Label;
-use crate::model::service::Tag;
 use crate::sources::files::native::instance::Context;
+use crate::sources::files::native::shared::{label, meta, port, tags};
 use crate::sources::files::native::{check, instance};
 use crate::syntax::reader::Reader;
-use crate::syntax::report::Report;
 
 /// More answers than any transport can carry.
 const MOST_ANSWERS: i64 = 65_535;
-/// RFC 1035 section 3.3: a character string of a TXT record has its length in one octet.
-const MAX_TXT: usize = 255;
-
 /// Reads a service with its checks and instances.
 pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {
     let name = name(&mut reader);
@@ -72,62 +66,4 @@ fn name(reader: &mut Reader<'_>) -> Option<Placed<Label>> {
         return None;
     }
     Some(Placed::new(name, text.span))
-}
-
-/// A label, or what DNS cannot carry about it.
-pub(super) fn label(report: &Report, text: &Placed<&str>, what: &str) -> Option<Label> {
-    match Label::parse(text.value) {
-        Ok(label) => Some(label),
-        Err(error) => {
-            let message = format!("invalid {what} {:?}", text.value);
-            report.error(text.span.clone(), message, error.to_string());
-            None
-        }
-    }
-}
-
-/// `port`, never 0.
-pub(super) fn port(reader: &mut Reader<'_>) -> Option<Placed<u16>> {
-    reader.integer("port", 1..=65_535)
-}
-
-/// `tags`, each once.
-pub(super) fn tags(reader: &mut Reader<'_>) -> Vec<Tag> {
-    let (mut tags, mut seen) = (Vec::new(), HashSet::new());
-    for text in reader.strings("tags").unwrap_or_default() {
-        let error = match Tag::parse(text.value) {
-            Ok(tag) => {
-                if seen.insert(tag.clone()) {
-                    tags.push(tag);
-                }
-                continue;
-            }
-            Err(error) => error.to_string(),
-        };
-        reader.report.error(text.span, format!("invalid tag {:?}", text.value), error);
-    }
-    tags
-}
-
-/// `meta`: one TXT string a pair.
-pub(super) fn meta(reader: &mut Reader<'_>) -> Option<Placed<BTreeMap<String, String>>> {
-    let pairs = reader.string_table("meta")?;
-    let span = reader.place_of("meta");
-    let mut meta = BTreeMap::new();
-    for (key, value) in pairs {
-        let octets = key.text.len() + 1 + value.value.len();
-        if key.text.is_empty() || key.text.contains('=') {
-            let message = format!("invalid \"meta\" key {:?}", key.text);
-            let label = "write a key that is not empty and has no '=' (TXT records hold \
-                         key=value)";
-            reader.report.error(key.span.clone(), message, label);
-        } else if octets > MAX_TXT {
-            let message = format!("the TXT string of {:?} would have {octets} octets", key.text);
-            let label = format!("key=value can have at most {MAX_TXT} octets");
-            reader.report.error(value.span, message, label);
-        } else {
-            meta.insert(key.text.clone(), value.value.to_owned());
-        }
-    }
-    Some(Placed::new(meta, span))
 }

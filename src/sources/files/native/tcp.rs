@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::check::{Kind, TcpCheck};
 use crate::model::name::Name;
-use crate::sources::files::native::check::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::files::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::files::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::turn::{Event, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::event::Event;
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::model::check::{Policy, Question, Scripts};
 use crate::model::name::Name;
 use crate::model::time::Now;

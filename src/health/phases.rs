@@ -17,13 +17,13 @@ const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
-pub struct Rounds {
+pub struct Phases {
     /// Where the first check has its place: elsewhere in each process, for several may ask the same
     /// instances.
     origin: u64,
 }
 
-impl Rounds {
+impl Phases {
     /// `seed` is what the origin is drawn from.
     pub fn new(seed: u64) -> Self {
         Self { origin: fastrand::Rng::with_seed(seed).u64(..) }
@@ -59,10 +59,10 @@ mod tests {
 
     /// How many of these checks have their place in each of `parts` equal parts of the interval.
     fn counts(ids: impl Iterator<Item = u64>, parts: u32) -> Vec<u32> {
-        let rounds = Rounds::new(7);
+        let phases = Phases::new(7);
         let mut counts = vec![0; usize::try_from(parts).unwrap()];
         for id in ids {
-            let at = rounds.next(CheckId(id), INTERVAL, Instant::default()).0;
+            let at = phases.next(CheckId(id), INTERVAL, Instant::default()).0;
             counts[usize::try_from(at.as_nanos() / (INTERVAL / parts).as_nanos()).unwrap()] += 1;
         }
         counts
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn two_processes_have_different_places() {
-        let next = |seed| Rounds::new(seed).next(CheckId(1), INTERVAL, Instant::default());
+        let next = |seed| Phases::new(seed).next(CheckId(1), INTERVAL, Instant::default());
         assert_ne!(next(1), next(2));
     }
 
@@ -98,23 +98,23 @@ mod tests {
         fn a_place_comes_once_in_each_interval(
             seed: u64, id: u64, nanos in 1u64.., passed: u64, part in 0.0..1.0,
         ) {
-            let (rounds, id) = (Rounds::new(seed), CheckId(id));
+            let (phases, id) = (Phases::new(seed), CheckId(id));
             let (interval, from) = (Duration::from_nanos(nanos), Instant(Duration::from_nanos(passed)));
-            let first = rounds.next(id, interval, from);
+            let first = phases.next(id, interval, from);
             prop_assert!(first >= from && first.since(from) < interval);
-            prop_assert_eq!(rounds.next(id, interval, first), first);
+            prop_assert_eq!(phases.next(id, interval, first), first);
             let later = first + Duration::from_nanos(1);
-            prop_assert_eq!(rounds.next(id, interval, later), first + interval);
+            prop_assert_eq!(phases.next(id, interval, later), first + interval);
             let between = first + interval.mul_f64(part);
-            let next = rounds.next(id, interval, between);
+            let next = phases.next(id, interval, between);
             prop_assert!(next == first || next == first + interval);
         }
     }
 
     #[test]
     fn the_longest_interval_and_none_at_all_have_a_next_moment() {
-        let (rounds, now) = (Rounds::new(0), Instant(INTERVAL));
-        assert!(rounds.next(CheckId(9), Duration::MAX, now) >= now);
-        assert_eq!(rounds.next(CheckId(9), Duration::ZERO, now), now);
+        let (phases, now) = (Phases::new(0), Instant(INTERVAL));
+        assert!(phases.next(CheckId(9), Duration::MAX, now) >= now);
+        assert_eq!(phases.next(CheckId(9), Duration::ZERO, now), now);
     }
 }

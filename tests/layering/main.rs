@@ -1,8 +1,14 @@
-//! The house: modules import only what stands above them in `lib.rs`, and only the rim waits.
+//! The house: modules import only what stands above them in `lib.rs`, no files import each other in
+//! circles, and only the rim waits.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod circles;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use circles::{Imports, Module};
 
 /// The modules in the order data flows, and the files and folders of each that may wait: those on
 /// the rim, where tokio and `.await` are allowed.
@@ -43,6 +49,26 @@ const HOUSE: [(&str, &[&str]); 19] = [
         &["mod.rs", "ready.rs", "reload.rs", "signals.rs", "threads.rs", "watchdog.rs", "web.rs"],
     ),
     ("cli", &["status/mod.rs", "demo/backends.rs"]),
+];
+
+/// Modules that stand above others in `lib.rs` and are no business of theirs: what both need is a
+/// fact of `model` or stands in the snapshot.
+const NOTHING_OF: [(&str, &[&str]); 2] = [
+    ("answer", &["sources", "registry", "health", "store", "engine"]),
+    ("transport", &["sources", "registry", "health", "store", "engine"]),
+];
+
+/// Folders whose `mod.rs` holds what its files share, and imports them: both ways are allowed there.
+const SHARED_BY_CHILDREN: [&str; 9] = [
+    "answer",
+    "cli",
+    "config",
+    "health/checks/http",
+    "http",
+    "registry/statics",
+    "server",
+    "sources/files/consul",
+    "sources/files/master",
 ];
 
 /// Every file of the library below `folder`.
@@ -148,13 +174,57 @@ fn a_module_imports_only_what_stands_above_it() {
             for import in line.split("crate::").skip(1) {
                 let end = import.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
                 let name = &import[..end.unwrap_or(import.len())];
-                if place(name).is_none_or(|other| other > own) {
+                let is_barred =
+                    |(of, barred): &(&str, &[&str])| *of == module && barred.contains(&name);
+                if place(name).is_none_or(|other| other > own) || NOTHING_OF.iter().any(is_barred) {
                     wrong.push(format!("{}:{number}: {module} uses {name}", path.display()));
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The code of each module, by its path.
+fn modules() -> BTreeMap<Module, String> {
+    let all = files(&source());
+    let tests = test_files(&all);
+    let mut modules = BTreeMap::new();
+    for path in of_the_library(&all, &tests) {
+        let relative = path.strip_prefix(source()).unwrap().with_extension("");
+        let mut module: Module =
+            relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
+        if module == ["lib"] || module == ["main"] {
+            continue;
+        }
+        let lines = code(path).into_iter().map(|(_, line)| line);
+        modules.insert(module, lines.collect::<Vec<_>>().join("\n"));
+    }
+    modules
+}
+
+/// Circles, but for those between these parents and their children.
+fn circles_without(parents: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let mut imports = Imports::of(&modules());
+    parents.for_each(|parent| imports.forgive_children_of(parent));
+    imports.circles()
+}
+
+#[test]
+fn no_files_import_each_other_in_circles() {
+    let circles = circles_without(SHARED_BY_CHILDREN.into_iter());
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn the_parents_that_share_with_their_children_are_still_needed() {
+    for parent in SHARED_BY_CHILDREN {
+        let others = SHARED_BY_CHILDREN.into_iter().filter(|other| *other != parent);
+        assert!(!circles_without(others).is_empty(), "{parent} has no circle: take it out");
+    }
 }
 
 #[test]

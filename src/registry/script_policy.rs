@@ -9,7 +9,7 @@ use crate::model::definition::{Document, ServiceDefinition};
 
 /// The definitions that are taken, and an error at the place of each that is not. A service whose
 /// command is not to be run is refused as a whole: without that check it would be served unchecked.
-pub fn permit(
+pub fn permitted(
     document: &Document,
     scripts: Scripts,
 ) -> (Vec<Arc<ServiceDefinition>>, Vec<Diagnostic>) {
@@ -58,7 +58,7 @@ instance = [{ address = '10.0.0.2' }]
         let (document, told) = native::parse(Path::new("web.toml").into(), TEXT.into());
         assert_eq!(told, []);
         let document = document.unwrap();
-        let (taken, refused) = permit(&document, Scripts::Refused);
+        let (taken, refused) = permitted(&document, Scripts::Refused);
         assert_eq!(names(&taken), ["db"]);
         let [error] = &refused[..] else { panic!("{refused:?}") };
         assert_eq!(error.line_column(), Some((6, 8)));
@@ -68,7 +68,7 @@ instance = [{ address = '10.0.0.2' }]
     #[test]
     fn where_scripts_are_allowed_all_are_taken() {
         let (document, _) = native::parse(Path::new("web.toml").into(), TEXT.into());
-        let (taken, refused) = permit(&document.unwrap(), Scripts::Allowed);
+        let (taken, refused) = permitted(&document.unwrap(), Scripts::Allowed);
         assert_eq!((names(&taken), refused), (vec!["web", "db"], Vec::new()));
     }
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::turn::{Effects, Event, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::event::{Effects, Event};
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::health::scheduler::CheckId;
 use crate::model::check::{Policy, Scripts};
 use crate::model::health::{Finding, Outcome};

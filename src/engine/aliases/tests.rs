@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::turn::{Effects, Event, turn};
-use crate::engine::world::{Settings, World};
+use crate::engine::event::{Effects, Event};
+use crate::engine::settings::Settings;
+use crate::engine::turn::turn;
+use crate::engine::world::World;
 use crate::health::scheduler::CheckId;
 use crate::model::check::{AliasCheck, Kind, Policy, Question, Scripts, Target};
 use crate::model::definition::{CheckDefinition, Document, PolicyDefinition};
@@ -147,7 +149,7 @@ fn no_checks_are_passing_checks_and_nobody_is_critical() {
     house.turn(Event::Changed(vec![file("b", None, &[])]), 2);
     assert_eq!(house.why("a"), "passing");
     house.turn(Event::Changed(vec![file("a", None, &[])]), 3);
-    assert!(house.world.aliases.is_empty(), "no alias, no index");
+    assert!(house.world.aliases.zones.is_empty(), "no alias, no index");
 }
 
 #[test]

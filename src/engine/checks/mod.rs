@@ -1,0 +1,219 @@
+//! Every check, and when it is run next.
+
+pub(super) mod check;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+
+use crate::engine::checks::check::{CheckState, Method, Owner};
+use crate::engine::event::{Start, Turn};
+use crate::engine::evidence::Evidence;
+use crate::health::phases::Phases;
+use crate::health::scheduler::{CheckId, Scheduler};
+use crate::health::state::Next;
+use crate::model::check::{Check, Question, Sources};
+use crate::model::health::Outcome;
+use crate::model::service::ServiceKey;
+use crate::model::time::{Instant, Now};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Checks {
+    states: HashMap<CheckId, CheckState, FixedState>,
+    last: CheckId,
+    scheduler: Scheduler,
+    phases: Phases,
+}
+
+impl Checks {
+    /// None yet; at most `slots` of them run at once. Phases are drawn from `seed`.
+    pub(super) fn new(slots: usize, seed: u64) -> Self {
+        Self {
+            states: HashMap::default(),
+            last: CheckId(0),
+            scheduler: Scheduler::new(slots),
+            phases: Phases::new(seed),
+        }
+    }
+
+    /// How many are run.
+    pub(super) fn count(&self) -> usize {
+        self.scheduler.count()
+    }
+
+    /// How many run now.
+    pub(super) fn running(&self) -> usize {
+        self.scheduler.running()
+    }
+
+    /// When the next can be started.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        self.scheduler.wake()
+    }
+
+    /// Takes a new bound on how many run at once.
+    pub(super) fn resize(&mut self, slots: usize) {
+        self.scheduler.resize(slots);
+    }
+
+    pub(super) fn set_sources(&mut self, to: Sources) {
+        for check in self.states.values_mut() {
+            match &mut check.method {
+                Method::Asked(probe) => probe.sources = to,
+                Method::Follows(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: CheckId) -> Option<&CheckState> {
+        self.states.get(&id)
+    }
+
+    /// Those with these ids.
+    pub(super) fn of<'c>(&'c self, ids: &'c [CheckId]) -> impl Iterator<Item = &'c CheckState> {
+        ids.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// What each of these says; `None` for one that has no say yet.
+    pub(super) fn evidence<'c>(
+        &'c self,
+        ids: &'c [CheckId],
+    ) -> impl Iterator<Item = Option<&'c Evidence>> {
+        self.of(ids).map(CheckState::evidence)
+    }
+
+    /// Whether each of these has had an outcome.
+    pub(super) fn have_outcomes(&self, ids: &[CheckId]) -> bool {
+        self.of(ids).all(CheckState::has_outcome)
+    }
+
+    /// Makes `wanted` of its owner's `old` checks: those that find out the same go on as they are,
+    /// the others are ended. The first run of a new one is due at once.
+    pub(super) fn carry_over<'c>(
+        &mut self,
+        owner: &Owner,
+        wanted: impl Iterator<Item = (&'c Check, Method)>,
+        mut old: Vec<CheckId>,
+        turn: &mut Turn,
+    ) -> Box<[CheckId]> {
+        let mut checks = Vec::new();
+        for (check, method) in wanted {
+            let asks_the_same =
+                |id| self.states.get(id).is_some_and(|old| old.asks_the_same(check, &method));
+            if let Some(kept) = old.iter().position(asks_the_same) {
+                let id = old.swap_remove(kept);
+                self.keep((id, owner.place), check, method, turn.now);
+                checks.push(id);
+            } else {
+                checks.push(self.add(CheckState::new(owner, check, method), turn.now));
+            }
+        }
+        self.remove(&old, turn);
+        checks.into()
+    }
+
+    fn add(&mut self, check: CheckState, now: Now) -> CheckId {
+        self.last = CheckId(self.last.0 + 1);
+        if let Some(queue) = check.queue() {
+            self.scheduler.plan(self.last, queue, now.mono);
+        }
+        self.states.insert(self.last, check);
+        self.last
+    }
+
+    /// A first run stays due at once.
+    fn keep(&mut self, (id, place): (CheckId, usize), new: &Check, method: Method, now: Now) {
+        let Some(check) = self.states.get_mut(&id) else { return };
+        check.place = place;
+        let due_as_before = check.check.policy == new.policy || check.started.is_none();
+        check.retime(new, method);
+        if !due_as_before {
+            check.placed = false;
+            self.plan(id, now);
+        }
+    }
+
+    /// Forgets checks; runs of them are ended.
+    pub(super) fn remove(&mut self, ids: &[CheckId], turn: &mut Turn) {
+        for id in ids {
+            self.states.remove(id);
+            if self.scheduler.remove(*id) {
+                turn.effects.stop.push(*id);
+            }
+        }
+    }
+
+    /// Whether an outcome changes nothing that anybody is told of: it may wait for others.
+    pub(super) fn is_routine(&self, id: CheckId, outcome: &Outcome) -> bool {
+        self.states.get(&id).is_some_and(|check| check.is_routine(outcome))
+    }
+
+    /// Takes the outcome of a run in; the service and the place of its target, where that may stand
+    /// otherwise now.
+    pub(super) fn outcome(
+        &mut self,
+        id: CheckId,
+        outcome: Outcome,
+        now: Now,
+    ) -> Option<(Arc<ServiceKey>, usize)> {
+        if !self.scheduler.finish(id) {
+            return None;
+        }
+        let check = self.states.get_mut(&id)?;
+        // Nearly every outcome of nearly every check: it must cost next to nothing.
+        let is_routine = check.is_routine(&outcome);
+        let owner = (!is_routine).then(|| (Arc::clone(&check.service), check.place));
+        check.step(outcome);
+        self.plan(id, now);
+        owner
+    }
+
+    /// Sets what a check that follows others says now; true when that is something else than before.
+    pub(super) fn conclude(&mut self, id: CheckId, evidence: Evidence) -> bool {
+        self.states.get_mut(&id).is_some_and(|check| check.conclude(evidence))
+    }
+
+    /// Sets the next start of a check that is not running. Whoever passes is asked at its own place
+    /// in the interval: a new one, or one that has recovered, within the first interval, and each
+    /// interval from then on.
+    fn plan(&mut self, id: CheckId, now: Now) {
+        let Some(check) = self.states.get_mut(&id) else { return };
+        let Some(queue) = check.queue() else { return };
+        let due = match check.state.next(&check.check.policy) {
+            Next::AfterEnd(wait) => {
+                check.placed = false;
+                now.mono + wait
+            }
+            Next::AfterStart(interval) => {
+                // A start that was late by less than half of the interval keeps its place.
+                let last = check.started.unwrap_or(now.mono);
+                let after = if check.placed { last + interval / 2 } else { last };
+                check.placed = true;
+                self.phases.next(id, interval, after)
+            }
+        };
+        self.scheduler.plan(id, queue, due.max(now.mono));
+    }
+
+    /// Starts what is due, as far as there are slots.
+    pub(super) fn start_due(&mut self, now: Instant) -> Vec<Start> {
+        let mut starts = Vec::new();
+        while let Some((id, due)) = self.scheduler.start(now) {
+            let Some(check) = self.states.get_mut(&id) else { continue };
+            let Method::Asked(probe) = &check.method else { continue };
+            check.started = Some(now);
+            let lag = match probe.question {
+                Question::Network(..) => now.since(due),
+                // One that waited for one of few places is not late.
+                Question::Script(..) => Duration::ZERO,
+            };
+            starts.push(Start { id, probe: probe.clone(), lag });
+        }
+        starts
+    }
+}

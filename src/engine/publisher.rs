@@ -1,0 +1,101 @@
+//! What is served next: the last snapshot with what has changed put in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::engine::event::Turn;
+use crate::engine::registrations::Registrations;
+use crate::engine::services::Services;
+use crate::engine::services::state::ServiceState;
+use crate::model::name::Name;
+use crate::model::serial;
+use crate::snapshot::service::{ServiceView, build};
+use crate::snapshot::zone::Zone;
+use crate::snapshot::{Rules, Snapshot};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    /// What is served, and the base of what is served next.
+    snapshot: Snapshot,
+    /// The last serial used (RFC 1982): a zone that comes back goes on from here.
+    last_serial: u32,
+}
+
+impl Publisher {
+    /// No zones are served; every zone starts from `first_serial`.
+    pub(super) fn new(rules: Rules, first_serial: u32) -> Self {
+        Self { snapshot: Snapshot::empty(rules), last_serial: first_serial }
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub(super) fn last_serial(&self) -> u32 {
+        self.last_serial
+    }
+
+    /// Makes the next snapshot, when anything that is answered has changed.
+    pub(super) fn publish(
+        &mut self,
+        registrations: &Registrations,
+        services: &Services,
+        rules: &Rules,
+        turn: &Turn,
+    ) -> Option<Arc<Snapshot>> {
+        if turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed {
+            return None;
+        }
+        self.publish_zones(registrations, &turn.zones);
+        let touched: BTreeSet<&Name> =
+            turn.dirty.iter().map(|key| &key.zone).chain(&turn.zones).collect();
+        let zones = Arc::make_mut(&mut self.snapshot.zones);
+        for apex in touched {
+            if let Some(zone) = zones.get_mut(apex) {
+                let zone = Arc::make_mut(zone);
+                zone.soa.serial = serial::next(zone.soa.serial);
+                self.last_serial = serial::later(zone.soa.serial, self.last_serial);
+            }
+        }
+        for key in &turn.dirty {
+            let Some(zone) = zones.get_mut(&key.zone) else { continue };
+            let waiting = services.waiting().contains(key);
+            let before = zone.services.get(key.name.as_str());
+            let view = services.get(key).map(|state| Arc::new(view(state, before, waiting)));
+            Arc::make_mut(zone).replace(&key.name, view);
+        }
+        if turn.rules_changed {
+            self.snapshot.rules = Arc::new(rules.clone());
+        }
+        self.snapshot.generation += 1;
+        Some(Arc::new(self.snapshot.clone()))
+    }
+
+    fn publish_zones(&mut self, registrations: &Registrations, changed: &BTreeSet<Name>) {
+        if changed.is_empty() {
+            return;
+        }
+        let served = Arc::clone(&self.snapshot.zones);
+        let next = |apex: &Name| {
+            let state = registrations.zone(apex)?;
+            let served = served.get(apex.as_wire()).map(|zone| Zone::clone(zone));
+            let mut zone = served.unwrap_or_else(|| Zone::new(state.settings(), self.last_serial));
+            zone.reconfigure(state.soa(self.last_serial), Arc::clone(state.facts()));
+            zone.usable = state.is_usable();
+            Some(zone)
+        };
+        let changed = changed.iter().map(|apex| (apex.clone(), next(apex)));
+        Arc::make_mut(&mut self.snapshot.zones).change(changed);
+    }
+}
+
+/// The service as it is answered, after what was answered `before`.
+fn view(state: &ServiceState, before: Option<&Arc<ServiceView>>, waiting: bool) -> ServiceView {
+    if let Some(before) = before
+        && Arc::ptr_eq(&before.service, state.service())
+    {
+        return before.follow(state.targets(), waiting);
+    }
+    build(Arc::clone(state.service()), Arc::clone(state.targets()), waiting)
+}

@@ -1,0 +1,4 @@
+//! What no part of the engine shows alone, seen through `turn`.
+
+mod routine;
+mod script_policy;

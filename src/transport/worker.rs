@@ -1,0 +1,70 @@
+//! What one thread, or one connection, keeps between messages.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::metrics::dns::WorkerCells;
+use crate::metrics::limited::{Action, Class};
+use crate::model::time::{Clock, Instant};
+use crate::snapshot::Rules;
+use crate::transport::cookies::Memo;
+use crate::transport::limits::{Guard, Limiter};
+use crate::transport::sender::LastSender;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Worker {
+    /// For the order of answers.
+    pub rng: fastrand::Rng,
+    /// Its counters.
+    pub cells: Arc<WorkerCells>,
+    /// Limits of answers, where senders are not proved.
+    pub guard: Option<Guard>,
+    /// Of cookies that were shown to it.
+    pub memo: Memo,
+    /// Who asked last.
+    pub last: LastSender,
+}
+
+impl Worker {
+    /// A worker with a seed of its own, and without limits.
+    pub fn new(cells: Arc<WorkerCells>) -> Self {
+        let (rng, memo) = (fastrand::Rng::new(), Memo::default());
+        Self { rng, cells, guard: None, memo, last: LastSender::default() }
+    }
+
+    /// The same for all who send datagrams, that shares these limits.
+    pub fn limited(cells: Arc<WorkerCells>, limiter: Arc<Limiter>) -> Self {
+        let guard = Some(Guard::new(limiter));
+        Self { guard, memo: Memo::with_room(), ..Self::new(cells) }
+    }
+
+    /// Says what is left to say of a flood that is over; for when no messages come.
+    pub fn rest(&mut self, clock: &Clock) {
+        if let Some(guard) = &mut self.guard {
+            guard.rest(clock);
+        }
+    }
+
+    /// For an answer that nothing limits.
+    #[inline]
+    pub(super) fn pass(&mut self, now: Instant) {
+        if let Some(guard) = &mut self.guard {
+            guard.pass(now);
+        }
+    }
+
+    /// What is to be done, and was counted, with an answer of this class instead of just sending
+    /// it.
+    pub(super) fn limit(
+        &mut self,
+        (client, now): (IpAddr, Instant),
+        rules: &Rules,
+        class: Class,
+    ) -> Option<Action> {
+        let guard = self.guard.as_mut()?;
+        let action = guard.limit(&rules.rrl, client, class, now)?;
+        self.cells.limited(class, action);
+        Some(action)
+    }
+}
