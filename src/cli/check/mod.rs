@@ -79,12 +79,14 @@ impl Report {
         if paths.is_empty() {
             self.diagnostics = diagnostics;
             let read = zones::read_all(&config.zones_dir, &host);
-            let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+            let Found { complaints, dangling, tally } =
+                lint(read, Settings::of(&config), &|_| true);
             self.take(complaints.into_iter().chain(dangling), tally);
             return;
         }
         let Selection { read, wanted, diagnostics } = select(paths, &host);
-        let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+        let Found { complaints, dangling, tally } =
+            lint(read, Settings::of(&config), &|path| wanted.covers(path));
         self.diagnostics = diagnostics;
         let complaints = complaints.into_iter().filter(|d| wanted.covers(&d.path));
         // A file may be looked at far from those that hold what it refers to.

@@ -36,7 +36,7 @@ fn a_link_in_a_circle_is_an_error_and_one_that_leads_nowhere_is_not() {
     std::os::unix::fs::symlink("circle.toml", zone.join("circle.toml")).unwrap();
     std::os::unix::fs::symlink("nowhere", zone.join("dangling.toml")).unwrap();
     let read = zones::read_all(top.path(), &Host { ns_addresses: Vec::new(), node: None });
-    let found = lint(read, Settings::of(&Config::default()));
+    let found = lint(read, Settings::of(&Config::default()), &|_| true);
     let paths: Vec<_> = found.complaints.iter().map(|d| d.path.to_path_buf()).collect();
     assert_eq!(paths, [zone.join("circle.toml")]);
 }
@@ -51,6 +51,15 @@ fn good_files_are_counted() {
     ]);
     let report = checked(zones.path(), &[]);
     assert_eq!(report.summary(), "2 zones, 1 service, 1 instance: all is well");
+}
+
+#[test]
+fn of_files_that_are_named_only_their_registrations_are_counted() {
+    let other = GOOD.replace("web", "db");
+    let zones = folder(&[("a.internal/1.toml", GOOD), ("a.internal/2.toml", &other)]);
+    let one = zones.path().join("a.internal/1.toml");
+    let report = checked(zones.path(), &[one]);
+    assert_eq!(report.summary(), "1 zone, 1 service, 1 instance: all is well");
 }
 
 #[test]
