@@ -26,6 +26,8 @@ pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
         "a multicast address"
     } else if canonical == IpAddr::V4(Ipv4Addr::BROADCAST) {
         "the broadcast address"
+    } else if matches!(canonical, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+        "a link-local address, which means nothing without an interface"
     } else if canonical != address {
         error(
             format!("{written} is an IPv4-mapped IPv6 address"),

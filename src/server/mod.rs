@@ -45,7 +45,7 @@ use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::{Opened, SerialFile};
 use crate::transport::batch::Sending;
-use crate::transport::bind::{BindError, Bound, bind};
+use crate::transport::bind::{BindError, Bound, advice, bind};
 use crate::transport::respond::Context;
 use crate::transport::{tcp, udp};
 
@@ -91,7 +91,8 @@ pub enum ServeError {
     Bind(#[from] BindError),
     /// An HTTP address.
     #[error(
-        "cannot listen on {address} (HTTP): choose another address with --http or [http] listen"
+        "cannot listen on {address} (HTTP): {}",
+        advice(*address, source, "--http or [http] listen")
     )]
     BindHttp {
         /// As configured.

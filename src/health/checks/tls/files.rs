@@ -32,7 +32,11 @@ pub(super) enum LoadError {
     Kind { path: PathBuf },
     #[error("{} contains no PEM {what}", path.display())]
     Pem { path: PathBuf, what: &'static str },
-    #[error("private key {} does not match certificate {}", key.display(), cert.display())]
+    #[error(
+        "private key {} does not match certificate {}, or is not an RSA, P-256, P-384 or Ed25519 \
+         key",
+        key.display(), cert.display()
+    )]
     KeyMismatch { cert: PathBuf, key: PathBuf, source: rustls::Error },
     #[error("this system has no CA certificates; set tls_ca_file")]
     NoAnchors,

@@ -191,8 +191,9 @@ fn of_alert(alert: AlertDescription) -> String {
         A::CloseNotify => "connection closed during the TLS handshake",
         A::ProtocolVersion => NO_VERSION,
         A::HandshakeFailure | A::InsufficientSecurity => {
-            "the server refused the TLS handshake: no cipher in common, or it requires a client \
-             certificate (tls_cert_file)"
+            "the server refused the TLS handshake: no cipher or key type in common (RSA, P-256, \
+             P-384 and Ed25519 keys are supported), or it requires a client certificate \
+             (tls_cert_file)"
         }
         A::CertificateRequired | A::NoCertificate => NO_CERTIFICATE,
         A::BadCertificate | A::UnsupportedCertificate => {
