@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::check::references;
+use crate::cli::check::{references, tls_files};
 use crate::cli::zones::Read;
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -66,6 +66,7 @@ pub(super) fn lint(read: Read, settings: Settings, counts: &dyn Fn(&Path) -> boo
     let at_zones =
         least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
     diagnostics.extend(at_zones);
+    diagnostics.extend(tls_files::unusable(&world));
     let mut dangling = Complaints::default();
     dangling.extend(effects.dangling);
     if let Some(snapshot) = &effects.snapshot {

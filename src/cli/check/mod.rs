@@ -3,6 +3,7 @@
 mod lint;
 mod paths;
 mod references;
+mod tls_files;
 
 use std::io;
 use std::path::PathBuf;

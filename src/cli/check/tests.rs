@@ -63,6 +63,26 @@ fn of_files_that_are_named_only_their_registrations_are_counted() {
 }
 
 #[test]
+fn files_of_a_check_that_cannot_be_used_are_an_error_at_the_service() {
+    let secure = |ca: &str| {
+        let check = format!("http = \"https://localhost:8443/\"\ntls_ca_file = \"{ca}\"");
+        GOOD.replace("tcp = true", &check)
+    };
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let zones = folder(&[
+        ("a.internal/web.toml", &secure("ca.pem")),
+        ("a.internal/ca.pem", no_certificate),
+        ("b.internal/web.toml", &secure("gone.pem")),
+    ]);
+    let report = checked(zones.path(), &[]);
+    let [first, second] = messages(&report)[..] else { panic!("{report:?}") };
+    for (told, why) in [(first, "ca.pem contains no PEM certificate"), (second, "cannot read")] {
+        assert!(told.starts_with("a check of service \"web\" cannot run: "), "{told}");
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
 fn an_id_in_two_files_of_a_zone_is_an_error_at_the_second() {
     let zones = folder(&[("a.internal/1.toml", GOOD), ("a.internal/2.toml", GOOD)]);
     let report = checked(zones.path(), &[]);

@@ -20,6 +20,12 @@ use crate::health::checks::{fault, network};
 use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
 
+/// Whether the files of `options` can be used now.
+pub(super) fn try_files(options: &TlsOptions) -> Result<(), String> {
+    let loaded = files::Loaded::read(options, &files::SystemAnchors::default());
+    loaded.config.map(drop).map_err(|why| why.to_string())
+}
+
 /// A connection after its handshake.
 pub(super) type Stream = TlsStream<Overheard<TcpStream>>;
 
