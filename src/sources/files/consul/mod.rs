@@ -171,7 +171,7 @@ impl File<'_> {
         if let Some(first) = self.unused.first() {
             let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
             let message = format!("livezone does not use {}", words.join(", "));
-            let label = "ignored; the rest of the file is used";
+            let label = "the rest of the file is used";
             self.report.warning(first.span.clone(), message, label);
         }
         self.without_effect.warn(self.report);
