@@ -32,7 +32,8 @@ use crate::model::check::{
 };
 use crate::model::health::{Finding, Outcome};
 
-/// Reads the files that a check over TLS names; the error is for people.
+/// Whether the files that a check over TLS names can be used; the error is for people. Files that cannot
+/// be read are told by whoever reads the registration.
 pub fn files_of_tls(options: &TlsOptions) -> Result<(), String> {
     tls::try_files(options)
 }

@@ -91,7 +91,10 @@ fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
     paths.map(|path| fs::metadata(path).ok().map(Stamp::from)).collect()
 }
 
-fn config(options: &TlsOptions, system: &SystemAnchors) -> Result<ClientConfig, LoadError> {
+pub(super) fn config(
+    options: &TlsOptions,
+    system: &SystemAnchors,
+) -> Result<ClientConfig, LoadError> {
     // The provider is named here: a process-wide default could be another's.
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if options.skip_verify {

@@ -16,14 +16,19 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::overheard::{Beginning, Overheard};
+use crate::health::checks::tls::files::LoadError;
 use crate::health::checks::{fault, network};
 use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
 
-/// Whether the files of `options` can be used now.
+/// Whether what the files of `options` hold can be used. Those that cannot be read are not judged.
 pub(super) fn try_files(options: &TlsOptions) -> Result<(), String> {
-    let loaded = files::Loaded::read(options, &files::SystemAnchors::default());
-    loaded.config.map(drop).map_err(|why| why.to_string())
+    match files::config(options, &files::SystemAnchors::default()) {
+        Ok(_) | Err(LoadError::Read { .. } | LoadError::NoAnchors) => Ok(()),
+        Err(
+            why @ (LoadError::Kind { .. } | LoadError::Pem { .. } | LoadError::KeyMismatch { .. }),
+        ) => Err(why.to_string()),
+    }
 }
 
 /// A connection after its handshake.
