@@ -4,7 +4,7 @@ use std::fs;
 
 use livezone::complaints::MOST_OF_FILE;
 
-use crate::command::check;
+use super::command::check;
 
 /// Octets that are printed at most of a file: a complaint is a few lines.
 const MOST_OCTETS: usize = MOST_OF_FILE * 1000;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use hickory_proto::rr::RecordType;
 use serde_json::Value;
 
-use crate::{NODE, dns, files, folder, read};
+use super::{NODE, dns, files, folder, read};
 
 struct Agent {
     child: Child,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::mistakes;
+use super::mistakes;
 
 /// The mistake of each file stands in a zone of its own: nothing clashes with another's.
 #[test]

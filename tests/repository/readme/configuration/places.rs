@@ -1,7 +1,7 @@
 //! Where the keys below each heading of the page are written: a file that is whole but for a key.
 
-use crate::configuration::page::sets;
-use crate::configuration::program::File;
+use crate::readme::configuration::page::sets;
+use crate::readme::configuration::program::File;
 
 /// Where a key is written.
 pub(super) struct Place {

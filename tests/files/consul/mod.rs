@@ -3,7 +3,6 @@
 //!
 //! `definitions/` holds what Consul 1.10 reads too; `agent.rs` compares the two, see
 //! `tests/consul/compare`. `beyond/` holds what only newer versions read, or only we.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod agent;
 mod dns;

@@ -1,10 +1,5 @@
 //! ConfigMaps as kubelet writes them under a running server, and the manifests that mount them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "tests, and what they measured"
-)]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "they measure")]
 
 mod asker;
 mod kubelet;
@@ -17,8 +12,8 @@ use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::asker::{Answer, Watch, ask};
-use crate::kubelet::{NewLinks, Volume};
+use crate::kubernetes::asker::{Answer, Watch, ask};
+use crate::kubernetes::kubelet::{NewLinks, Volume};
 
 /// A change is served this soon: ten times what is promised, for machines with other work.
 const SOON: Duration = Duration::from_secs(1);
@@ -147,7 +142,7 @@ fn a_version_that_does_not_parse_keeps_what_was_said_before() {
 
 #[test]
 fn what_the_manifest_mounts_is_well_written() {
-    let manifest = include_str!("../../deploy/kubernetes/livezone.yaml");
+    let manifest = include_str!("../../../deploy/kubernetes/livezone.yaml");
     let keys = block_scalars(manifest);
     assert_eq!(
         keys.keys().copied().collect::<Vec<_>>(),

@@ -1,6 +1,5 @@
 //! The house: modules import only what stands above them in `lib.rs`, no files import each other in
 //! circles, and only the rim waits.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod circles;
 

@@ -1,17 +1,16 @@
 //! Static records from their files to the octets of answers. `cases/NAME/zones` is what is served,
 //! `questions` what is asked, `expected` what is said; `LIVEZONE_BLESS=1` writes that anew, read
 //! the difference then.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bind;
 mod reference;
-mod support;
+mod server;
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use support::{Server, shown};
+use server::{Server, shown};
 
 #[test]
 fn wildcards_are_those_of_rfc_4592() {
@@ -53,7 +52,7 @@ fn glue_that_does_not_fit_sets_tc() {
 
 /// Asks each question of a case and holds the answers against the expectation.
 fn compare(case: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/master/cases").join(case);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/master/cases").join(case);
     let server = Server::load(&folder.join("zones"));
     let mut said = String::new();
     for complaint in &server.complaints {

@@ -1,9 +1,4 @@
 //! The system's own resolver asks livezone: what programs that know nothing of it get to see.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-#[expect(dead_code, reason = "these tests need a part of what all share")]
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +33,7 @@ fn programs_reach_healthy_backends_only() {
                   mount --bind \"$LIVEZONE_TEST_ETC/$1\" \"$(readlink -f /etc/$1)\"; }; \
                   touch_if resolv.conf; touch_if nsswitch.conf; \
                   exec \"$LIVEZONE_TEST_EXE\" --exact --ignored --nocapture \
-                  in_a_namespace_of_its_own";
+                  resolver::in_a_namespace_of_its_own";
     let output = inside(script)
         .env(ETC, etc.path())
         .env("LIVEZONE_TEST_EXE", std::env::current_exe().unwrap())

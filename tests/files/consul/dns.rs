@@ -13,7 +13,7 @@ use livezone::metrics::Metrics;
 use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
-use crate::{NODE, files, folder};
+use super::{NODE, files, folder};
 
 /// Where a server of `definitions` answers, and its folder. It ends with the process.
 pub(crate) fn serve() -> (SocketAddr, tempfile::TempDir) {

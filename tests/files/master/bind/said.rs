@@ -2,8 +2,8 @@
 
 use hickory_proto::op::Message;
 
-use crate::bind::packets::Packet;
-use crate::support::sorted;
+use crate::master::bind::packets::Packet;
+use crate::master::server::sorted;
 
 const HEADER: usize = 12;
 

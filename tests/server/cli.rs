@@ -1,5 +1,4 @@
 //! The binary as scripts see it: exit codes, and what goes where.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::net::TcpListener;

@@ -13,9 +13,9 @@ use std::path::Path;
 use livezone::config::Config;
 use livezone::server::reload::keep_fixed;
 
-use crate::configuration::page::{Row, Section, literal, sections, text};
-use crate::configuration::places::{Place, parent_and_key, place};
-use crate::configuration::program::{File, Program, advised, config};
+use crate::readme::configuration::page::{Row, Section, literal, sections, text};
+use crate::readme::configuration::places::{Place, parent_and_key, place};
+use crate::readme::configuration::program::{File, Program, advised, config};
 use crate::root;
 use crate::support::server::livezone;
 

@@ -1,17 +1,12 @@
 //! The README says what is so: its commands are run, and its outputs are what they print. So does
 //! docs/configuration.md.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-#[expect(dead_code, reason = "these tests need a part of what all share")]
-#[path = "../support/mod.rs"]
-mod support;
 
 mod configuration;
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
+use crate::root;
 use crate::support::needs;
 use crate::support::server::{House, Server, ZONE};
 
@@ -43,10 +38,6 @@ fn block(language: &str) -> String {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let begin = format!("```{language}\n");
     text.split_once(&begin).unwrap().1.split_once("```").unwrap().0.to_owned()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Serves the zone in the repository.

@@ -1,10 +1,5 @@
 //! The unit that is shipped: how much it leaves open, by systemd's own count, and that systemd
 //! reads all of it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-#[expect(dead_code, reason = "these tests need a part of what all share")]
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};

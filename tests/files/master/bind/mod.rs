@@ -1,5 +1,5 @@
 //! BIND serves the same master files and is sent the same packets. Needs `named` (Debian's bind9):
-//! `cargo test --test master -- --ignored`.
+//! `cargo test --test files master::bind -- --ignored`.
 
 mod packets;
 mod pair;
@@ -143,7 +143,7 @@ struct Difference {
 #[test]
 #[ignore = "needs BIND's named"]
 fn bind_says_the_same() {
-    let zones = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/master/bind/zones");
+    let zones = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/master/bind/zones");
     let ours = Server::livezone(&zones);
     let theirs = Server::named(&zones, "yes");
     let mut used: BTreeMap<&str, usize> = DIFFERENCES.iter().map(|d| (d.what, 0)).collect();
@@ -175,7 +175,7 @@ const HTTPS: u16 = 65;
 #[test]
 #[ignore = "needs BIND's named"]
 fn bind_sends_the_same_along() {
-    let zones = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/master/bind/along");
+    let zones = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files/master/bind/along");
     let ours = Server::livezone(&zones);
     let theirs = Server::named(&zones, "no-auth");
     let (mut differing, mut sent) = (Vec::new(), BTreeSet::new());

@@ -1,7 +1,6 @@
 //! What people are told about files with a mistake: `tests/bad/<kind>/<mistake>.toml` (or `.json`,
 //! `.hcl`, `.zone`) beside its `.expected`. `LIVEZONE_BLESS=1` writes the expectations anew; read
 //! the difference then.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod command;
 mod many;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::bind::packets::Packet;
+use crate::master::bind::packets::Packet;
 
 /// A busy machine is waited for; nothing that is asserted takes it.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,9 +4,9 @@ use std::fmt;
 
 use hickory_proto::op::ResponseCode::{self, FormErr, NXDomain, NoError, NotAuth, NotImp, Refused};
 
-use crate::bind::packets::{EMPTY, Packet};
-use crate::bind::said::Said;
-use crate::bind::servers::Server;
+use crate::master::bind::packets::{EMPTY, Packet};
+use crate::master::bind::said::Said;
+use crate::master::bind::servers::Server;
 
 const ANY: u16 = 255;
 const CNAME: u16 = 5;
