@@ -17,9 +17,9 @@ use crate::metrics::dns::Transport;
 use crate::model::dns::Rcode;
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::fixtures::snapshot;
 use crate::transport::message::{Received, Response};
 use crate::transport::respond::respond;
+use crate::transport::tests::fixtures::snapshot;
 use crate::transport::worker::Worker;
 
 static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {

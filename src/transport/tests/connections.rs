@@ -15,9 +15,9 @@ use crate::config::Tcp;
 use crate::metrics::{Exposition, Metrics};
 use crate::model::dns::Rtype;
 use crate::transport::bind::bind;
-use crate::transport::fixtures::{context_with, framed, query, query_for};
 use crate::transport::tcp::accept::serve;
 use crate::transport::tcp::{Limits, Shared};
+use crate::transport::tests::fixtures::{context_with, framed, query, query_for};
 
 /// Longer than any test takes that passes.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -21,12 +21,12 @@ use crate::transport::respond::Context;
 
 /// Serves `app1.svc.test` with 10.0.0.1 and a thousand texts; each look at the clock is a
 /// microsecond later.
-pub(super) fn context() -> Context {
+pub(in crate::transport) fn context() -> Context {
     context_with(Tcp::default())
 }
 
 /// The same, with these limits for TCP.
-pub(super) fn context_with(tcp: Tcp) -> Context {
+pub(in crate::transport) fn context_with(tcp: Tcp) -> Context {
     let looks = AtomicU64::new(0);
     Context {
         current: Arc::new(ArcSwap::from_pointee(snapshot(tcp))),
@@ -37,7 +37,7 @@ pub(super) fn context_with(tcp: Tcp) -> Context {
     }
 }
 
-pub(super) fn snapshot(tcp: Tcp) -> Snapshot {
+pub(in crate::transport) fn snapshot(tcp: Tcp) -> Snapshot {
     let apex = Name::parse("svc.test").unwrap();
     let mut zone = Zone::new(&ZoneSettings::new(apex.clone()), 1);
     let service = service(ServiceKey { zone: apex.clone(), name: Label::parse("app1").unwrap() });
@@ -77,18 +77,18 @@ fn service(key: ServiceKey) -> Service {
 }
 
 /// With its length before it.
-pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+pub(in crate::transport) fn framed(message: &[u8]) -> Vec<u8> {
     let len = u16::try_from(message.len()).unwrap();
     [&len.to_be_bytes()[..], message].concat()
 }
 
 /// Asks for `app1.svc.test A`.
-pub(super) fn query(id: u16) -> Vec<u8> {
+pub(in crate::transport) fn query(id: u16) -> Vec<u8> {
     query_for(id, Rtype::A)
 }
 
 /// Asks for `app1.svc.test` and a type.
-pub(super) fn query_for(id: u16, rtype: Rtype) -> Vec<u8> {
+pub(in crate::transport) fn query_for(id: u16, rtype: Rtype) -> Vec<u8> {
     let mut out = id.to_be_bytes().to_vec();
     out.extend(b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04app1\x03svc\x04test\x00");
     out.extend(rtype.0.to_be_bytes());

@@ -13,22 +13,22 @@ use crate::metrics::{Exposition, Metrics};
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::fixtures::{query, query_for, snapshot};
 use crate::transport::message::{Received, Response};
 use crate::transport::respond::{respond, respond_by};
+use crate::transport::tests::fixtures::{query, query_for, snapshot};
 use crate::transport::worker::Worker;
 
 const CLIENT: &[u8] = b"\x00\x0a\x00\x08abcdefgh";
 const KEEPALIVE: &[u8] = b"\x00\x0b\x00\x00";
 
 /// A server with a secret, one client, and a clock.
-struct House {
+struct TestServer {
     snapshot: Snapshot,
     metrics: Metrics,
     now: Now,
 }
 
-impl House {
+impl TestServer {
     fn new() -> Self {
         let snapshot = snapshot(Tcp::default());
         let cookies = Cookies { secret: Some(Secret([7; 16])), previous: Vec::new() };
@@ -95,7 +95,7 @@ fn cookie(server: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_answer_to_a_cookie_carries_one_and_no_other_answer_does() {
-    let house = House::new();
+    let server = TestServer::new();
     let mut update = query(1);
     update[2] = 0x28;
     let mut chaos = query(1);
@@ -112,35 +112,36 @@ fn every_answer_to_a_cookie_carries_one_and_no_other_answer_does() {
     ] {
         for transport in Transport::ALL {
             let asked = with_opt(packet.clone(), version, CLIENT);
-            let (response, out) = house.ask(&asked, transport);
+            let (response, out) = server.ask(&asked, transport);
             assert!(matches!(response, Response::Sent { rcode, .. } if rcode == expected));
             let options = options(&out);
             assert!(options.starts_with(b"\x00\x0a\x00\x18abcdefgh\x01\0\0\0"), "{options:?}");
-            let (_, out) = house.ask(&with_opt(packet.clone(), version, b""), transport);
+            let (_, out) = server.ask(&with_opt(packet.clone(), version, b""), transport);
             assert!(!out.windows(4).any(|four| four == b"\x00\x0a\x00\x18"));
         }
     }
-    let (_, out) = house.ask(&query(1), Transport::Udp);
+    let (_, out) = server.ask(&query(1), Transport::Udp);
     assert_eq!(out[11], 0, "without EDNS there is no OPT record");
 }
 
 #[test]
 fn a_valid_cookie_is_sent_back_and_an_invalid_one_answered_as_if_there_were_none() {
-    let house = House::new();
-    let (_, first) = house.udp(&with_opt(query(1), 0, CLIENT));
-    let (rcode, again) = house.udp(&with_opt(query(1), 0, &first));
+    let server = TestServer::new();
+    let (_, first) = server.udp(&with_opt(query(1), 0, CLIENT));
+    let (rcode, again) = server.udp(&with_opt(query(1), 0, &first));
     assert_eq!((rcode, &again), (Rcode::NoError, &first));
     for invalid in [cookie(&[9; 16]), cookie(&[9; 8]), cookie(&[9; 32])] {
-        let (rcode, fresh) = house.udp(&with_opt(query(1), 0, &invalid));
+        let (rcode, fresh) = server.udp(&with_opt(query(1), 0, &invalid));
         assert_eq!((rcode, &fresh), (Rcode::NoError, &first));
     }
 }
 
 #[test]
 fn who_asks_for_a_cookie_alone_is_told_what_its_own_is_worth() {
-    let house = House::new();
-    let ask =
-        |cookie: &[u8]| house.ask(&with_opt(without_question(query(7)), 0, cookie), Transport::Udp);
+    let server = TestServer::new();
+    let ask = |cookie: &[u8]| {
+        server.ask(&with_opt(without_question(query(7)), 0, cookie), Transport::Udp)
+    };
     let (response, out) = ask(CLIENT);
     assert_eq!(response, Response::Sent { rcode: Rcode::NoError, qtype: Rtype(0) });
     assert_eq!(out[..12], *b"\x00\x07\x81\x00\0\0\0\0\0\0\0\x01");
@@ -155,53 +156,54 @@ fn who_asks_for_a_cookie_alone_is_told_what_its_own_is_worth() {
         assert_eq!((out[3] & 0x0f, out[17]), (7, 1));
         assert_eq!(options(&out), learnt);
     }
-    let text = house.metrics.render(Exposition::Text);
+    let text = server.metrics.render(Exposition::Text);
     assert!(text.contains("qtype=\"other\",rcode=\"BADCOOKIE\"} 2\n"), "{text}");
 }
 
 #[test]
 fn the_first_of_two_cookies_counts() {
-    let house = House::new();
+    let server = TestServer::new();
     let second = b"\x00\x0a\x00\x08ABCDEFGH";
-    let (_, both) = house.udp(&with_opt(query(1), 0, &[CLIENT, second].concat()));
-    assert_eq!(both, house.udp(&with_opt(query(1), 0, CLIENT)).1);
+    let (_, both) = server.udp(&with_opt(query(1), 0, &[CLIENT, second].concat()));
+    assert_eq!(both, server.udp(&with_opt(query(1), 0, CLIENT)).1);
 }
 
 #[test]
 fn a_connection_is_told_how_long_it_may_idle_if_it_asks() {
-    let house = House::new();
+    let server = TestServer::new();
     let asked = with_opt(query(1), 0, KEEPALIVE);
-    let (_, out) = house.ask(&asked, Transport::Tcp);
+    let (_, out) = server.ask(&asked, Transport::Tcp);
     assert_eq!(options(&out), b"\x00\x0b\x00\x02\x00\x64");
-    let (_, out) = house.ask(&asked, Transport::Udp);
+    let (_, out) = server.ask(&asked, Transport::Udp);
     assert_eq!(options(&out), b"");
-    let (_, out) = house.ask(&with_opt(query(1), 0, b""), Transport::Tcp);
+    let (_, out) = server.ask(&with_opt(query(1), 0, b""), Transport::Tcp);
     assert_eq!(options(&out), b"");
     let both = with_opt(query(1), 0, &[KEEPALIVE, CLIENT].concat());
-    let (_, out) = house.ask(&both, Transport::Tcp);
+    let (_, out) = server.ask(&both, Transport::Tcp);
     let options = options(&out);
     assert!(options.len() == 34 && options.ends_with(b"\x00\x0b\x00\x02\x00\x64"));
 }
 
 #[test]
 fn while_it_drains_a_connection_may_not_idle_at_all() {
-    let house = House::new();
+    let server = TestServer::new();
     let asked = with_opt(query(1), 0, KEEPALIVE);
     for (idle, tenths) in [(Duration::ZERO, [0, 0]), (Duration::from_secs(9 * 3600), [0xff, 0xff])]
     {
-        let mut worker = Worker::new(house.metrics.worker(Transport::Tcp));
+        let mut worker = Worker::new(server.metrics.worker(Transport::Tcp));
         let mut out = Vec::new();
-        let received = Received { idle: Some(idle), ..received(&asked, Transport::Tcp, house.now) };
-        respond(&received, &house.snapshot, &mut worker, &mut out);
+        let received =
+            Received { idle: Some(idle), ..received(&asked, Transport::Tcp, server.now) };
+        respond(&received, &server.snapshot, &mut worker, &mut out);
         assert_eq!(options(&out), [&[0, 11, 0, 2], &tenths[..]].concat());
     }
 }
 
 /// What is answered when deciding panics.
-fn fail(house: &House, octets: &[u8]) -> (Response, Vec<u8>) {
-    let mut worker = Worker::new(house.metrics.worker(Transport::Udp));
+fn fail(server: &TestServer, octets: &[u8]) -> (Response, Vec<u8>) {
+    let mut worker = Worker::new(server.metrics.worker(Transport::Udp));
     let mut out = b"left from before".to_vec();
-    let received = received(octets, Transport::Udp, house.now);
+    let received = received(octets, Transport::Udp, server.now);
     // No hook is called: the test's output stays quiet.
     let response = respond_by(
         |_, _, _, out| {
@@ -209,7 +211,7 @@ fn fail(house: &House, octets: &[u8]) -> (Response, Vec<u8>) {
             std::panic::resume_unwind(Box::new("a defect"))
         },
         &received,
-        &house.snapshot,
+        &server.snapshot,
         &mut worker,
         &mut out,
     );
@@ -218,27 +220,27 @@ fn fail(house: &House, octets: &[u8]) -> (Response, Vec<u8>) {
 
 #[test]
 fn a_panic_is_answered_with_servfail_and_counted() {
-    let house = House::new();
-    let (response, out) = fail(&house, &with_opt(query(7), 0, CLIENT));
+    let server = TestServer::new();
+    let (response, out) = fail(&server, &with_opt(query(7), 0, CLIENT));
     assert_eq!(response, Response::Sent { rcode: Rcode::ServFail, qtype: Rtype::A });
     assert_eq!(out[..12], *b"\x00\x07\x81\x02\x00\x01\0\0\0\0\x00\x01");
     assert_eq!(out[12..][..19], query(7)[12..][..19]);
     assert!(options(&out).starts_with(b"\x00\x0a\x00\x18abcdefgh"));
     let mut malformed = query(7);
     (malformed[2], malformed[12]) = (0x29, 0xff);
-    let (response, out) = fail(&house, &malformed);
+    let (response, out) = fail(&server, &malformed);
     assert_eq!(response, Response::Sent { rcode: Rcode::ServFail, qtype: Rtype(0) });
     assert_eq!(out, b"\x00\x07\xa9\x02\0\0\0\0\0\0\0\0");
-    let text = house.metrics.render(Exposition::Text);
+    let text = server.metrics.render(Exposition::Text);
     assert!(text.contains("livezone_dns_panics_total 2\n"), "{text}");
     assert!(text.contains("{transport=\"udp\",qtype=\"A\",rcode=\"SERVFAIL\"} 1\n"), "{text}");
 }
 
 #[test]
 fn a_panic_answers_nothing_that_is_not_to_be_answered() {
-    let house = House::new();
+    let server = TestServer::new();
     let mut response = query(1);
     response[2] |= 0x80;
-    assert_eq!(fail(&house, &response).0, Response::Ignored(Dropped::Response));
-    assert_eq!(fail(&house, b"short").0, Response::Ignored(Dropped::Short));
+    assert_eq!(fail(&server, &response).0, Response::Ignored(Dropped::Response));
+    assert_eq!(fail(&server, b"short").0, Response::Ignored(Dropped::Short));
 }

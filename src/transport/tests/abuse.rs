@@ -10,22 +10,22 @@ use crate::metrics::{Exposition, Metrics};
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 use crate::snapshot::{Rules, Snapshot};
-use crate::transport::fixtures::{context, query, query_for};
 use crate::transport::message::{Received, Response};
 use crate::transport::respond::respond;
+use crate::transport::tests::fixtures::{context, query, query_for};
 use crate::transport::worker::Worker;
 
 const HEADER: usize = 12;
 
 /// A server with these rules, and one worker of each transport.
-struct House {
+struct TestServer {
     snapshot: Snapshot,
     metrics: Metrics,
     udp: Worker,
     tcp: Worker,
 }
 
-impl House {
+impl TestServer {
     fn new(rules: Rules) -> Self {
         let context = context();
         let metrics = Metrics::new("0");
@@ -118,12 +118,12 @@ fn kinds() -> Vec<(Vec<u8>, Rcode, &'static str, Rcode)> {
 fn a_limited_answer_is_empty_and_truncated_and_no_larger_than_its_query() {
     for (plain, first, class, rcode) in kinds() {
         for octets in [plain.clone(), with_opt(plain.clone(), 0)] {
-            let mut house = House::limited(once(1));
-            let (response, out) = house.udp(&octets);
+            let mut server = TestServer::limited(once(1));
+            let (response, out) = server.udp(&octets);
             assert!(matches!(response, Response::Sent { rcode, .. } if rcode == first));
             assert_eq!(out[3] & 0x0f, first.code().to_be_bytes()[1], "{octets:?}");
             for _ in 0..3 {
-                let (response, out) = house.udp(&octets);
+                let (response, out) = server.udp(&octets);
                 assert!(matches!(response, Response::Sent { rcode: sent, .. } if sent == rcode));
                 assert!(out.len() <= octets.len(), "{out:?}");
                 assert_eq!(out[..2], octets[..2]);
@@ -140,18 +140,18 @@ fn a_limited_answer_is_empty_and_truncated_and_no_larger_than_its_query() {
                 assert_eq!(out.len(), octets.len());
             }
             let sample = format!("limited_total{{class=\"{class}\",action=\"slipped\"}} 3");
-            assert!(house.counts(&sample), "{sample}");
-            assert!(house.counts("dropped_total{reason=\"rate\"} 0"));
+            assert!(server.counts(&sample), "{sample}");
+            assert!(server.counts("dropped_total{reason=\"rate\"} 0"));
         }
     }
 }
 
 #[test]
 fn a_slip_keeps_the_upper_bits_of_its_rcode() {
-    let mut house = House::limited(once(1));
+    let mut server = TestServer::limited(once(1));
     let later = with_opt(query(7), 1);
-    let whole = house.udp(&later).1;
-    let (response, slipped) = house.udp(&later);
+    let whole = server.udp(&later).1;
+    let (response, slipped) = server.udp(&later);
     assert_eq!(response, Response::Sent { rcode: Rcode::BadVers, qtype: Rtype::A });
     assert_eq!(slipped[2], whole[2] | 2);
     assert_eq!((&slipped[3..], slipped.len()), (&whole[3..], later.len()));
@@ -160,48 +160,48 @@ fn a_slip_keeps_the_upper_bits_of_its_rcode() {
 #[test]
 fn without_slips_a_limited_answer_is_dropped_and_counted() {
     for (octets, _, class, _) in kinds() {
-        let mut house = House::limited(once(0));
-        assert!(matches!(house.udp(&octets).0, Response::Sent { .. }));
+        let mut server = TestServer::limited(once(0));
+        assert!(matches!(server.udp(&octets).0, Response::Sent { .. }));
         for _ in 0..3 {
-            let (response, out) = house.udp(&octets);
+            let (response, out) = server.udp(&octets);
             assert_eq!(response, Response::Ignored(Dropped::Rate));
             assert!(out.is_empty());
         }
-        assert!(house.counts("dropped_total{reason=\"rate\"} 3"));
-        assert!(house.counts(&format!("limited_total{{class=\"{class}\",action=\"dropped\"}} 3")));
+        assert!(server.counts("dropped_total{reason=\"rate\"} 3"));
+        assert!(server.counts(&format!("limited_total{{class=\"{class}\",action=\"dropped\"}} 3")));
     }
 }
 
 #[test]
 fn a_connection_is_not_limited() {
-    let mut house = House::limited(once(0));
+    let mut server = TestServer::limited(once(0));
     for (octets, rcode, ..) in kinds().into_iter().cycle().take(100) {
-        let (response, out) = house.ask(&octets, Transport::Tcp);
+        let (response, out) = server.ask(&octets, Transport::Tcp);
         assert!(matches!(response, Response::Sent { rcode: sent, .. } if sent == rcode));
         assert_eq!(out[2] & 2, 0);
     }
-    assert!(house.counts("dropped_total{reason=\"rate\"} 0"));
+    assert!(server.counts("dropped_total{reason=\"rate\"} 0"));
 }
 
 #[test]
 fn a_dry_run_answers_everything_and_counts_what_it_would_have_limited() {
-    let mut house = House::limited(Rrl { dry_run: true, ..once(0) });
-    let whole = house.udp(&query(7)).1;
+    let mut server = TestServer::limited(Rrl { dry_run: true, ..once(0) });
+    let whole = server.udp(&query(7)).1;
     for _ in 0..9 {
-        assert_eq!(house.udp(&query(7)).1, whole);
+        assert_eq!(server.udp(&query(7)).1, whole);
     }
-    assert!(house.counts("limited_total{class=\"answer\",action=\"dry-run\"} 9"));
-    assert!(house.counts("queries_total{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 10"));
+    assert!(server.counts("limited_total{class=\"answer\",action=\"dry-run\"} 9"));
+    assert!(server.counts("queries_total{transport=\"udp\",qtype=\"A\",rcode=\"NOERROR\"} 10"));
 }
 
 #[test]
 fn what_gets_no_answer_anyway_is_not_charged() {
-    let mut house = House::limited(once(0));
+    let mut server = TestServer::limited(once(0));
     for _ in 0..10 {
-        house.udp(&with_flags(query(7), 0x80));
-        house.udp(b"short");
+        server.udp(&with_flags(query(7), 0x80));
+        server.udp(b"short");
     }
-    assert!(matches!(house.udp(&query(7)).0, Response::Sent { .. }));
+    assert!(matches!(server.udp(&query(7)).0, Response::Sent { .. }));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_denied_network_is_refused_whatever_it_sends() {
     for (plain, _, _, slipped) in kinds() {
         for octets in [plain.clone(), with_opt(plain.clone(), 0), with_opt(plain.clone(), 1)] {
             for transport in Transport::ALL {
-                let (response, out) = House::denying("192.0.2.0/24").ask(&octets, transport);
+                let (response, out) = TestServer::denying("192.0.2.0/24").ask(&octets, transport);
                 let Response::Sent { rcode, .. } = response else { panic!("{response:?}") };
                 assert_eq!((rcode, out[3]), (Rcode::Refused, 5), "{octets:?}");
                 assert_eq!(out[2] & 0x7c, octets[2] & 0x78, "the opcode, and no authority");
@@ -233,17 +233,17 @@ fn a_denied_network_is_refused_whatever_it_sends() {
 #[test]
 fn a_denied_network_s_response_gets_no_answer() {
     // Two servers that refuse each other's refusals would never end.
-    let mut house = House::denying("192.0.2.0/24");
+    let mut server = TestServer::denying("192.0.2.0/24");
     let response = with_flags(query(7), 0x84);
-    assert_eq!(house.udp(&response).0, Response::Ignored(Dropped::Response));
+    assert_eq!(server.udp(&response).0, Response::Ignored(Dropped::Response));
 }
 
 #[test]
 fn refusals_to_a_denied_network_are_limited_too() {
-    let mut house = House::denying("192.0.2.0/24");
-    Arc::make_mut(&mut house.snapshot.rules).rrl = once(0);
-    assert!(matches!(house.udp(&query(7)).0, Response::Sent { .. }));
-    assert_eq!(house.udp(&query(7)).0, Response::Ignored(Dropped::Rate));
+    let mut server = TestServer::denying("192.0.2.0/24");
+    Arc::make_mut(&mut server.snapshot.rules).rrl = once(0);
+    assert!(matches!(server.udp(&query(7)).0, Response::Sent { .. }));
+    assert_eq!(server.udp(&query(7)).0, Response::Ignored(Dropped::Rate));
 }
 
 /// A query whose OPT record holds a cookie.
@@ -258,19 +258,19 @@ fn with_cookie(query: Vec<u8>, cookie: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_valid_cookie_is_never_limited_and_a_limited_answer_brings_one() {
-    let mut house = House::limited(once(1));
+    let mut server = TestServer::limited(once(1));
     let stranger = with_cookie(query(7), b"a client");
-    house.udp(&stranger);
-    let (_, slipped) = house.udp(&stranger);
+    server.udp(&stranger);
+    let (_, slipped) = server.udp(&stranger);
     assert_eq!(slipped[2] & 0x82, 0x82, "TC");
     let cookie = &slipped[slipped.len() - 24..];
     assert_eq!(&cookie[..8], b"a client");
     for _ in 0..5 {
-        let (_, out) = house.udp(&with_cookie(query(7), cookie));
+        let (_, out) = server.udp(&with_cookie(query(7), cookie));
         assert_eq!((out[2] & 2, out[7]), (0, 1), "answered in full");
     }
     let mut forged = cookie.to_vec();
     forged[23] ^= 1;
-    let (_, out) = house.udp(&with_cookie(query(7), &forged));
+    let (_, out) = server.udp(&with_cookie(query(7), &forged));
     assert_eq!(out[2] & 2, 2, "limited as if there were none");
 }
