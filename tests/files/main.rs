@@ -5,3 +5,6 @@
 mod consul;
 mod diagnostics;
 mod master;
+#[expect(dead_code, reason = "these tests need a part of what all share")]
+#[path = "../support/mod.rs"]
+mod support;

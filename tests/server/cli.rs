@@ -3,20 +3,16 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use crate::support::server;
 
 const GOOD: &str = "[[service]]\nname = \"web\"\nport = 80\n\
                     [[service.instance]]\nid = \"web-1\"\naddress = \"192.0.2.1\"\n";
 
-/// Runs the binary in `folder`, with nothing of livezone's in the environment.
+/// Runs the binary in `folder`.
 fn livezone(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livezone"));
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"LIVEZONE_") {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder).args(arguments).output().unwrap()
+    server::livezone().current_dir(folder).args(arguments).output().unwrap()
 }
 
 fn text(octets: &[u8]) -> &str {

@@ -173,11 +173,11 @@ fn a_consul_agent_registers_and_answers_the_same() {
     theirs.retain(|id, _| !id.ends_with("-sidecar-proxy"));
     let mut differences = Differences::default();
     registered(&theirs, &ours(), &mut differences);
-    let (server, _folder) = dns::serve();
+    let server = dns::serve();
     let questions = names(&theirs);
     for (name, rtype) in &questions {
         let full = format!("{name}.service.internal.");
-        let (a, b) = (dns::ask(agent.dns, &full, *rtype), dns::ask(server, &full, *rtype));
+        let (a, b) = (dns::ask(agent.dns, &full, *rtype), dns::ask(server.dns, &full, *rtype));
         let (a, b) = ((a.0, comparable(a.1)), (b.0, comparable(b.1)));
         if a != b {
             let reason = why(name, &theirs, (&a.0, &a.1), (&b.0, &b.1));

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use super::mistakes;
+use crate::support::server::livezone;
 
 /// The mistake of each file stands in a zone of its own: nothing clashes with another's.
 #[test]
@@ -59,11 +59,8 @@ fn of_kind(kind: &str) -> std::path::PathBuf {
 
 /// What the command prints in that folder, and its exit code.
 pub(crate) fn check(folder: &Path) -> (String, Option<i32>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_livezone"))
-        .args(["check", "--zones", "zones"])
-        .current_dir(folder)
-        .output()
-        .unwrap();
+    let output =
+        livezone().args(["check", "--zones", "zones"]).current_dir(folder).output().unwrap();
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::root;
 use crate::support::needs;
-use crate::support::server::{House, Server, ZONE};
+use crate::support::server::{House, Server, ZONE, livezone};
 
 /// One command of the README and the lines it prints there.
 struct Example {
@@ -94,7 +94,7 @@ fn its_registration_is_checked_as_it_says() {
     fs::create_dir_all(&zone).unwrap();
     fs::write(zone.join("api.toml"), block("toml")).unwrap();
     let example = examples().into_iter().find(|e| e.command.starts_with("livezone check")).unwrap();
-    let printed = Command::new(env!("CARGO_BIN_EXE_livezone"))
+    let printed = livezone()
         .args(example.command.split(' ').skip(1))
         .current_dir(folder.path())
         .output()

@@ -1,50 +1,44 @@
 //! Asks a running server over UDP, once or without a pause.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::str::FromStr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+
+use crate::support::dns;
+use crate::support::server::ZONE;
 
 /// What was said, and to whom it points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) rcode: ResponseCode,
-    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) addresses: BTreeSet<IpAddr>,
 }
 
 impl Answer {
     /// This one address.
     pub(crate) fn of(last: u8) -> Self {
-        let addresses = vec![Ipv4Addr::new(192, 0, 2, last)];
+        let addresses = [IpAddr::from([192, 0, 2, last])].into();
         Self { rcode: ResponseCode::NoError, addresses }
     }
 
     /// No such name.
     pub(crate) fn none() -> Self {
-        Self { rcode: ResponseCode::NXDomain, addresses: Vec::new() }
+        Self { rcode: ResponseCode::NXDomain, addresses: BTreeSet::new() }
     }
 }
 
 /// Asks for the A records of `service` in service.internal.
 pub(crate) fn ask(server: SocketAddr, service: &str) -> Answer {
-    let name = Name::from_str(&format!("{service}.service.internal.")).unwrap();
-    let mut question = Message::new(7, MessageType::Query, OpCode::Query);
-    question.add_query(Query::query(name, RecordType::A));
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(server).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    socket.send(&question.to_vec().unwrap()).unwrap();
-    let mut octets = [0; 1232];
-    let length = socket.recv(&mut octets).unwrap();
-    let answer = Message::from_vec(&octets[..length]).unwrap();
-    let address = |data: &RData| if let RData::A(a) = data { Some(a.0) } else { None };
-    let addresses = answer.answers.iter().filter_map(|record| address(&record.data)).collect();
-    Answer { rcode: answer.metadata.response_code, addresses }
+    let reply = dns::udp(server, &format!("{service}.{ZONE}."), RecordType::A);
+    let addresses = dns::addresses(&reply);
+    assert_eq!(addresses.len(), reply.answers.len(), "{reply}");
+    Answer { rcode: reply.metadata.response_code, addresses }
 }
 
 /// Asks for one name until told to stop.

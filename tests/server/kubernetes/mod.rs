@@ -1,75 +1,34 @@
 //! ConfigMaps as kubelet writes them under a running server, and the manifests that mount them.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "they measure")]
+#![expect(clippy::print_stdout, reason = "what they measured")]
 
 mod asker;
 mod kubelet;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::kubernetes::asker::{Answer, Watch, ask};
 use crate::kubernetes::kubelet::{NewLinks, Volume};
+use crate::support::server::{House, Server, livezone};
+use crate::support::time::{Stopwatch, becomes, pause};
 
 /// A change is served this soon: ten times what is promised, for machines with other work.
-const SOON: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// What vanishes is taken out a second later, unless it is back.
 const GONE: Duration = Duration::from_secs(3);
 
-/// The binary, with the volume as its only zone.
-struct Server {
-    process: Child,
-    dns: SocketAddr,
-    _folder: tempfile::TempDir,
+/// Serves the volume as its only zone.
+fn serve(new_links: NewLinks, keys: &[(&str, String)]) -> (Server, Volume) {
+    let house = House::new();
+    let mut volume = Volume::mount(house.zone(), new_links);
+    volume.write(keys);
+    (house.start(), volume)
 }
 
-impl Server {
-    fn start(new_links: NewLinks, keys: &[(&str, String)]) -> (Self, Volume) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut volume = Volume::mount(folder.path().join("zones/service.internal"), new_links);
-        volume.write(keys);
-        let mut command = livezone(folder.path());
-        command.args(["serve", "--dns", "127.0.0.1:0", "--http", "", "--ready-file", "ready"]);
-        let process = command.spawn().unwrap();
-        let ready = folder.path().join("ready");
-        eventually(Duration::from_secs(20), || ready.exists());
-        let addresses = fs::read_to_string(ready).unwrap();
-        let dns = addresses.lines().find_map(|line| line.strip_prefix("dns=")).unwrap();
-        (Self { process, dns: dns.parse().unwrap(), _folder: folder }, volume)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The binary in `folder`, with nothing of livezone's in the environment.
-fn livezone(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livezone"));
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"LIVEZONE_") {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder);
-    command
-}
-
-/// How long it took until it was so.
-fn eventually(limit: Duration, mut so: impl FnMut() -> bool) -> Duration {
-    let start = Instant::now();
-    while !so() {
-        assert!(start.elapsed() < limit, "not so after {limit:?}");
-        sleep(Duration::from_millis(1));
-    }
-    start.elapsed()
+/// Waits until a service is answered so.
+fn answers(server: &Server, service: &str, limit: Duration, wanted: &Answer) {
+    becomes(service, limit, wanted, || ask(server.dns, service));
 }
 
 /// One service with one instance.
@@ -83,15 +42,16 @@ fn service(name: &str, last: u8) -> String {
 /// Twenty versions of web beside a service that stays as it is.
 fn versions_follow_each_other(new_links: NewLinks) {
     let keys = |version| [("web.toml", service("web", version)), ("api.toml", service("api", 99))];
-    let (server, mut volume) = Server::start(new_links, &keys(1));
+    let (server, mut volume) = serve(new_links, &keys(1));
     let (web, api) = (Watch::start(server.dns, "web"), Watch::start(server.dns, "api"));
     let mut slowest = Duration::ZERO;
     for version in 2..=20 {
         volume.write(&keys(version));
-        let took = eventually(SOON, || ask(server.dns, "web") == Answer::of(version));
-        slowest = slowest.max(took);
+        let watch = Stopwatch::start();
+        answers(&server, "web", AT_ONCE, &Answer::of(version));
+        slowest = slowest.max(watch.elapsed());
         // Past the second after which a file that vanished would be believed, now and then.
-        sleep(Duration::from_millis(if version % 5 == 0 { 1500 } else { 20 }));
+        pause(Duration::from_millis(if version % 5 == 0 { 1500 } else { 20 }));
     }
     let (answers, asked) = web.stop();
     // Never two, never none, none again: one address after the other. A busy machine may miss one.
@@ -117,26 +77,25 @@ fn a_removed_key_leaves_and_an_added_one_appears_beside_what_stays() {
     for new_links in [NewLinks::BeforeTheSwap, NewLinks::AfterTheSwap] {
         let stays = ("web.toml", service("web", 1));
         let old = [stays.clone(), ("old.toml", service("old", 2))];
-        let (server, mut volume) = Server::start(new_links, &old);
+        let (server, mut volume) = serve(new_links, &old);
         assert_eq!(ask(server.dns, "old"), Answer::of(2));
         assert_eq!(ask(server.dns, "new"), Answer::none());
         let watch = Watch::start(server.dns, "web");
         volume.write(&[stays, ("new.toml", service("new", 3))]);
-        eventually(SOON, || ask(server.dns, "new") == Answer::of(3));
-        eventually(GONE, || ask(server.dns, "old") == Answer::none());
+        answers(&server, "new", AT_ONCE, &Answer::of(3));
+        answers(&server, "old", GONE, &Answer::none());
         assert_eq!(watch.stop().0, [Answer::of(1)], "{new_links:?}");
     }
 }
 
 #[test]
 fn a_version_that_does_not_parse_keeps_what_was_said_before() {
-    let (server, mut volume) =
-        Server::start(NewLinks::AfterTheSwap, &[("web.toml", service("web", 1))]);
+    let (server, mut volume) = serve(NewLinks::AfterTheSwap, &[("web.toml", service("web", 1))]);
     let watch = Watch::start(server.dns, "web");
     volume.write(&[("web.toml", "[[service]\n".to_owned())]);
-    sleep(GONE / 2);
+    pause(GONE / 2);
     volume.write(&[("web.toml", service("web", 2))]);
-    eventually(SOON, || ask(server.dns, "web") == Answer::of(2));
+    answers(&server, "web", AT_ONCE, &Answer::of(2));
     assert_eq!(watch.stop().0, [Answer::of(1), Answer::of(2)]);
 }
 
@@ -158,7 +117,7 @@ fn what_the_manifest_mounts_is_well_written() {
     for key in ["web.toml", "zone.toml"] {
         fs::write(zone.join(key), &keys[key]).unwrap();
     }
-    let told = livezone(folder.path()).arg("check").output().unwrap();
+    let told = livezone().current_dir(folder.path()).arg("check").output().unwrap();
     let said = String::from_utf8(told.stdout).unwrap();
     assert_eq!(said, "1 zone, 1 service, 2 instances: all is well\n");
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::master::bind::packets::Packet;
+use crate::support::server::livezone;
 
 /// A busy machine is waited for; nothing that is asserted takes it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ impl Server {
     /// livezone with the same.
     pub(super) fn livezone(zones: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut livezone = Command::new(env!("CARGO_BIN_EXE_livezone"));
+        let mut livezone = livezone();
         livezone.current_dir(folder.path()).arg("serve").arg("--zones").arg(zones);
         livezone.args(["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file", "ready"]);
         let log = fs::File::create(folder.path().join("log")).unwrap();
