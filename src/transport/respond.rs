@@ -236,7 +236,7 @@ mod tests {
     use crate::metrics::dns::Transport;
     use crate::metrics::{Exposition, Metrics};
     use crate::model::time::Now;
-    use crate::transport::fixtures::{context, query};
+    use crate::transport::tests::fixtures::{context, query};
 
     fn ask(octets: &[u8], peer: &str, metrics: &Metrics) -> (Response, Vec<u8>) {
         let transport = Transport::Udp;
