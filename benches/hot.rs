@@ -69,7 +69,7 @@ fn general_path(criterion: &mut Criterion) {
         criterion
             .bench_function(&format!("parse/{kind}"), |b| b.iter(|| parse(black_box(&packet))));
         let Incoming::Query(query) = parse(&packet) else { panic!("a query") };
-        let (name, rtype) = (query.name.clone(), query.rtype);
+        let (name, rtype) = (query.asked.name.clone(), query.asked.rtype);
         let question = Question { name, rtype, client: [192, 0, 2, 1].into() };
         criterion.bench_function(&format!("lookup/{kind}"), |b| {
             b.iter(|| black_box(answer(&snapshot, &question, &mut rng)));
@@ -163,7 +163,7 @@ fn a_thousand_instances(criterion: &mut Criterion) {
         });
     });
     let Incoming::Query(query) = parse(&packet) else { panic!("a query") };
-    let (name, rtype) = (query.name.clone(), query.rtype);
+    let (name, rtype) = (query.asked.name.clone(), query.asked.rtype);
     let question = Question { name, rtype, client: [192, 0, 2, 1].into() };
     let mut rng = fastrand::Rng::with_seed(1);
     criterion.bench_function("lookup/srv of 1000", |bencher| {

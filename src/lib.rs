@@ -8,7 +8,7 @@
 //!
 //! Left of the snapshot everything may be slow, may wait and may fail. Right of it everything is
 //! synchronous and total. Between stages there are only values. The modules stand here in the
-//! order data flows; each imports only modules above it (`tests/layering` proves it).
+//! order data flows; each imports only modules above it (`tests/repository/layering` proves it).
 
 pub mod model;
 

@@ -39,16 +39,16 @@ Examples:
   livezone demo      a 30-second tour
   livezone serve     answer DNS for the zones in ./zones on 127.0.0.1:8600
   livezone check     find mistakes in livezone.toml and in ./zones
-  livezone status    list the instances: healthy or not, in the answers or not, and why
+  livezone status    list the instances: healthy or not, served or not, and why
 
 Settings: a flag wins over its environment variable ([env: …] in the help of a command), the
 variable wins over livezone.toml, and livezone.toml wins over the defaults.
 
 Exit codes:
   0  success
-  1  something is wrong with what was asked about: a file has an error, a service is unknown
-  2  the command line or an environment variable is wrong
-  3  an address cannot be used, or the server cannot be reached";
+  1  an error was found: a file has errors, or a service does not exist
+  2  the command line or an environment variable is invalid
+  3  livezone cannot listen on an address, or cannot reach the server";
 
 #[derive(Debug, Subcommand)]
 enum Command {

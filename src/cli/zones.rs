@@ -31,7 +31,7 @@ pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
             }
         }
         Err(error) => {
-            let message = format!("the zones' folder cannot be read: {}", reason(&error));
+            let message = format!("cannot read the zones directory: {}", reason(&error));
             let diagnostic = Diagnostic::of_file(&Arc::from(zones_dir), message);
             read.diagnostics.push(diagnostic.with_label("choose another with --zones DIR"));
         }
@@ -65,7 +65,7 @@ impl Read {
         let files = match entries(folder) {
             Ok(entries) => entries,
             Err(error) => {
-                let message = format!("cannot be read: {}", reason(&error));
+                let message = format!("cannot read this directory: {}", reason(&error));
                 self.diagnostics.push(Diagnostic::of_file(&Arc::from(folder), message));
                 return;
             }
@@ -135,7 +135,7 @@ fn read_file(kind: Kind, file: &Path, context: Context<'_>) -> Put {
         Ok(text) => parse(kind, (Arc::clone(&path), text.into()), context),
         Err(error) => {
             let diagnostic =
-                Diagnostic::of_file(&path, format!("cannot be read: {}", reason(&error)));
+                Diagnostic::of_file(&path, format!("cannot read this file: {}", reason(&error)));
             (kind.refused(), vec![diagnostic])
         }
     };

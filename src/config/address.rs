@@ -26,6 +26,8 @@ pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
         "a multicast address"
     } else if canonical == IpAddr::V4(Ipv4Addr::BROADCAST) {
         "the broadcast address"
+    } else if matches!(canonical, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+        "a link-local address, which means nothing without an interface"
     } else if canonical != address {
         error(
             format!("{written} is an IPv4-mapped IPv6 address"),
@@ -73,7 +75,7 @@ pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketA
         Ok(address) => format!("add the port: \"{}\"", SocketAddr::new(address, port)),
         Err(_) if text.value.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()) => {
             format!(
-                "write \"[::]{0}\" for every address, \"127.0.0.1{0}\" for this host alone",
+                "write \"[::]{0}\" for all addresses, or \"127.0.0.1{0}\" for this host only",
                 text.value
             )
         }

@@ -78,20 +78,20 @@ fn host(report: &Report, text: &Placed<&str>) -> Option<Name> {
     let error = |message: String, label: String| report.error(text.span.clone(), message, label);
     let bare = written.trim_matches(['[', ']']);
     if bare.parse::<IpAddr>().is_ok() || written.parse::<SocketAddr>().is_ok() {
-        let message = format!("{written:?} is an address: \"hosts\" is for names");
-        error(message, "take it out: any literal address may stand in Host".to_owned());
+        let message = format!("{written:?} is an address, but \"hosts\" can have only names");
+        error(message, "remove it: addresses are always accepted".to_owned());
         return None;
     }
     let is_port = |port: &str| port.bytes().all(|octet| octet.is_ascii_digit());
     if let Some((name, _)) = written.rsplit_once(':').filter(|(_, port)| is_port(port)) {
-        let message = format!("{written:?} has a port: any port may stand in Host");
-        error(message, format!("write \"{name}\""));
+        let message = format!("{written:?} has a port, but \"hosts\" can have only names");
+        error(message, format!("write \"{name}\": any port is accepted"));
         return None;
     }
     let name = Name::parse_host(written);
     if name.is_err() {
-        let message = format!("{written:?} is not a host name");
-        error(message, "write each name in full, like \"livezone.example.com\"".to_owned());
+        let message = format!("invalid host name {written:?}");
+        error(message, "write a full name, like \"livezone.example.com\"".to_owned());
     }
     name.ok()
 }

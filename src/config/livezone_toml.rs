@@ -101,10 +101,10 @@ fn udp_max_size(reader: &mut Reader<'_>) -> Option<u16> {
         reader.report.warning(
             size.span,
             format!(
-                "answers of more than {UNFRAGMENTED} octets travel in fragments, which many \
-                 networks drop and which are easier to forge"
+                "responses above {UNFRAGMENTED} octets are fragmented: many networks drop \
+                 fragments, and fragments are easier to forge"
             ),
-            format!("write {UNFRAGMENTED}, unless a client cannot ask over TCP"),
+            format!("write {UNFRAGMENTED}, unless a client cannot use TCP"),
         );
     }
     Some(size.value)
@@ -186,7 +186,7 @@ fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
             reader.report.error(
                 text.span.clone(),
                 format!("{address} is a second {family} source address"),
-                "write at most one address per family",
+                "write one address per family",
             );
         }
         sources.push(address);

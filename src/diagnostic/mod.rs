@@ -12,10 +12,10 @@ use nix::errno::Errno;
 /// What an error of the system says, in its own words but without numbers: "permission denied".
 pub fn reason(error: &io::Error) -> String {
     match error.raw_os_error().map(|number| (number, Errno::from_raw(number))) {
-        Some((number, Errno::UnknownErrno)) => format!("error {number} of the system"),
+        Some((number, Errno::UnknownErrno)) => format!("system error {number}"),
         Some((_, errno)) => errno.desc().to_lowercase(),
         // What reading a text gives; nothing else here has it without a number.
-        None if error.kind() == io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        None if error.kind() == io::ErrorKind::InvalidData => "not valid UTF-8".to_owned(),
         // A text that it may carry is a library's.
         None => error.kind().to_string(),
     }

@@ -91,11 +91,11 @@ fn the_nearest_word_is_one_that_could_be_a_slip() {
 #[test]
 fn an_error_of_the_system_is_told_without_its_number() {
     assert_eq!(reason(&io::Error::from_raw_os_error(13)), "permission denied");
-    assert_eq!(reason(&io::Error::from_raw_os_error(12345)), "error 12345 of the system");
+    assert_eq!(reason(&io::Error::from_raw_os_error(12345)), "system error 12345");
     assert_eq!(reason(&io::ErrorKind::TimedOut.into()), "timed out");
     assert_eq!(reason(&io::Error::other("Inner { number: 1 }")), "other error");
     let not_text = io::Error::new(io::ErrorKind::InvalidData, "stream did not contain …");
-    assert_eq!(reason(&not_text), "it is not UTF-8");
+    assert_eq!(reason(&not_text), "not valid UTF-8");
 }
 
 #[test]

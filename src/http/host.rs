@@ -42,15 +42,14 @@ impl Refusal {
     /// For whoever reads the answer.
     pub(super) fn advice(&self) -> String {
         match self {
-            Self::Missing => "the request has no Host: send one\n".to_owned(),
-            Self::Several => "the request has several Hosts: send one\n".to_owned(),
+            Self::Missing => "the request has no Host header: send one\n".to_owned(),
+            Self::Several => "the request has several Host headers: send only one\n".to_owned(),
             Self::Invalid => {
-                "the request's Host is not a host and a port: write it like 127.0.0.1:8500\n"
-                    .to_owned()
+                "invalid Host header: send a host and a port, like 127.0.0.1:8500\n".to_owned()
             }
             Self::Foreign(host) => format!(
-                "{host:?} is not a name of this server: ask by address or as localhost, or add it \
-                 to [http] hosts in livezone.toml and send SIGHUP\n"
+                "this server does not accept the name {host:?}: use its address or localhost, or \
+                 add the name to [http] hosts in livezone.toml and send SIGHUP\n"
             ),
         }
     }

@@ -251,7 +251,7 @@ impl Inner {
         );
         to.register(
             "log_dropped",
-            "Lines of the log that were lost because nobody read it",
+            "Log lines lost because standard error was not read",
             self.log_dropped.clone(),
         );
         // A gauge, not an OpenMetrics info: the classic text has no such type.

@@ -16,6 +16,8 @@ fn is_deceptive(character: char) -> bool {
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => {
             true
         }
+        // They choose between forms of the character before them.
+        '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' => true,
         '\u{e0000}'..='\u{e0fff}' => true,
         _ => !is_printable(character),
     }
@@ -112,7 +114,7 @@ mod tests {
 
     /// One of each kind.
     const DECEPTIVE: &str = "\0\x07\x08\t\n\r\x1b\x7f\u{80}\u{85}\u{9b}\u{9f}\u{a0}\u{ad}\u{34f}\u{600}\u{61c}\
-        \u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+        \u{115f}\u{180b}\u{180e}\u{180f}\u{fe00}\u{fe0f}\u{200b}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
         \u{2060}\u{2064}\u{2065}\u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{3000}\u{3164}\u{e000}\u{feff}\u{ffa0}\
         \u{fff9}\u{fffb}\u{110bd}\u{1bca0}\u{1d173}\u{e0001}\u{e0041}\u{e007f}\u{e01ef}\u{10ffff}";
 

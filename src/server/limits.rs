@@ -18,8 +18,8 @@ const LEAST: usize = 4;
 /// Below this no server starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the limit of open files is {open_files}, and {needed} are needed with these listeners and \
-     workers: raise it (ulimit -n, LimitNOFILE in systemd), or lower [dns] workers"
+    "the open file limit is {open_files}, but these listeners and workers need {needed}: raise it \
+     (ulimit -n, LimitNOFILE in systemd), or lower [dns] workers"
 )]
 pub struct TooFewFiles {
     /// The limit.
@@ -75,7 +75,7 @@ pub fn fit(
             dns_tcp_max_per_client = shares.tcp.max_per_client,
             http_max = shares.http.max,
             http_max_per_client = shares.http.max_per_client,
-            "limits lowered to what the limit of open files allows"
+            "limits lowered to fit the open file limit"
         );
     }
     shares.apply(&mut config);

@@ -23,7 +23,7 @@ const ARENAS: &str = "MALLOC_ARENA_MAX";
 
 /// No memory within the limit.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot get memory: raise the limit of address space (LimitAS, ulimit -v), or remove it")]
+#[error("cannot allocate memory: raise or remove the address space limit (LimitAS, ulimit -v)")]
 pub struct MemoryError(#[from] TryReserveError);
 
 /// Lies above memory that is free, and so keeps the allocator from giving that back.

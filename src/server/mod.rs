@@ -46,7 +46,7 @@ use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::serial::{Opened, SerialFile};
 use crate::transport::batch::Sending;
-use crate::transport::bind::{BindError, Bound, bind};
+use crate::transport::bind::{BindError, Bound, advice, bind};
 use crate::transport::respond::Context;
 use crate::transport::{tcp, udp};
 
@@ -92,7 +92,8 @@ pub enum ServeError {
     Bind(#[from] BindError),
     /// An HTTP address.
     #[error(
-        "cannot listen on {address} (HTTP): choose another address with --http or [http] listen"
+        "cannot listen on {address} (HTTP): {}",
+        advice(*address, source, "--http or [http] listen")
     )]
     BindHttp {
         /// As configured.
@@ -120,7 +121,7 @@ pub enum ServeError {
     /// Memory within the limit.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// Signals, or random octets.
+    /// Signals, or random bytes.
     #[error("cannot get {what} from the system")]
     System {
         /// Such as `signals`.
@@ -183,7 +184,7 @@ struct Running {
 async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
     let Options { config, metrics, ready_file, reload, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
-    let drawn = cookies::draw().map_err(system("random octets"))?;
+    let drawn = cookies::draw().map_err(system("random bytes"))?;
     let config = cookies::with_secret(config, drawn);
     let clock = clock::start();
     let bound = bind(&config.dns.listen, workers(&config))?;
@@ -257,10 +258,10 @@ async fn start(
         clock: Arc::clone(clock),
     };
     let (engine, handle) = Engine::start(parts, loaded);
-    let world = threads::world(engine, stop.clone()).map_err(thread_of("the world"))?;
+    let world = threads::world(engine, stop.clone()).map_err(thread_of("the engine"))?;
     let files = follow(source, clock, handle.clone());
     // The world ends by itself then.
-    let files = files.inspect_err(|_| stop.cancel()).map_err(thread_of("files"))?;
+    let files = files.inspect_err(|_| stop.cancel()).map_err(thread_of("reading files"))?;
 
     let context = Arc::new(Context { current, clock: Arc::clone(clock), limiter: Arc::default() });
     let quiet = Arc::new(AtomicBool::new(false));
@@ -284,7 +285,7 @@ fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
         Err(locked @ DirectoryError::Locked { .. }) => Err(locked),
         Err(error @ DirectoryError::Open { .. }) => {
             let cause = error.source().map(ToString::to_string);
-            warn!(%error, cause, "state is not kept: SOA serials start from the clock");
+            warn!(%error, cause, "state is not saved: SOA serials start from the clock");
             Ok(None)
         }
     }

@@ -13,7 +13,7 @@ use crate::engine::task::Engine;
 /// What to say where the system has no thread for us.
 pub fn missing(whose: &str) -> String {
     format!(
-        "cannot start the threads of {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
+        "cannot start threads for {whose}: allow more processes (LimitNPROC, ulimit -u), memory \
          (LimitAS, ulimit -v) or open files (LimitNOFILE, ulimit -n)"
     )
 }
@@ -63,5 +63,5 @@ pub(super) fn world(engine: Engine, stop: CancellationToken) -> io::Result<JoinH
 }
 
 fn ended_early() -> io::Error {
-    io::Error::other("the thread has ended early")
+    io::Error::other("the thread exited early")
 }

@@ -2,8 +2,6 @@
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
 pub mod choice;
-#[cfg(test)]
-mod follow_tests;
 pub mod front;
 pub mod fronts;
 pub mod leaf;
@@ -13,6 +11,8 @@ pub mod service;
 pub mod shards;
 pub mod statics;
 pub mod target;
+#[cfg(test)]
+mod tests;
 mod weighed;
 pub mod zone;
 pub mod zones;

@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_secs(10);
 pub enum SerialError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} holds no serial; it was renamed to {aside}")]
+    #[error("{path} contains no serial; it was renamed to {aside}")]
     Damaged { path: PathBuf, aside: PathBuf },
     #[error("cannot write {path}")]
     Write { path: PathBuf, source: io::Error },

@@ -129,13 +129,14 @@ impl Json<'_> {
         let rest = text.get(range.start..).unwrap_or_default();
         let after = rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
         if rest.starts_with('#') {
-            label = "a comment begins with //";
+            label = "write // before a comment";
         } else if !text.trim_start().starts_with(['{', '[', '"', '/']) {
-            label = "JSON begins with '{': call a file of HCL NAME.hcl, of TOML NAME.toml";
+            label =
+                "JSON begins with '{': rename an HCL file to NAME.hcl, a TOML file to NAME.toml";
         } else if after.len() < rest.len() && after.trim_start().starts_with(['{', '=']) {
-            label = "write the key in double quotes; a file of HCL has no braces around it";
+            label = "write the key in double quotes; an HCL file has no braces around it";
         } else if text.starts_with("[[") || text.starts_with("[service") {
-            label = "this looks like TOML: call the file NAME.toml";
+            label = "this looks like TOML: rename the file to NAME.toml";
         }
         let span = self.skipped + range.start..self.skipped + range.end;
         self.report.syntax_error(span, message, label);
@@ -146,7 +147,9 @@ impl Json<'_> {
 pub fn duplicate(line: usize, several: Option<&str>) -> String {
     match several {
         Some(several) => {
-            format!("the first is in line {line}: write \"{several}\": [{{ … }}, {{ … }}] for both")
+            format!(
+                "the first one is on line {line}: write \"{several}\": [{{ … }}, {{ … }}] for both"
+            )
         }
         None => format!("the first one is on line {line}: remove one of them"),
     }
@@ -159,22 +162,19 @@ fn words(kind: &ParseErrorKind) -> (String, &'static str) {
         ParseErrorKind::ExpectedColonAfterObjectKey => "write \"key\": value",
         ParseErrorKind::ExpectedObjectValue => "write the value after the colon",
         ParseErrorKind::ExpectedStringObjectProperty => "write the key in double quotes",
-        ParseErrorKind::SingleQuotedStringsNotAllowed => "write double quotes",
+        ParseErrorKind::SingleQuotedStringsNotAllowed => "use double quotes",
         ParseErrorKind::UnexpectedWord => "write strings in double quotes",
         ParseErrorKind::UnterminatedObject => "this object has no closing '}'",
         ParseErrorKind::UnterminatedArray => "this list has no closing ']'",
         ParseErrorKind::UnterminatedCommentBlock => "this comment has no closing '*/'",
-        ParseErrorKind::MultipleRootJsonValues => {
-            "a file holds one object: put everything into \
-                                                   it"
-        }
+        ParseErrorKind::MultipleRootJsonValues => "put everything into one object",
         ParseErrorKind::UnexpectedComma => "remove the comma",
-        ParseErrorKind::UnexpectedColon => "take the colon out",
+        ParseErrorKind::UnexpectedColon => "remove the colon",
         ParseErrorKind::UnexpectedCloseBrace | ParseErrorKind::UnexpectedCloseBracket => {
-            "nothing is open that it could close: take it out"
+            "remove it, or add the opening bracket"
         }
         ParseErrorKind::UnexpectedToken | ParseErrorKind::UnexpectedTokenInObject => {
-            "take it out, or write it in double quotes"
+            "remove it, or write it in double quotes"
         }
         ParseErrorKind::String(_) => "write \\n for a line break, \\\\ for a backslash",
         ParseErrorKind::NestingDepthExceeded => "this is nested too deeply",
@@ -219,8 +219,8 @@ mod tests {
             ("{\"a\": 1, \"a\": 2}", "duplicate key"),
             ("{a: 1}", "write the key in double quotes"),
             ("[]", "not a list"),
-            ("{} {}", "a file holds one object"),
-            ("{\"a\": 'x'}", "write double quotes"),
+            ("{} {}", "put everything into one object"),
+            ("{\"a\": 'x'}", "use double quotes"),
             ("{\"a\": 1e999}", "this number is too large"),
             ("{\"a\": 99999999999999999999}", "this number is too large"),
         ] {

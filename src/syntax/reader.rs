@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
             return Some(Reader::new(self.report, tree, what));
         }
         let label = if what.starts_with('[') {
-            format!("write {what} on a line of its own and the keys below it")
+            format!("write {what} on its own line, and its keys below it")
         } else {
             format!("write {key} = {{ … }}")
         };

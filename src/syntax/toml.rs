@@ -33,12 +33,12 @@ fn syntax_error(report: &Report, error: &toml::de::Error) {
         "duplicate key" => "remove one of them",
         _ if before.ends_with('=') && at.trim().is_empty() => "write the value after the =",
         _ if before.trim().is_empty() && at_brace => {
-            "this looks like JSON: write TOML, or call a file of Consul's NAME.json"
+            "this looks like JSON: write TOML, or rename a Consul definition to NAME.json"
         }
         _ if is("string values must be quoted") && !at.is_empty() => {
             return report.syntax_error(span, message, format!("write {at:?}"));
         }
-        _ if is("key with no value") => "write KEY = VALUE, or # before a comment",
+        _ if is("key with no value") => "write KEY = VALUE, or put # before a comment",
         _ if is("invalid basic string") || is("invalid literal string") => {
             "write the closing quote"
         }

@@ -103,7 +103,7 @@ pub struct Endpoint {
 
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} ({transport}): {}", advice(*address, source))]
+#[error("cannot listen on {address} ({transport}): {}", advice(*address, source, "--dns or [dns] listen"))]
 pub struct BindError {
     /// The address as configured.
     pub address: SocketAddr,
@@ -113,27 +113,36 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// What to do about it.
-fn advice(address: SocketAddr, error: &io::Error) -> &'static str {
+/// What to do about an address that cannot be listened on; `keys` choose another.
+pub fn advice(address: SocketAddr, error: &io::Error, keys: &str) -> String {
     if error.kind() == io::ErrorKind::AddrInUse && address.port() == DNS {
-        "another name server uses this port, perhaps another livezone or systemd-resolved (on \
-         127.0.0.53, which a wildcard address includes); stop it, or choose one of this \
-         machine's own addresses or another port with --dns or [dns] listen"
+        format!(
+            "another name server uses this port, perhaps another livezone or systemd-resolved (on \
+             127.0.0.53, which a wildcard address includes); stop it, or choose one of this \
+             machine's own addresses or another port with {keys}"
+        )
     } else if error.kind() == io::ErrorKind::AddrInUse {
-        "another program uses this port, perhaps another livezone or a Consul agent; stop it, or \
-         choose another address with --dns or [dns] listen"
+        format!(
+            "another program uses this port, perhaps another livezone or a Consul agent; stop it, \
+             or choose another address with {keys}"
+        )
     } else if error.kind() == io::ErrorKind::PermissionDenied && address.port() < PRIVILEGED {
-        "ports below 1024 need the capability CAP_NET_BIND_SERVICE (root is not necessary): run \
-         livezone with deploy/systemd/livezone.service, give the binary the capability with \
-         `setcap cap_net_bind_service=+ep`, or choose another port with --dns or [dns] listen"
+        format!(
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE (root is not necessary): run \
+             livezone with deploy/systemd/livezone.service, give the binary the capability with \
+             `setcap cap_net_bind_service=+ep`, or choose another port with {keys}"
+        )
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "a security policy of this machine forbids it (SELinux, AppArmor or a seccomp filter); \
-         change the policy, or choose another address with --dns or [dns] listen"
+        format!(
+            "a security policy of this machine forbids it (SELinux, AppArmor or a seccomp filter); \
+             change the policy, or choose another address with {keys}"
+        )
     } else if error.kind() == io::ErrorKind::AddrNotAvailable {
-        "no interface of this machine has this address; add it, or choose another with --dns or \
-         [dns] listen"
+        format!(
+            "no interface of this machine has this address; add it, or choose another with {keys}"
+        )
     } else {
-        "the system refused the address; choose another with --dns or [dns] listen"
+        format!("the system refused the address; choose another with {keys}")
     }
 }
 

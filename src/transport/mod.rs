@@ -26,12 +26,4 @@ pub mod udp;
 pub mod worker;
 
 #[cfg(test)]
-mod abuse;
-#[cfg(test)]
-mod answers;
-#[cfg(test)]
-mod connections;
-#[cfg(test)]
-mod fixtures;
-#[cfg(test)]
-mod properties;
+mod tests;

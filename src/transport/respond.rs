@@ -10,7 +10,6 @@ use crate::answer::answer;
 use crate::metrics::dns::{Dropped, Path};
 use crate::metrics::limited::{Action, Class};
 use crate::model::dns::{Question, Rcode, Rtype};
-use crate::model::name::Name;
 use crate::model::time::Clock;
 use crate::snapshot::Snapshot;
 use crate::transport::asker::Asker;
@@ -121,8 +120,8 @@ fn decide(
         }
         Incoming::Query(query) => {
             let question = Question {
-                name: query.name.clone(),
-                rtype: query.rtype,
+                name: query.asked.name.clone(),
+                rtype: query.asked.rtype,
                 client: received.peer.ip(),
             };
             let reply = answer(snapshot, &question, &mut worker.rng).into_reply();
@@ -173,24 +172,18 @@ fn say(
     if slipped {
         set_truncated(out);
     }
-    Response::Sent { rcode: reply.rcode, qtype: query.rtype }
+    Response::Sent { rcode: reply.rcode, qtype: query.asked.rtype }
 }
 
 /// A network that may not ask is refused whatever it sends, and learns nothing of what is wrong
 /// with that. Where there is a question, `answer` refuses it as it does every other.
 fn denied<'p>(rejected: &Rejected<'p>) -> Incoming<'p> {
-    let &Rejected { head, question, edns, .. } = rejected;
-    let named = question.and_then(|asked| Some((asked, Name::from_wire(asked.name).ok()?)));
-    let Some((asked, name)) = named else {
-        return Incoming::Reject(Rejected {
-            head,
-            rcode: Rcode::Refused,
-            question,
-            edns,
-            tsig: None,
-        });
-    };
-    Incoming::Query(Query { head, asked, name, rtype: asked.rtype, edns })
+    let Rejected { head, question, edns, .. } = rejected.clone();
+    if let Some(asked) = question {
+        return Incoming::Query(Query { head, asked, edns });
+    }
+    let rcode = Rcode::Refused;
+    Incoming::Reject(Rejected { head, rcode, question, edns, tsig: None })
 }
 
 /// The share that an answer is taken from.
@@ -207,7 +200,7 @@ fn class_of(reply: &Reply<'_>) -> Class {
 
 fn reject(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) -> Response {
     encode_rejection(rejected, limits, out);
-    let qtype = rejected.question.map_or(Rtype(0), |asked| asked.rtype);
+    let qtype = rejected.question.as_ref().map_or(Rtype(0), |asked| asked.rtype);
     Response::Sent { rcode: rejected.rcode, qtype }
 }
 
@@ -218,7 +211,7 @@ fn fail(received: &Received<'_>, snapshot: &Snapshot, out: &mut Vec<u8>) -> Resp
         return Response::Ignored(Dropped::Source);
     }
     let head = match read_head(received.octets) {
-        Ok((head, _, _)) => head,
+        Ok((head, _)) => head,
         Err(why) => return Response::Ignored(why.into()),
     };
     let bare = Rejected { head, rcode: Rcode::ServFail, question: None, edns: None, tsig: None };
@@ -243,7 +236,7 @@ mod tests {
     use crate::metrics::dns::Transport;
     use crate::metrics::{Exposition, Metrics};
     use crate::model::time::Now;
-    use crate::transport::fixtures::{context, query};
+    use crate::transport::tests::fixtures::{context, query};
 
     fn ask(octets: &[u8], peer: &str, metrics: &Metrics) -> (Response, Vec<u8>) {
         let transport = Transport::Udp;

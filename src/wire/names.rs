@@ -1,8 +1,10 @@
-//! Spells names with a pointer into the question wherever a suffix of theirs stands there.
+//! Writes names: with a pointer into the question wherever a suffix of theirs stands there.
 //!
 //! Nothing else is pointed to but SRV targets, by who knows their place: what we say lies in the
 //! zone that was asked, so the question holds every suffix worth a pointer, and the cost of a
 //! name does not grow with the message.
+
+use hickory_proto::rr;
 
 use crate::model::name::Name;
 use crate::wire::header::HEADER;
@@ -53,6 +55,17 @@ impl<'q> Suffixes<'q> {
 pub(super) fn pointer(place: usize) -> Option<[u8; 2]> {
     let place = u16::try_from(place).ok().filter(|&p| usize::from(p) <= MAX_POINTER)?;
     Some((0xc000 | place).to_be_bytes())
+}
+
+/// A name as hickory has read it, written out in the asker's case.
+pub(super) fn written_out(name: &rr::Name) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(name.len().saturating_add(1));
+    for label in name {
+        out.push(u8::try_from(label.len()).ok()?);
+        out.extend_from_slice(label);
+    }
+    out.push(0);
+    Some(out)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Packets octet by octet, and what they become.
 
+use hickory_proto::rr::RData;
+
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::Name;
 use crate::wire::header::{HEADER, Head};
 use crate::wire::options::{Edns, Options};
+use crate::wire::records::{self, hickory};
 use crate::wire::request::{Ignored, Incoming, parse};
 
 const WEB: &[u8] = b"\x03wEb\x07service\x08internal\x00";
@@ -42,14 +45,43 @@ fn asks(rtype: u16, class: u16) -> Vec<u8> {
 fn a_query_is_folded_for_the_zones_and_kept_for_the_echo() {
     let raw = packet(0x0130, [1, 0, 0, 1], &question(WEB, 1, 1), &opt(0, 0x80, b""));
     let Incoming::Query(query) = parse(&raw) else { panic!() };
-    assert_eq!(query.name, Name::parse("web.service.internal").unwrap());
+    assert_eq!(query.asked.name, Name::parse("web.service.internal").unwrap());
     assert_eq!(query.asked.octets, question(WEB, 1, 1));
     assert_eq!(query.head, Head { id: 0x1234, echoed: 0x0100 });
-    assert_eq!(query.rtype, Rtype::A);
+    assert_eq!(query.asked.rtype, Rtype::A);
     assert_eq!(
         query.edns,
         Some(Edns { payload: 4096, dnssec_ok: true, options: Options::default() })
     );
+}
+
+#[test]
+fn the_question_has_the_type_and_class_of_the_packet_whatever_they_are() {
+    for rtype in 0..=u16::MAX {
+        let class = rtype.swap_bytes();
+        let raw = asks(rtype, class);
+        let asked = match parse(&raw) {
+            Incoming::Query(query) => query.asked,
+            Incoming::Reject(rejected) => rejected.question.unwrap(),
+            Incoming::Ignore(why) => panic!("{rtype} {why:?}"),
+        };
+        assert_eq!((asked.rtype, asked.class), (Rtype(rtype), class));
+        assert_eq!(asked.octets, question(WEB, rtype, class));
+    }
+}
+
+#[test]
+fn a_name_of_255_octets_is_read_and_a_longer_one_is_a_format_error() {
+    let name = |last: u8| {
+        let full = [&[63u8][..], &[b'A'; 63]].concat().repeat(3);
+        [&full[..], &[last], &vec![b'A'; last.into()], &[0]].concat()
+    };
+    let ask = |name: &[u8]| packet(0, [1, 0, 0, 0], &question(name, 1, 1), b"");
+    let longest = ask(&name(61));
+    let Incoming::Query(query) = parse(&longest) else { panic!() };
+    assert_eq!(query.asked.name.as_wire(), name(61).to_ascii_lowercase());
+    assert_eq!(query.asked.octets, question(&name(61), 1, 1));
+    assert_eq!(rcode(&ask(&name(62))), (Rcode::FormErr, false, false));
 }
 
 #[test]
@@ -89,6 +121,16 @@ fn a_question_that_is_not_written_out_is_a_format_error() {
     for name in [&b"\xc0\x0c"[..], b"\x03web\xc0\x0c", b"\x40a\x00", b"\x03we", &long] {
         let packet = packet(0, [1, 0, 0, 0], &question(name, 1, 1), b"");
         assert_eq!(rcode(&packet), (Rcode::FormErr, false, false), "{name:?}");
+    }
+    // hickory follows these: to the root in ANCOUNT, and to the name `a` in the id.
+    for name in [&b"\xc0\x06"[..], b"\x03web\xc0\x06", b"\xc0\x00", b"\x03web\xc0\x00"] {
+        for (flags, expected) in
+            [(0, (Rcode::FormErr, false, false)), (0x2800, (Rcode::NotImp, false, true))]
+        {
+            let mut packet = packet(flags, [1, 0, 0, 1], &question(name, 1, 1), &opt(0, 0, b""));
+            packet[..2].copy_from_slice(b"\x01a");
+            assert_eq!(rcode(&packet), expected, "{name:?}");
+        }
     }
     let whole = asks(1, 1);
     for cut in HEADER..whole.len() {
@@ -137,6 +179,45 @@ fn unknown_options_and_flags_and_other_records_are_ignored() {
 }
 
 #[test]
+fn records_behind_an_opt_record_are_read_where_they_stand() {
+    let question = question(WEB, 1, 1);
+    let a_record = |owner: &[u8]| {
+        [owner, b"\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04\x01\x02\x03\x04"].concat()
+    };
+    // hickory knows no client subnet of family 0, and a cut option is not for it to forgive.
+    for options in [&b""[..], b"\x00\x08\x00\x04\x00\x00\x00\x00"] {
+        let opt = opt(0, 0, options);
+        let place = u8::try_from(HEADER + question.len() + opt.len()).unwrap();
+        let ask = |pointer: u8| {
+            let records = [&opt[..], &a_record(b"\x01b\x00"), &a_record(&[0xc0, pointer])];
+            packet(0, [1, 0, 0, 3], &question, &records.concat())
+        };
+        let raw = ask(place);
+        let Incoming::Query(query) = parse(&raw) else { panic!("{options:?}") };
+        assert_eq!(query.edns.unwrap().payload, 4096);
+        assert_eq!(rcode(&ask(0xff)), (Rcode::FormErr, false, false));
+        let short = [&opt[..], b"\x00\x00\x01\x00\x01\x00\x00\x00\x01\x00\x03\x01\x02\x03"];
+        let short = packet(0, [1, 0, 0, 2], &question, &short.concat());
+        assert_eq!(rcode(&short), (Rcode::FormErr, false, false));
+    }
+}
+
+#[test]
+fn hickory_keeps_the_soa_of_an_incremental_transfer_and_sees_no_opt_and_no_tsig() {
+    let soa = [&b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x00\x00\x18"[..], b"\xc0\x0c\xc0\x0c"];
+    let soa = [&soa.concat()[..], &7u32.to_be_bytes(), &[0; 16]].concat();
+    let records = [&soa[..], &opt(0, 0, b"\x00\x03\x00\x00"), TSIG].concat();
+    let counts = [1, 0, 1, 2];
+    let raw = packet(0, counts, &question(WEB, 251, 1), &records);
+    let read = records::read(&raw, counts).unwrap();
+    let request = hickory(&raw, &read.others).unwrap();
+    let [soa] = &request.authorities[..] else { panic!("{:?}", request.authorities) };
+    assert!(matches!(&soa.data, RData::SOA(soa) if soa.serial == 7), "{soa:?}");
+    assert!(request.additionals.is_empty() && request.edns.is_none());
+    assert!(request.signature.is_none());
+}
+
+#[test]
 fn a_later_version_of_edns_and_a_signature_are_told_so() {
     let question = question(WEB, 1, 1);
     let later = packet(0, [1, 0, 0, 1], &question, &opt(1, 0x80, b""));
@@ -174,6 +255,13 @@ fn a_signature_that_is_not_last_or_none_is_a_format_error() {
     // The names of other opcodes' records may be anything: they are still not implemented.
     let update = packet(0x2800, [1, 0, 0, 2], &question, &[TSIG, TSIG].concat());
     assert_eq!(rcode(&update), (Rcode::NotImp, true, false));
+    let cut_address = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x03\x01\x02\x03";
+    for (last, expected) in
+        [(TSIG, (Rcode::NotAuth, true, false)), (&opt(0, 0, b"")[..], (Rcode::NotImp, true, true))]
+    {
+        let update = packet(0x2800, [1, 0, 1, 1], &question, &[&cut_address[..], last].concat());
+        assert_eq!(rcode(&update), expected);
+    }
 }
 
 #[test]

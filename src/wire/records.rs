@@ -1,5 +1,4 @@
-//! The records behind a question: their places, and what the two among them that speak of the
-//! message itself say.
+//! The records of a message: what OPT and TSIG say, and the message without both, read by hickory.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -23,6 +22,16 @@ pub(super) struct Records {
     pub(super) edns: Option<(Edns, u8)>,
     /// What is to be said to the TSIG record.
     pub(super) tsig: Option<Tsig>,
+    /// What hickory is to read.
+    pub(super) others: Others,
+}
+
+/// A message without OPT and TSIG.
+pub(super) struct Others {
+    /// Records of each section, as in the header. What follows them is not read.
+    pub(super) counts: [u16; 4],
+    /// Where the type of an OPT record stands that other records follow.
+    pub(super) opt: Option<usize>,
 }
 
 /// One record, unread.
@@ -38,7 +47,8 @@ struct Raw<'p> {
     rdata: &'p [u8],
 }
 
-/// Reads everything behind the header; `None` when that fails. `counts` are those of the header.
+/// Reads OPT and TSIG and steps over all else; `None` when that fails. `counts` are those of the
+/// header.
 pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
     let [questions, answers, authority, additional] = counts;
     let mut walk = Walk { packet, at: HEADER };
@@ -51,8 +61,7 @@ pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
             return None;
         }
     }
-    let mut opt = None;
-    let mut tsig = None;
+    let (mut opt, mut tsig, mut ordinary) = (None, None, 0);
     for behind in (0..additional).rev() {
         let record = walk.record()?;
         match record.rtype {
@@ -61,7 +70,7 @@ pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
             // RFC 8945 section 5.1: it is the last, and so the only one.
             TSIG if behind > 0 => return None,
             TSIG => tsig = Some(record),
-            _ => {}
+            _ => ordinary = additional.checked_sub(behind)?,
         }
     }
     let tsig = match tsig {
@@ -72,8 +81,10 @@ pub(super) fn read(packet: &[u8], counts: [u16; 4]) -> Option<Records> {
         Some(opt) => Some(edns(opt)?),
         None => None,
     };
-    the_library_reads(packet, opt.as_ref())?;
-    Some(Records { edns, tsig })
+    // An empty one has no options to be shown, and other types must not be empty.
+    let opt = opt.filter(|opt| !opt.rdata.is_empty()).map(|opt| opt.place);
+    let others = Others { counts: [questions, answers, authority, ordinary], opt };
+    Some(Records { edns, tsig, others })
 }
 
 fn edns(opt: &Raw<'_>) -> Option<(Edns, u8)> {
@@ -88,18 +99,22 @@ fn edns(opt: &Raw<'_>) -> Option<(Edns, u8)> {
     Some((Edns { payload: opt.class, dnssec_ok, options }, version))
 }
 
-/// Whether the library's reader finds nothing wrong with names and data. It is not shown the
-/// options: it refuses a client subnet of a family it does not know, and forgives what is cut.
-fn the_library_reads(packet: &[u8], opt: Option<&Raw<'_>>) -> Option<()> {
+/// What hickory reads of `packet`; `None` where it finds names or data that are wrong. Of an OPT
+/// record it sees no options: it refuses a client subnet of a family that it does not know, and
+/// forgives what is cut.
+pub(super) fn hickory(packet: &[u8], others: &Others) -> Option<Request> {
     let mut copy = packet.to_vec();
-    // An empty one has no options to be shown, and other types must not be empty.
-    if let Some(opt) = opt.filter(|opt| !opt.rdata.is_empty()) {
-        let rtype = copy.get_mut(opt.place..opt.place.checked_add(2)?)?;
+    for (field, count) in copy.get_mut(4..HEADER)?.chunks_exact_mut(2).zip(others.counts) {
+        field.copy_from_slice(&count.to_be_bytes());
+    }
+    // It keeps its place: pointers in the records behind it count from the front of the message.
+    if let Some(place) = others.opt {
+        let rtype = copy.get_mut(place..place.checked_add(2)?)?;
         rtype.copy_from_slice(&UNKNOWN.to_be_bytes());
     }
     // The reader only keeps these.
     let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    Request::from_bytes(copy, nobody, Protocol::Udp).ok().map(|_| ())
+    Request::from_bytes(copy, nobody, Protocol::Udp).ok()
 }
 
 struct Walk<'p> {

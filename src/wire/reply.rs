@@ -118,10 +118,9 @@ pub struct Encoded {
 /// Writes the answer to `query` over `out`.
 pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Vec<u8>) -> Encoded {
     out.clear();
-    let question = Some(query.asked);
     let opt = query.edns.map_or(0, |_| BARE_OPT.saturating_add(limits.granted.size()));
-    put_front(query.head, question, out);
-    let mut body = Body::new(&query.name, reply, limits.size.saturating_sub(opt), out);
+    put_front(query.head, Some(&query.asked), out);
+    let mut body = Body::new(&query.asked.name, reply, limits.size.saturating_sub(opt), out);
     let answers = body.put_answers();
     let mut truncated = usize::from(answers) < reply.answers.len();
     let authority = if truncated { 0 } else { body.put_all(&reply.authority) };
@@ -153,7 +152,7 @@ pub fn encode(query: &Query<'_>, reply: &Reply<'_>, limits: Limits, out: &mut Ve
 /// names that nobody gives: that is left out with TC, for there is room on a stream.
 pub fn encode_rejection(rejected: &Rejected<'_>, limits: Limits, out: &mut Vec<u8>) {
     out.clear();
-    put_front(rejected.head, rejected.question, out);
+    put_front(rejected.head, rejected.question.as_ref(), out);
     if let Some(edns) = rejected.edns {
         put_opt(edns, rejected.rcode, limits, None, out);
     }
@@ -184,7 +183,7 @@ fn header_flags(head: Head, rcode: Rcode) -> u16 {
 }
 
 /// The header, its flags and counts still zero, and the question.
-fn put_front(head: Head, question: Option<Asked<'_>>, out: &mut Vec<u8>) {
+fn put_front(head: Head, question: Option<&Asked<'_>>, out: &mut Vec<u8>) {
     out.extend_from_slice(&head.id.to_be_bytes());
     out.resize(HEADER, 0);
     if let Some(question) = question {

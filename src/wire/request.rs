@@ -1,10 +1,13 @@
 //! Reads a packet: what is asked, or why it is turned away.
 
+use hickory_server::zone_handler::MessageRequest;
+
 use crate::model::dns::{Rcode, Rtype};
-use crate::model::name::{MAX_LABEL, MAX_NAME, Name};
+use crate::model::name::Name;
 use crate::wire::header::{HEADER, Head};
+use crate::wire::names::written_out;
 use crate::wire::options::Edns;
-use crate::wire::records::{self, Records};
+use crate::wire::records::{self, Others, Records, hickory};
 use crate::wire::tsig::Tsig;
 
 /// The longest query that is read. Over TCP a longer one gets an error, over UDP it is cut.
@@ -41,7 +44,7 @@ pub struct Rejected<'p> {
     pub head: Head,
     /// The error; NOERROR where nothing but a cookie is asked for (RFC 7873 section 5.4).
     pub rcode: Rcode,
-    /// The question's octets to echo; `None` where it could not be read or is not one.
+    /// To be echoed; `None` where it could not be read or is not one.
     pub question: Option<Asked<'p>>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
@@ -49,14 +52,14 @@ pub struct Rejected<'p> {
     pub tsig: Option<Tsig>,
 }
 
-/// The question section as it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The one question, as hickory has read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked<'p> {
-    /// Name, type and class, octet by octet: askers hide random bits in the name's case.
+    /// Name, type and class as they came, to be echoed: askers hide random bits in the name's case.
     pub octets: &'p [u8],
-    /// The name alone, uncompressed, in the asker's case.
-    pub name: &'p [u8],
-    /// The type.
+    /// The name, folded.
+    pub name: Name,
+    /// The type; in a [`Query`] no meta type but ANY.
     pub rtype: Rtype,
     /// The class.
     pub class: u16,
@@ -67,12 +70,8 @@ pub struct Asked<'p> {
 pub struct Query<'p> {
     /// What the answer repeats of the header.
     pub head: Head,
-    /// The question section, to be echoed.
+    /// The question.
     pub asked: Asked<'p>,
-    /// The name asked for, folded.
-    pub name: Name,
-    /// The type asked for; no meta type but ANY.
-    pub rtype: Rtype,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
 }
@@ -92,24 +91,28 @@ pub struct Query<'p> {
 /// | class but IN, a zone transfer | REFUSED |
 /// | a meta type (RFC 6895 section 3.1) but ANY | NOTIMP |
 ///
-/// Records in the answer and authority section are read and ignored, and so is what follows the
-/// message.
+/// Records of other types are read and ignored, those of an opcode but QUERY not even read, and so
+/// is what follows the message.
 pub fn parse(packet: &[u8]) -> Incoming<'_> {
-    let (head, counts, body) = match read_head(packet) {
+    let (head, counts) = match read_head(packet) {
         Ok(read) => read,
         Err(why) => return Incoming::Ignore(why),
     };
     let [questions, ..] = counts;
-    let question = if questions == 1 { read_question(body) } else { None };
-    // Two questions are wrong whatever follows, and the library would make room for all of them.
+    // Two questions are wrong whatever follows, and hickory would make room for all of them.
     let records = if questions <= 1 { records::read(packet, counts) } else { None };
     if head.echoed & OPCODE != 0 {
         let signed = records.as_ref().is_some_and(|records| records.tsig.is_some());
         let rcode = if signed { Rcode::NotAuth } else { Rcode::NotImp };
+        // What its records may hold is the opcode's own: only the question is read.
+        let bare = Others { counts: [1, 0, 0, 0], opt: None };
+        let request = if questions == 1 { hickory(packet, &bare) } else { None };
+        let question = request.and_then(|request| Asked::of(packet, &request));
         return reject(head, rcode, question, records);
     }
-    let Some(records) = records else { return reject(head, Rcode::FormErr, None, None) };
-    let Some(asked) = question else {
+    let read = records.and_then(|records| Some((hickory(packet, &records.others)?, records)));
+    let Some((request, records)) = read else { return reject(head, Rcode::FormErr, None, None) };
+    let Some(asked) = Asked::of(packet, &request) else {
         let cookie = records.edns.is_some_and(|(edns, _)| edns.options.cookie.is_some());
         if questions == 0 && cookie {
             let rcode = failing(&records).unwrap_or(Rcode::NoError);
@@ -117,20 +120,35 @@ pub fn parse(packet: &[u8]) -> Incoming<'_> {
         }
         return reject(head, Rcode::FormErr, None, None);
     };
-    // The walk above admits what `Name` admits; should they ever differ, this is the stricter.
-    let Ok(name) = Name::from_wire(asked.name) else {
-        return reject(head, Rcode::FormErr, None, None);
-    };
     if let Some(rcode) = failing(&records).or_else(|| refusal(&asked)) {
-        return reject(head, rcode, question, Some(records));
+        return reject(head, rcode, Some(asked), Some(records));
     }
     let edns = records.edns.map(|(edns, _)| edns);
-    Incoming::Query(Query { head, asked, name, rtype: asked.rtype, edns })
+    Incoming::Query(Query { head, asked, edns })
 }
 
-/// What an answer repeats of the header, the counts of the sections, and what follows.
-pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4], &[u8]), Ignored> {
-    let (&header, body) = packet.split_first_chunk::<HEADER>().ok_or(Ignored::Short)?;
+impl<'p> Asked<'p> {
+    /// The first question of `request`, which hickory has read from `packet`; `None` where there is
+    /// none, or its name is compressed: a pointer could only lead into the header.
+    fn of(packet: &'p [u8], request: &MessageRequest) -> Option<Self> {
+        let query = request.queries.queries().first()?.original();
+        let name = written_out(&query.name)?;
+        let octets = packet.get(HEADER..)?.get(..request.queries.as_bytes().len())?;
+        if octets.len() != name.len().checked_add(4)? {
+            return None;
+        }
+        Some(Self {
+            octets,
+            name: Name::from_wire(&name).ok()?,
+            rtype: Rtype(query.query_type.into()),
+            class: query.query_class.into(),
+        })
+    }
+}
+
+/// What an answer repeats of the header, and the counts of the sections.
+pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4]), Ignored> {
+    let &header = packet.first_chunk::<HEADER>().ok_or(Ignored::Short)?;
     let [id0, id1, flags0, flags1, qd0, qd1, an0, an1, ns0, ns1, ar0, ar1] = header;
     let flags = u16::from_be_bytes([flags0, flags1]);
     if flags & QR != 0 {
@@ -138,7 +156,7 @@ pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4], &[u8]), Ignored> {
     }
     let head = Head { id: u16::from_be_bytes([id0, id1]), echoed: flags & (OPCODE | RD) };
     let counts = [[qd0, qd1], [an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
-    Ok((head, counts, body))
+    Ok((head, counts))
 }
 
 fn reject(
@@ -172,33 +190,4 @@ fn refusal(asked: &Asked<'_>) -> Option<Rcode> {
         Rtype(41 | 128..=254) => Some(Rcode::NotImp),
         Rtype(_) => None,
     }
-}
-
-/// The question at the front of `body`, written out in full: a pointer could only lead into the
-/// header or into itself.
-fn read_question(body: &[u8]) -> Option<Asked<'_>> {
-    let mut rest = body;
-    let mut name_len: usize = 0;
-    loop {
-        let (&len, tail) = rest.split_first()?;
-        let len = usize::from(len);
-        if len > MAX_LABEL {
-            return None;
-        }
-        name_len = name_len.checked_add(len)?.checked_add(1)?;
-        rest = tail.get(len..)?;
-        if len == 0 {
-            break;
-        }
-    }
-    if name_len > MAX_NAME {
-        return None;
-    }
-    let (&[type0, type1, class0, class1], _) = rest.split_first_chunk::<4>()?;
-    Some(Asked {
-        octets: body.get(..name_len.checked_add(4)?)?,
-        name: body.get(..name_len)?,
-        rtype: Rtype(u16::from_be_bytes([type0, type1])),
-        class: u16::from_be_bytes([class0, class1]),
-    })
 }

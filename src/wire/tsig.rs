@@ -3,6 +3,8 @@
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
+use crate::wire::names::written_out;
+
 const TSIG: u16 = 250;
 const CLASS_ANY: u16 = 255;
 /// RFC 8945 section 3.
@@ -31,7 +33,8 @@ impl Tsig {
         if !rest.is_empty() {
             return None;
         }
-        let mut record = spell(packet, owner)?;
+        let mut owner = BinDecoder::new(packet).clone(u16::try_from(owner).ok()?);
+        let mut record = written_out(&Name::read(&mut owner).ok()?)?;
         for word in [TSIG, CLASS_ANY, 0, 0] {
             record.extend_from_slice(&word.to_be_bytes());
         }
@@ -71,17 +74,4 @@ fn split_name(octets: &[u8]) -> Option<(&[u8], &[u8])> {
 fn split_counted(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&len, rest) = octets.split_first_chunk()?;
     rest.split_at_checked(u16::from_be_bytes(len).into())
-}
-
-/// The name at `place`, written out in the asker's case.
-fn spell(packet: &[u8], place: usize) -> Option<Vec<u8>> {
-    let decoder = BinDecoder::new(packet);
-    let name = Name::read(&mut decoder.clone(u16::try_from(place).ok()?)).ok()?;
-    let mut out = Vec::with_capacity(name.len());
-    for label in &name {
-        out.push(u8::try_from(label.len()).ok()?);
-        out.extend_from_slice(label);
-    }
-    out.push(0);
-    Some(out)
 }

@@ -73,7 +73,7 @@ fn seeds() {
             "tests/bad/native",
             "zones/service.internal",
             "tests/fuzz/rules/house",
-            "tests/master/cases/services/zones/a.test",
+            "tests/files/master/cases/services/zones/a.test",
         ],
     );
     copy(&to.join("zone_toml"), "toml", &["tests/bad/zone", "zones/service.internal"]);
@@ -85,7 +85,7 @@ fn seeds() {
     copy(
         &to.join("master"),
         "zone",
-        &["tests/bad/master", "tests/fuzz/rules/house", "tests/master/bind"],
+        &["tests/bad/master", "tests/fuzz/rules/house", "tests/files/master/bind"],
     );
     let included = "$TTL 5\n$INCLUDE 1.inc sub\nb A 192.0.2.1\n;;;;\na A 192.0.2.2\n$INCLUDE 2.inc\n;;;;\nc TXT x\n";
     fs::write(to.join("master/included"), included).unwrap();

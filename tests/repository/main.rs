@@ -1,5 +1,5 @@
-//! What the repository says in several places it says alike, and what it ships beside the code is
-//! read by the code.
+//! What the repository says in several places it says alike, what it ships beside the code is read
+//! by the code, and modules import only what they may.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[expect(dead_code, reason = "these tests need a part of what all share")]
@@ -7,7 +7,10 @@
 mod support;
 
 mod ci;
+mod layering;
+mod readme;
 mod shipped;
+mod systemd;
 mod versions;
 
 use std::fs;

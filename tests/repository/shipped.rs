@@ -25,8 +25,8 @@ fn holder(path: &Path) -> Option<&'static str> {
     match text.rsplit('/').next().unwrap() {
         "livezone.toml" => Some("every_configuration_that_is_shipped_is_well"),
         _ if text.contains("/zones/") => Some("every_zone_that_is_shipped_is_well"),
-        "livezone.service" => Some("tests/systemd"),
-        "livezone.yaml" => Some("tests/kubernetes"),
+        "livezone.service" => Some("tests/repository/systemd.rs"),
+        "livezone.yaml" => Some("tests/server/kubernetes"),
         "resolved.conf" => Some("the_part_for_resolved_is_what_its_document_says"),
         "coredns.yaml" => Some("the_manifests_have_one_address_for_the_name_server"),
         "Dockerfile" => Some("tests/compose/run"),

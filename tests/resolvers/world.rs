@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Server, put};
+use crate::support::server::{House, Server};
 
 /// The TTLs of services, in seconds, and of what is not there.
 pub(crate) const TTL: u32 = 60;
@@ -96,7 +96,7 @@ impl World {
         house.arguments.extend(["--dns", "10.0.0.2:8600"].map(str::to_owned));
         let mut vendor = House::new();
         let zone = "$TTL 60\napi A 198.51.100.7\napi AAAA 2001:db8::7\n";
-        put(&vendor.path().join("zones/vendor.example/a.zone"), zone);
+        vendor.put_in("vendor.example", "a.zone", zone);
         "10.0.0.3:53".clone_into(&mut vendor.arguments[1]);
         Self { server: house.start(), flaky, suspect, _vendor: vendor.start() }
     }

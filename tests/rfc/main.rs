@@ -4,7 +4,13 @@
 
 mod message;
 mod query;
+#[expect(dead_code, reason = "these tests need a part of the reader that judges fuzzing")]
+#[path = "../fuzz/rules/message.rs"]
+mod reader;
 mod server;
+#[expect(dead_code, reason = "these tests need a part of what all share")]
+#[path = "../support/mod.rs"]
+mod support;
 mod zones;
 
 mod consensus;

@@ -1,10 +1,14 @@
-//! Messages read as they came. What no reply of any server may be (cut, with pointers forward or
-//! octets behind it, of an `RRset` with two TTLs) ends the test that met it.
+//! Messages as people read them, by the reader that judges fuzzing too. What no reply of any server
+//! may be (cut, with pointers forward or octets behind it, of an `RRset` with two TTLs) ends the test
+//! that met it.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::query::{Ask, Over};
+use crate::reader;
+
+const HEADER: usize = 12;
 
 const MNEMONICS: [(&str, u16); 25] = [
     ("A", 1),
@@ -102,16 +106,21 @@ pub(crate) struct Message {
 impl Message {
     /// Reads all of it; panics where that cannot be done.
     pub(crate) fn read(octets: Vec<u8>) -> Self {
-        let mut reader = Reader { octets: &octets, place: 0 };
-        let [id, flags, counts @ ..] = [(); 6].map(|()| reader.word());
+        let [id, flags, counts @ ..] = reader::header(&octets).expect("a header");
+        let mut place = HEADER;
         for _ in 0..counts[0] {
-            reader.name(true);
-            reader.take(4);
+            (_, place) = reader::question(&octets, place).expect("a question");
         }
-        let question = octets[12..reader.place].to_vec();
-        let mut sections = [1, 2, 3]
-            .map(|section| (0..counts[section]).map(|_| reader.record()).collect::<Vec<Record>>());
-        assert_eq!(reader.place, octets.len(), "octets behind the message");
+        let question = octets[HEADER..place].to_vec();
+        let mut sections = [1, 2, 3].map(|section| {
+            let next = |_| {
+                let (record, end) = read_record(&octets, place);
+                place = end;
+                record
+            };
+            (0..counts[section]).map(next).collect::<Vec<Record>>()
+        });
+        assert_eq!(place, octets.len(), "octets behind the message");
         let [answer, authority, additional] = &mut sections;
         assert!(!answer.iter().chain(&*authority).any(|r| r.rtype == 41), "OPT out of place");
         let mut opts = additional.extract_if(.., |record| record.rtype == 41);
@@ -197,7 +206,7 @@ impl Message {
 
     /// Whether it is a header and nothing else.
     pub(crate) fn is_header_alone(&self) -> bool {
-        self.octets.len() == 12
+        self.octets.len() == HEADER
     }
 
     /// NOERROR of ours with nothing but a SOA.
@@ -252,21 +261,35 @@ fn read_opt(record: &Record, octets: &[u8]) -> Opt {
     assert_eq!(record.owner, ".", "the OPT record's owner is the root");
     let [_, version, flags @ ..] = record.ttl.to_be_bytes();
     let end = record.place + record.length;
-    let mut reader = Reader { octets: &octets[..end], place: record.place };
+    let mut rdata = Rdata { octets: &octets[..end], place: record.place };
     let mut options = Vec::new();
-    while reader.place < end {
-        let (code, length) = (reader.word(), reader.word());
-        options.push((code, reader.take(usize::from(length)).to_vec()));
+    while rdata.place < end {
+        let (code, length) = (rdata.word(), rdata.word());
+        options.push((code, rdata.take(usize::from(length)).to_vec()));
     }
     Opt { payload: record.class, version, flags: u16::from_be_bytes(flags), options }
 }
 
-struct Reader<'m> {
+/// The record at `place`, and where it ends.
+fn read_record(octets: &[u8], place: usize) -> (Record, usize) {
+    let (read, end) = reader::record(octets, place, 0).expect("a record");
+    let (owner, _) = reader::name_as_it_came(octets, place).expect("an owner");
+    let mut rdata = Rdata { octets: &octets[..end], place: read.place };
+    let data = rdata.shown(read.rtype);
+    assert_eq!(rdata.place, end, "data of another length than said");
+    let reader::Record { rtype, class, ttl, place, .. } = read;
+    let record =
+        Record { owner: text_of(&owner), rtype, class, ttl, data, place, length: end - place };
+    (record, end)
+}
+
+/// What is left of a record's data, behind all that names in it may point to.
+struct Rdata<'m> {
     octets: &'m [u8],
     place: usize,
 }
 
-impl<'m> Reader<'m> {
+impl<'m> Rdata<'m> {
     fn take(&mut self, length: usize) -> &'m [u8] {
         let taken = &self.octets[self.place..self.place + length];
         self.place += length;
@@ -285,47 +308,16 @@ impl<'m> Reader<'m> {
         u32::from_be_bytes(self.take(4).try_into().unwrap())
     }
 
-    /// A name as text; each pointer leads before the name that it is in.
     fn name(&mut self, may_point: bool) -> String {
-        let (mut text, mut begin, mut behind) = (String::new(), self.place, None);
-        let mut length = 1;
-        loop {
-            let octet = self.octet();
-            match octet {
-                0 => break,
-                1..=63 => {
-                    length += 1 + usize::from(octet);
-                    for &octet in self.take(usize::from(octet)) {
-                        escape(octet, &mut text);
-                    }
-                    text.push('.');
-                }
-                0xc0.. => {
-                    assert!(may_point, "a pointer in data that has none (RFC 3597)");
-                    let to = usize::from(octet & 0x3f) << 8 | usize::from(self.octet());
-                    assert!(to < begin, "a pointer that does not lead back");
-                    behind.get_or_insert(self.place);
-                    (self.place, begin) = (to, to);
-                }
-                _ => panic!("a label of kind {octet:#x}"),
-            }
-        }
-        assert!(length <= 255, "a name of {length} octets");
-        self.place = behind.unwrap_or(self.place);
-        if text.is_empty() { ".".to_owned() } else { text }
+        let (name, end) = reader::name_as_it_came(self.octets, self.place).expect("a name");
+        let points = end - self.place != name.as_wire().len();
+        assert!(may_point || !points, "a pointer in data that has none (RFC 3597)");
+        self.place = end;
+        text_of(&name)
     }
 
-    fn record(&mut self) -> Record {
-        let owner = self.name(true);
-        let (rtype, class, ttl) = (self.word(), self.word(), self.long());
-        let length = usize::from(self.word());
-        let place = self.place;
-        let data = self.data(rtype, place + length);
-        assert_eq!(self.place, place + length, "data of another length than said");
-        Record { owner, rtype, class, ttl, data, place, length }
-    }
-
-    fn data(&mut self, rtype: u16, end: usize) -> String {
+    /// As master files have it.
+    fn shown(&mut self, rtype: u16) -> String {
         match rtype {
             1 => Ipv4Addr::from(self.long()).to_string(),
             28 => Ipv6Addr::from(<[u8; 16]>::try_from(self.take(16)).unwrap()).to_string(),
@@ -344,7 +336,7 @@ impl<'m> Reader<'m> {
             }
             16 => {
                 let mut texts = Vec::new();
-                while self.place < end {
+                while self.place < self.octets.len() {
                     let length = usize::from(self.octet());
                     texts.push(format!("{:?}", String::from_utf8_lossy(self.take(length))));
                 }
@@ -352,7 +344,7 @@ impl<'m> Reader<'m> {
                 texts.join(" ")
             }
             _ => {
-                let octets = self.take(end - self.place);
+                let octets = self.take(self.octets.len() - self.place);
                 octets.iter().fold(String::new(), |mut text, octet| {
                     write!(text, "{octet:02x}").unwrap();
                     text
@@ -360,6 +352,22 @@ impl<'m> Reader<'m> {
             }
         }
     }
+}
+
+/// A name as text, in the case it came in.
+fn text_of(name: &reader::Owned) -> String {
+    let (mut text, mut rest) = (String::new(), name.as_wire());
+    while let [length, labels @ ..] = rest
+        && *length > 0
+    {
+        let (label, behind) = labels.split_at(usize::from(*length));
+        for octet in label {
+            escape(*octet, &mut text);
+        }
+        text.push('.');
+        rest = behind;
+    }
+    if text.is_empty() { ".".to_owned() } else { text }
 }
 
 fn escape(octet: u8, text: &mut String) {

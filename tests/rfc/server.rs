@@ -13,10 +13,9 @@ use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
 use crate::query::ask;
+use crate::support::server::House;
+use crate::support::time::SOON;
 use crate::zones;
-
-/// Far more than a start takes.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(start);
 
@@ -26,11 +25,11 @@ pub(crate) fn address() -> SocketAddr {
 }
 
 fn start() -> SocketAddr {
-    let folder = folder();
-    zones::write(&folder.join("zones"));
+    let house = House::below(&folder());
+    zones::write(&house);
     let mut config = Config {
-        zones_dir: folder.join("zones"),
-        state_dir: folder.join("state"),
+        zones_dir: house.path().join("zones"),
+        state_dir: house.path().join("state"),
         shutdown_grace: Duration::ZERO,
         ..Config::default()
     };
@@ -48,11 +47,12 @@ fn start() -> SocketAddr {
         Options { config, metrics, ready_file: None, reload, supervisor, started: Some(started) };
     thread::spawn(move || {
         let ended = run(options);
+        drop(house);
         // A signal, which means the tests too; or no start, which `recv_timeout` tells.
         eprintln!("the server has ended: {ended:?}");
         end();
     });
-    let address = told.recv_timeout(PATIENCE).expect("the server starts");
+    let address = told.recv_timeout(SOON).expect("the server starts");
     // The first round of checks is over when `down` is known to be down.
     while ask("down.service.internal", "A").udp_at(address).rcode() == "SERVFAIL" {
         thread::yield_now();
@@ -76,5 +76,7 @@ fn folder() -> PathBuf {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    all.join(std::process::id().to_string())
+    let own = all.join(std::process::id().to_string());
+    fs::create_dir_all(&own).unwrap();
+    own
 }

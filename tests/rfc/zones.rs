@@ -1,8 +1,8 @@
 //! What is served while these tests ask: static zones with everything, and services.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::Path;
+
+use crate::support::server::{House, ZONE};
 
 /// A record of each kind, and the shapes that names make.
 const A_TEST: &str = r#"
@@ -224,8 +224,8 @@ web  HTTPS 1 . alpn=h2
 mail A     192.0.2.25
 "#;
 
-/// Writes all of it below `zones`.
-pub(crate) fn write(zones: &Path) {
+/// Writes all of it.
+pub(crate) fn write(house: &House) {
     let mut a_test = A_TEST.to_owned();
     for n in 0..200 {
         writeln!(a_test, "many A 198.51.100.{n}").unwrap();
@@ -249,22 +249,20 @@ pub(crate) fn write(zones: &Path) {
         writeln!(along, "crowd A 198.51.100.{n}\nmany MX {n} m{n}\nm{n} A 192.0.2.{n}").unwrap();
     }
     along.push_str("wide MX 10 crowd\n");
-    for (path, text) in [
-        ("a.test/a.zone", &*a_test),
-        ("along.test/along.zone", &*along),
-        ("along.test/services.toml", ALONG_SERVICES),
-        ("b.test/b.zone", B_TEST),
-        ("example/rfc4592.zone", EXAMPLE),
-        ("served.a.test/served.zone", SERVED),
-        ("slow.test/slow.zone", SLOW),
-        ("slow.test/none.toml", "[[service]]\nname = \"none\"\n"),
-        ("service.internal/services.toml", &*services),
-        ("service.internal/beside.zone", BESIDE),
+    for (zone, file, text) in [
+        ("a.test", "a.zone", &*a_test),
+        ("along.test", "along.zone", &*along),
+        ("along.test", "services.toml", ALONG_SERVICES),
+        ("b.test", "b.zone", B_TEST),
+        ("example", "rfc4592.zone", EXAMPLE),
+        ("served.a.test", "served.zone", SERVED),
+        ("slow.test", "slow.zone", SLOW),
+        ("slow.test", "none.toml", "[[service]]\nname = \"none\"\n"),
+        (ZONE, "services.toml", &*services),
+        (ZONE, "beside.zone", BESIDE),
         // Never parsed: not loaded.
-        ("broken.test/zone.toml", "ttl ="),
+        ("broken.test", "zone.toml", "ttl ="),
     ] {
-        let path = zones.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        house.put_in(zone, file, text);
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn ask(snapshot: &Snapshot, asked: &Asked, rng: &mut fastrand::Rng) -
     let mut out = Vec::new();
     match parse(&packet) {
         Incoming::Query(query) => {
-            let (name, rtype) = (query.name.clone(), query.rtype);
+            let (name, rtype) = (query.asked.name.clone(), query.asked.rtype);
             let question = Question { name, rtype, client: asked.from };
             let reply = answer(snapshot, &question, rng).into_reply();
             let limits = match asked.within {

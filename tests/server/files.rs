@@ -146,7 +146,7 @@ fn what_is_wrong_with_a_folder_that_appears_is_shown_everywhere() {
     let zones = server.house.path().join("zones");
     let in_error = || server.metric("livezone_source_errors", &["files"]).to_string();
     fs::create_dir(zones.join("no_zone!")).unwrap();
-    server.process.wait_for_log(&["registration refused", "no_zone!", "names no zone"]);
+    server.process.wait_for_log(&["registration refused", "no_zone!", "is not a zone"]);
     becomes("an error", SOON, &"1".to_owned(), in_error);
     let ready = server.get("/health/ready");
     assert_eq!(ready.status, 200);
@@ -250,7 +250,7 @@ fn the_zones_folder_may_be_a_link_that_is_swapped() {
     server.answers("web", &["10.0.0.2"]);
     // When it cannot be read at all, the last set stays.
     fs::remove_file(&zones).unwrap();
-    server.process.wait_for_log(&["cannot read the zones folder"]);
+    server.process.wait_for_log(&["cannot read the zones directory"]);
     assert_eq!(server.addresses("web").len(), 1);
 }
 

@@ -257,7 +257,7 @@ fn what_was_said_to_the_program_itself_is_shown_clean() {
         let said = [
             "service manager notifications are off",
             "cannot write the ready file",
-            "state is not kept",
+            "state is not saved",
         ];
         let missing = said.iter().any(|words| process.lines_with(&[words]).is_empty());
         if missing { Err(process.log()) } else { Ok(()) }

@@ -152,7 +152,7 @@ fn with_too_few_files_the_server_says_how_many_it_wants() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
-    for words in ["the limit of open files is 30", "ulimit -n", "LimitNOFILE"] {
+    for words in ["the open file limit is 30", "ulimit -n", "LimitNOFILE"] {
         assert!(text.contains(words), "{words} in {text}");
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod change;
+mod cli;
 mod cookies;
 mod credentials;
 mod crowd;
@@ -13,10 +14,12 @@ mod health;
 mod hostile;
 mod hosts;
 mod idle;
+mod kubernetes;
 mod limits;
 mod load;
 mod measurements;
 mod operation;
+mod resolver;
 mod restart;
 mod shortage;
 mod sizes;

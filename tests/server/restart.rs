@@ -46,7 +46,7 @@ fn what_changed_while_nothing_ran_is_served() {
 fn a_state_directory_that_cannot_be_used_is_a_warning() {
     type Make = fn(&std::path::Path);
     let make: [(&str, Make); 2] = [
-        ("state is not kept", |state| fs::write(state, "a file").unwrap()),
+        ("state is not saved", |state| fs::write(state, "a file").unwrap()),
         ("cannot use the saved SOA serial", |state| {
             fs::create_dir_all(state.join("serial")).unwrap();
         }),

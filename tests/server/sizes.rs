@@ -7,7 +7,7 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::dns;
-use crate::support::server::{House, put};
+use crate::support::server::House;
 
 /// Short, or two hundred would not fit: targets of SRV are not compressed (RFC 2782).
 const NAME: &str = "web.svc.test.";
@@ -29,7 +29,7 @@ fn two_hundred_srv_records_reach_a_client_that_has_no_tcp() {
         writeln!(text, "[[service.instance]]\nid = \"p{n}\"\naddress = \"10.0.1.{n}\"").unwrap();
     }
     let house = House::new();
-    put(&house.path().join("zones/svc.test/web.toml"), &text);
+    house.put_in("svc.test", "web.toml", &text);
     let server = house.start();
     let (length, cut) = ask(server.dns, 8192);
     assert!(length <= 1232 && cut.metadata.truncation, "the default");

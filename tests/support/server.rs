@@ -56,7 +56,12 @@ pub(crate) struct House {
 impl House {
     /// One empty zone.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// The same in a new folder below this one.
+    pub(crate) fn below(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
         fs::create_dir_all(folder.path().join("zones").join(ZONE)).unwrap();
         let arguments = ["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"];
         let house = Self { folder, arguments: arguments.map(str::to_owned).to_vec() };
@@ -82,7 +87,12 @@ impl House {
 
     /// Writes a file of the zone.
     pub(crate) fn put(&self, file: &str, text: &str) {
-        put(&self.zone().join(file), text);
+        self.put_in(ZONE, file, text);
+    }
+
+    /// Writes a file of any zone.
+    pub(crate) fn put_in(&self, zone: &str, file: &str, text: &str) {
+        put(&self.path().join("zones").join(zone).join(file), text);
     }
 
     /// Writes livezone.toml.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::check::references;
+use crate::cli::check::{references, tls_files};
 use crate::cli::zones::Read;
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -39,7 +39,8 @@ pub(super) struct Found {
     pub(super) tally: Tally,
 }
 
-pub(super) fn lint(read: Read, settings: Settings) -> Found {
+/// Counted are the registrations of the files that `counts`.
+pub(super) fn lint(read: Read, settings: Settings, counts: &dyn Fn(&Path) -> bool) -> Found {
     let Read { changes, mut diagnostics } = read;
     let files = zone_files(&changes);
     let mut world = World::new(settings, 1, 0);
@@ -48,8 +49,10 @@ pub(super) fn lint(read: Read, settings: Settings) -> Found {
     let mut tally = Tally { zones: world.zone_count(), ..Tally::default() };
     let mut least: BTreeMap<Name, Excess> = BTreeMap::new();
     for (service, contributions) in world.catalogue() {
-        tally.services += 1;
-        tally.instances += service.instances.len();
+        let counted = contributions.iter().filter(|c| counts(&c.document.path));
+        let instances: Vec<usize> = counted.map(|c| c.definition.instances.len()).collect();
+        tally.services += usize::from(!instances.is_empty());
+        tally.instances += instances.iter().sum::<usize>();
         let Some(excess) = Excess::of(service) else { continue };
         if let Some(warning) = at_service(&contributions, &excess) {
             diagnostics.push(warning);
@@ -63,6 +66,7 @@ pub(super) fn lint(read: Read, settings: Settings) -> Found {
     let at_zones =
         least.iter().filter_map(|(zone, excess)| Some(at_zone(files.get(zone)?, excess)));
     diagnostics.extend(at_zones);
+    diagnostics.extend(tls_files::unusable(&world));
     let mut dangling = Complaints::default();
     dangling.extend(effects.dangling);
     if let Some(snapshot) = &effects.snapshot {

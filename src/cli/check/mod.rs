@@ -3,6 +3,7 @@
 mod lint;
 mod paths;
 mod references;
+mod tls_files;
 
 use std::io;
 use std::path::PathBuf;
@@ -25,10 +26,10 @@ use crate::sources::files::parse::Host;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   livezone check                                      livezone.toml and all zones
-  livezone check zones/service.internal/web.toml      this file, and how it fits its zone
+  livezone check zones/service.internal/web.toml      one file, checked with the rest of its zone
   livezone check --config /etc/livezone.toml && systemctl reload livezone
 
-Exit codes: 0 no errors (there may be warnings), 1 errors.";
+Exit codes: 0 no errors (there may be warnings), 1 errors found.";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -36,7 +37,7 @@ pub(super) struct Arguments {
     config: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = settings::ZONES)]
     zones: Option<PathBuf>,
-    /// Report only on these files and folders; the zone of a file is the name of its folder
+    /// Report only on these files and directories; the zone of a file is the name of its directory
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -79,12 +80,14 @@ impl Report {
         if paths.is_empty() {
             self.diagnostics = diagnostics;
             let read = zones::read_all(&config.zones_dir, &host);
-            let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+            let Found { complaints, dangling, tally } =
+                lint(read, Settings::of(&config), &|_| true);
             self.take(complaints.into_iter().chain(dangling), tally);
             return;
         }
         let Selection { read, wanted, diagnostics } = select(paths, &host);
-        let Found { complaints, dangling, tally } = lint(read, Settings::of(&config));
+        let Found { complaints, dangling, tally } =
+            lint(read, Settings::of(&config), &|path| wanted.covers(path));
         self.diagnostics = diagnostics;
         let complaints = complaints.into_iter().filter(|d| wanted.covers(&d.path));
         // A file may be looked at far from those that hold what it refers to.

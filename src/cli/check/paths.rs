@@ -91,7 +91,7 @@ fn configuration(path: &Path) -> Vec<Diagnostic> {
     match std::fs::read_to_string(&path) {
         Ok(text) => livezone_toml::parse(path, text.into()).1,
         Err(error) => {
-            vec![Diagnostic::of_file(&path, format!("cannot be read: {}", reason(&error)))]
+            vec![Diagnostic::of_file(&path, format!("cannot read this file: {}", reason(&error)))]
         }
     }
 }

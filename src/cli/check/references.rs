@@ -24,10 +24,10 @@ pub(super) fn dangling(world: &World, snapshot: &Snapshot, complaints: &mut Comp
             let Some(lack) = Lack::of(zone, *rtype, target) else { continue };
             reference.warn(complaints, || {
                 let (what, advice) = match lack {
-                    Lack::Address => ("has no address", "write an A or AAAA record for it".into()),
+                    Lack::Address => ("has no address", "add an A or AAAA record for it".into()),
                     Lack::Everything => ("does not exist", near(target, (apex, statics), &names)),
                 };
-                (format!("this {rtype} leads to {target}, which {what}"), advice)
+                (format!("this {rtype} points to {target}, which {what}"), advice)
             });
         }
     }
@@ -73,6 +73,6 @@ fn near(
     let target = relative(target).unwrap_or_default();
     match nearest(&target, names.iter().map(String::as_str)) {
         Some(name) => format!("did you mean {name}{end}?"),
-        None => "no record and no service has that name".to_owned(),
+        None => "add a record or register a service with this name".to_owned(),
     }
 }

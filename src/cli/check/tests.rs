@@ -36,7 +36,7 @@ fn a_link_in_a_circle_is_an_error_and_one_that_leads_nowhere_is_not() {
     std::os::unix::fs::symlink("circle.toml", zone.join("circle.toml")).unwrap();
     std::os::unix::fs::symlink("nowhere", zone.join("dangling.toml")).unwrap();
     let read = zones::read_all(top.path(), &Host { ns_addresses: Vec::new(), node: None });
-    let found = lint(read, Settings::of(&Config::default()));
+    let found = lint(read, Settings::of(&Config::default()), &|_| true);
     let paths: Vec<_> = found.complaints.iter().map(|d| d.path.to_path_buf()).collect();
     assert_eq!(paths, [zone.join("circle.toml")]);
 }
@@ -51,6 +51,34 @@ fn good_files_are_counted() {
     ]);
     let report = checked(zones.path(), &[]);
     assert_eq!(report.summary(), "2 zones, 1 service, 1 instance: all is well");
+}
+
+#[test]
+fn of_files_that_are_named_only_their_registrations_are_counted() {
+    let other = GOOD.replace("web", "db");
+    let zones = folder(&[("a.internal/1.toml", GOOD), ("a.internal/2.toml", &other)]);
+    let one = zones.path().join("a.internal/1.toml");
+    let report = checked(zones.path(), &[one]);
+    assert_eq!(report.summary(), "1 zone, 1 service, 1 instance: all is well");
+}
+
+#[test]
+fn files_of_a_check_that_cannot_be_used_are_an_error_at_the_service() {
+    let secure = |ca: &str| {
+        let check = format!("http = \"https://localhost:8443/\"\ntls_ca_file = \"{ca}\"");
+        GOOD.replace("tcp = true", &check)
+    };
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let zones = folder(&[
+        ("a.internal/web.toml", &secure("ca.pem")),
+        ("a.internal/ca.pem", no_certificate),
+        ("b.internal/web.toml", &secure("gone.pem")),
+    ]);
+    let report = checked(zones.path(), &[]);
+    let [first, second] = messages(&report)[..] else { panic!("{report:?}") };
+    assert!(first.starts_with("a check of service \"web\" cannot run: "), "{first}");
+    assert!(first.contains("ca.pem contains no PEM certificate"), "{first}");
+    assert!(second.contains("gone.pem: no such file"), "{second}");
 }
 
 #[test]
@@ -176,22 +204,22 @@ null MX 0 .
         .iter()
         .map(|d| (d.line_column().unwrap(), d.message.as_str(), d.label.as_str()))
         .collect();
-    let write = "write an A or AAAA record for it";
-    let nobody = "no record and no service has that name";
+    let write = "add an A or AAAA record for it";
+    let nobody = "add a record or register a service with this name";
     let wanted = [
-        ((2, 5), "this CNAME leads to wbe-1.web.a.internal., which does not exist", nobody),
+        ((2, 5), "this CNAME points to wbe-1.web.a.internal., which does not exist", nobody),
         (
             (5, 3),
-            "this MX leads to mial.a.internal., which does not exist",
+            "this MX points to mial.a.internal., which does not exist",
             "did you mean mail.a.internal.?",
         ),
-        ((7, 3), "this MX leads to text.a.internal., which has no address", write),
+        ((7, 3), "this MX points to text.a.internal., which has no address", write),
         (
             (11, 12),
-            "this SRV leads to voip-gateway.below.a.internal., which does not exist",
+            "this SRV points to voip-gateway.below.a.internal., which does not exist",
             nobody,
         ),
-        ((20, 9), "this SRV leads to below.a.internal., which has no address", write),
+        ((20, 9), "this SRV points to below.a.internal., which has no address", write),
     ];
     assert_eq!(told, wanted);
     let alone = checked(zones.path(), &[zones.path().join("a.internal/a.zone")]);

@@ -25,7 +25,7 @@ Examples:
   livezone demo
   livezone demo --dns 127.0.0.1:0 --http 127.0.0.1:0    on any free ports
 
-The demo needs no files. It keeps its own in a temporary folder, which it removes when it ends.";
+The demo needs no files: it uses a temporary directory, which it removes when it ends.";
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

@@ -19,8 +19,9 @@ const DEFAULT_FILE: &str = "livezone.toml";
 
 pub(super) const CONFIG: &str =
     "Read this configuration file instead of ./livezone.toml [env: LIVEZONE_CONFIG]";
-pub(super) const ZONES: &str = "The folder that holds a folder for each zone [env: LIVEZONE_ZONES]";
-const STATE: &str = "The folder for what must survive a restart [env: LIVEZONE_STATE]";
+pub(super) const ZONES: &str = "Directory with one subdirectory per zone [env: LIVEZONE_ZONES]";
+const STATE: &str =
+    "Directory for what must survive a restart: the SOA serial [env: LIVEZONE_STATE]";
 const DNS: &str = "Answer DNS at this address and port, over UDP and TCP; repeat the flag for more \
                    addresses [env: LIVEZONE_DNS]";
 const HTTP: &str = "Serve health, metrics and the API over HTTP at this address and port; \"\" turns \

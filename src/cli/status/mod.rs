@@ -118,8 +118,8 @@ fn ask(server: &str) -> anyhow::Result<ServicesReport> {
         })?;
         if answer.status() == StatusCode::MISDIRECTED_REQUEST {
             return Err(anyhow!(
-                "livezone at {server} is not known by that name: name its address with --http, or \
-                 add the name to [http] hosts in its livezone.toml and send it SIGHUP"
+                "livezone at {server} does not accept this name: give its address with --http, or \
+                 add the name to [http] hosts in its livezone.toml and send SIGHUP"
             ));
         }
         let answer =

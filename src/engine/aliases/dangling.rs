@@ -50,7 +50,7 @@ pub(super) fn warn(
             warning.with_label(match index.near(id) {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => {
-                    "the check is critical until one has: register it, or mend the id".to_owned()
+                    "the check stays critical: register the instance, or correct the id".to_owned()
                 }
             })
         });

@@ -232,8 +232,7 @@ fn short(effects: &Effects) -> Vec<String> {
 #[test]
 fn an_alias_of_nobody_is_told_until_somebody_has_the_id() {
     let mut house = House::of(vec![file("proxy", None, &["db-1"]), file("db", None, &[])]);
-    let told = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; the check is \
-                critical until one has: register it, or mend the id";
+    let told = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; the check stays critical: register the instance, or correct the id";
     assert_eq!(dangling(&house), [told]);
     let effects = house.turn(Event::Changed(vec![file("db-2", None, &[])]), 1);
     assert_eq!((short(&effects), dangling(&house)), (Vec::new(), vec![told.to_owned()]));

@@ -66,7 +66,7 @@ impl<'w> Walk<'w> {
         self.looked_at += 1;
         if self.looked_at > MOST_LOOKED_AT {
             return Evidence::critical(format!(
-                "the alias leads to more than {MOST_LOOKED_AT} instances"
+                "the alias has more than {MOST_LOOKED_AT} instances"
             ));
         }
         let key = ServiceKey { zone: self.zone.clone(), name: service.clone() };

@@ -46,7 +46,7 @@ pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::BrokenPipe => "connection closed".into(),
         io::ErrorKind::UnexpectedEof => "connection closed before the response was complete".into(),
-        io::ErrorKind::InvalidData => "the answer cannot be read".into(),
+        io::ErrorKind::InvalidData => "cannot read the response".into(),
         _ => diagnostic::reason(error),
     }
 }

@@ -28,9 +28,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::health::checks::connect::Route;
 use crate::model::check::{
-    HttpCheck, Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target,
+    HttpCheck, Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target, TlsOptions,
 };
 use crate::model::health::{Finding, Outcome};
+
+/// Whether the files that a check over TLS names can be used; the error is for people. Files that cannot
+/// be read are told by whoever reads the registration.
+pub fn files_of_tls(options: &TlsOptions) -> Result<(), String> {
+    tls::try_files(options)
+}
 
 /// Runs checks. A clone shares the TLS configurations, the threads that resolve names and the
 /// places of scripts.

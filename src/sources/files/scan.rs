@@ -135,7 +135,7 @@ impl Scanner {
             }
             Err(error) => {
                 let text = format!(
-                    "cannot read the zones folder, its last state stays: {}",
+                    "cannot read the zones directory, its last state stays in force: {}",
                     reason(&error)
                 );
                 self.unreadable.insert(path, text);
@@ -180,8 +180,10 @@ impl Scanner {
             self.unreadable.remove(path);
             return Err(Unlisted::Absent);
         }
-        let text =
-            format!("cannot read the zone's folder, its last state stays: {}", reason(&error));
+        let text = format!(
+            "cannot read this zone directory, its last state stays in force: {}",
+            reason(&error)
+        );
         self.unreadable.insert(path.to_owned(), text);
         Err(Unlisted::Unreadable)
     }
@@ -226,15 +228,13 @@ impl Scanner {
         let strangers = self.tracker.strangers().map(|folder| {
             of(
                 &self.options.zones_dir.join(folder),
-                "this directory names no zone: its name is \
-                                                      not a domain name, or another directory \
-                                                      has the same one",
+                "this directory is not a zone: its name is not a domain name, or another directory \
+                 has the same name",
             )
         });
         let stalled = self.flight.iter().filter(|(_, since)| now.since(**since) >= STALL);
-        let stalled = stalled.map(|(path, _)| {
-            of(path, "the disk does not respond: what was read before stays in force")
-        });
+        let stalled = stalled
+            .map(|(path, _)| of(path, "the disk does not respond: the last state stays in force"));
         unreadable.chain(strangers).chain(stalled).collect()
     }
 

@@ -131,7 +131,7 @@ impl Watches {
             // without that it panics when it is used, and when it is dropped.
             Ok(watcher) if Arc::strong_count(&watches.filter) == 1 => {
                 let _kept = ManuallyDrop::new(watcher);
-                let error = notify::Error::generic("the system has no thread for it");
+                let error = notify::Error::generic("cannot start a thread for it");
                 watches.fall_back(Path::new(""), &error);
             }
             Ok(watcher) => watches.watcher = Some(watcher),

@@ -45,17 +45,17 @@ impl Said<'_> {
                 return self.quoted(rest);
             }
             _ if self.words.contains("invalid block body") => {
-                ("a block on one line can have only one key", "write each key on a line of its own")
+                ("a block on one line can have only one key", "write each key on its own line")
             }
             Some('\n') if self.words.contains("expected `{`") => (
-                "this line is no key and no block",
-                "write KEY = VALUE, or # before a comment, or take it out",
+                "this line is neither a key nor a block",
+                "write KEY = VALUE, put # before a comment, or remove the line",
             ),
             Some(',') if self.words.contains("newline") => {
                 ("keys in a block must not be separated by commas", "remove the comma")
             }
             _ if self.words.contains("newline") => {
-                ("expected the end of the line", "write this on a line of its own")
+                ("expected the end of the line", "write this on its own line")
             }
             _ => (self.words, ""),
         };
@@ -73,14 +73,14 @@ impl Said<'_> {
             }
             Some(':') if is_key => (
                 "a key in a block must not be quoted",
-                format!("write {text} = …; a file of JSON begins with '{{'"),
+                format!("write {text} = …; a JSON file begins with '{{'"),
             ),
             Some('{' | '"') if is_key => {
-                ("the name of a block stands without quotes", format!("write {text} {{ … }}"))
+                ("the name of a block must not be quoted", format!("write {text} {{ … }}"))
             }
             _ => (
-                "a text stands here by itself",
-                "write KEY = before it, # before a comment, or take it out".to_owned(),
+                "this string has no key",
+                "write KEY = before it, put # before a comment, or remove it".to_owned(),
             ),
         };
         Complaint { at: self.at, message: message.to_owned(), label }

@@ -115,7 +115,7 @@ impl Hcl<'_> {
         let (name, span) = self.label(label);
         if block.labels.len() > 1 || !self.labelled.contains(&key.text.as_str()) {
             let label = format!("write {} {{ … }} without a label", key.text);
-            self.report.error(span, format!("block {:?} takes no label", key.text), label);
+            self.report.error(span, format!("block {:?} cannot have a label", key.text), label);
             return tree;
         }
         let Value::Table(mut entries) = tree.value else { return tree };
@@ -290,7 +290,7 @@ mod tests {
         );
         assert_eq!(
             complaints,
-            ["a.hcl:3:3: block \"c\" takes no label; write c { … } without a label"]
+            ["a.hcl:3:3: block \"c\" cannot have a label; write c { … } without a label"]
         );
         assert_eq!(
             show(&tree.value),

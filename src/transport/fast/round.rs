@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::transport::batch::{Sending, Wait};
-    use crate::transport::fixtures::{context, query_for};
+    use crate::transport::tests::fixtures::{context, query_for};
 
     #[test]
     fn each_message_has_its_turn_and_those_for_ipv4_addresses_come_first() {

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::model::dns::Rtype;
-    use crate::transport::fixtures::{context, framed, query, query_for};
+    use crate::transport::tests::fixtures::{context, framed, query, query_for};
 
     struct House {
         inbox: Inbox,

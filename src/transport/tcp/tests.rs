@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Tcp;
 use crate::metrics::{Exposition, Metrics};
 use crate::model::time::Now;
-use crate::transport::fixtures::{context_with, framed, query, snapshot};
 use crate::transport::respond::Context;
 use crate::transport::tcp::accept::accept;
 use crate::transport::tcp::connection::Stream;
 use crate::transport::tcp::{Limits, Shared};
+use crate::transport::tests::fixtures::{context_with, framed, query, snapshot};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ANSWERED: &str =

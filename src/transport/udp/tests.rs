@@ -10,7 +10,7 @@ use crate::metrics::Exposition;
 use crate::model::dns::Rtype;
 use crate::snapshot::Rules;
 use crate::transport::bind::{Bound, bind};
-use crate::transport::fixtures::{context, query, query_for};
+use crate::transport::tests::fixtures::{context, query, query_for};
 
 /// Longer than any test takes that passes.
 const DEADLINE: Duration = Duration::from_secs(10);

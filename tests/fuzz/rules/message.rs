@@ -17,7 +17,7 @@ pub(crate) mod rtype {
 const HEADER: usize = 12;
 const MAX_NAME: usize = 255;
 
-/// A name written out in full, in lower case.
+/// A name written out in full.
 #[derive(Clone, Copy)]
 pub(crate) struct Owned {
     octets: [u8; MAX_NAME],
@@ -52,6 +52,7 @@ impl Owned {
 pub(crate) struct Record<'m> {
     /// 0 answer, 1 authority, 2 additional.
     pub(crate) section: usize,
+    /// In lower case.
     pub(crate) owner: Owned,
     pub(crate) rtype: u16,
     pub(crate) class: u16,
@@ -65,6 +66,7 @@ pub(crate) struct Record<'m> {
 pub(crate) struct Question<'m> {
     /// Name, type and class.
     pub(crate) octets: &'m [u8],
+    /// In lower case.
     pub(crate) name: Owned,
     pub(crate) rtype: u16,
     pub(crate) class: u16,
@@ -153,7 +155,8 @@ pub(crate) fn question(octets: &[u8], place: usize) -> Option<(Question<'_>, usi
     Some((question, end))
 }
 
-fn record(octets: &[u8], place: usize, section: usize) -> Option<(Record<'_>, usize)> {
+/// The record at `place`, and where it ends.
+pub(crate) fn record(octets: &[u8], place: usize, section: usize) -> Option<(Record<'_>, usize)> {
     let (owner, at) = name(octets, place)?;
     let ttl = u32::from(word(octets, at + 4)?) << 16 | u32::from(word(octets, at + 6)?);
     let place = at + 10;
@@ -163,8 +166,16 @@ fn record(octets: &[u8], place: usize, section: usize) -> Option<(Record<'_>, us
     Some((Record { section, owner, rtype, class, ttl, rdata, place }, end))
 }
 
-/// The name at `place`, and where it ends there. Each pointer leads further back than the last.
+/// The name at `place` in lower case, and where it ends there.
 pub(crate) fn name(octets: &[u8], place: usize) -> Option<(Owned, usize)> {
+    let (mut owned, end) = name_as_it_came(octets, place)?;
+    // A length is below 64 and so no letter.
+    owned.octets[..owned.length].make_ascii_lowercase();
+    Some((owned, end))
+}
+
+/// The same in the case it came in. Each pointer leads further back than the last.
+pub(crate) fn name_as_it_came(octets: &[u8], place: usize) -> Option<(Owned, usize)> {
     let mut owned = Owned { octets: [0; MAX_NAME], length: 0 };
     let (mut at, mut before, mut end) = (place, place, None);
     loop {
@@ -174,8 +185,6 @@ pub(crate) fn name(octets: &[u8], place: usize) -> Option<(Owned, usize)> {
                 let label = octets.get(at..=at + usize::from(length))?;
                 let room = owned.octets.get_mut(owned.length..owned.length + label.len())?;
                 room.copy_from_slice(label);
-                room.make_ascii_lowercase();
-                // A length is below 64 and so no letter.
                 owned.length += label.len();
                 at += label.len();
                 if length == 0 {

@@ -49,7 +49,7 @@ pub(super) async fn run(
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
     let request = request(check, target, route.limit)
-        .map_err(|_| fault::ours("the request cannot be written"))?;
+        .map_err(|_| fault::ours("cannot encode the request"))?;
     let stream = connect::open(route).await?;
     if let Some(tls) = tls {
         return exchange(request, handshake(tls, stream).await?).await;

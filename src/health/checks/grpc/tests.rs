@@ -138,12 +138,12 @@ async fn a_server_in_the_clear_is_no_tls_server() {
 async fn who_does_not_speak_http_2_fails() {
     assert_eq!(found(check(""), closed_port()).await, fail("connection refused"));
     for (answer, words) in [
-        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server speaks HTTP/1.1 here, not gRPC"),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server speaks HTTP/1.1 on this port, not gRPC"),
         (
             "\u{15}\u{3}\u{3}\0\u{2}\u{2}\u{46}",
-            "the server speaks TLS here: set grpc_use_tls = true",
+            "the server speaks TLS on this port: set grpc_use_tls = true",
         ),
-        ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 here"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "the server does not speak HTTP/2 on this port"),
     ] {
         // Read as a whole, so that closing it is no reset, which could come first.
         let target = saying(answer.into());
@@ -165,10 +165,10 @@ async fn what_the_server_ends_is_told_in_words() {
     let mut go_away = frame(7, 0, b"\0\0\0\0\0\0\0\x0bSomeLibrary { says: 1 }");
     go_away[8] = 0;
     for (frames, words) in [
-        (frame(3, 0, &[0, 0, 0, 7]), "the server gave the call up: refused"),
-        (frame(3, 0, &[0, 0, 0, 99]), "the server gave the call up: error 99"),
-        (go_away, "the server ended the HTTP/2 connection: too many requests"),
-        (frame(6, 0, &[0]), "the server breaks the rules of HTTP/2: protocol error"),
+        (frame(3, 0, &[0, 0, 0, 7]), "the server reset the call: refused"),
+        (frame(3, 0, &[0, 0, 0, 99]), "the server reset the call: error 99"),
+        (go_away, "the server closed the HTTP/2 connection: too many requests"),
+        (frame(6, 0, &[0]), "the server violated the HTTP/2 protocol: protocol error"),
     ] {
         let target = saying([settings.clone(), frames].concat());
         assert_eq!(found(check(""), target).await, fail(words));

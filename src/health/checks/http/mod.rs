@@ -82,7 +82,9 @@ fn judge(check: &HttpCheck, immediate: &[u16], answer: &Answer) -> Outcome {
     match (outcome.finding, &check.expect_body) {
         (Finding::Pass, Some(pattern)) if !pattern.0.is_match(&answer.body) => {
             match &answer.coding {
-                Some(coding) => fault::theirs(format!("body does not match: the body is {coding}")),
+                Some(coding) => fault::theirs(format!(
+                    "body does not match expect_body: the body is encoded ({coding})"
+                )),
                 None => fault::theirs("body does not match expect_body"),
             }
         }

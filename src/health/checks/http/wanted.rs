@@ -14,9 +14,9 @@ pub(super) enum Unanswered {
     /// A port of TLS tells so to whoever speaks HTTP.
     #[error("the server speaks TLS on this port: write https:// in the check's URL")]
     Tls,
-    #[error("the head of the answer is longer than 64 KiB")]
+    #[error("the response header is larger than 64 KiB")]
     TooLarge,
-    #[error("the answer contradicts itself about where its body ends")]
+    #[error("the response has an invalid or conflicting body length")]
     Framing,
     #[error("connection closed before the response was complete")]
     CutShort,

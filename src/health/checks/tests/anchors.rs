@@ -186,7 +186,7 @@ async fn a_certificate_of_version_1_is_trusted_by_itself_and_its_common_name() {
     assert_eq!(shown.found("other.example", any).await, pass());
     let other = version_1("app.example");
     let found = shown.found("app.example", shown.trusting(&other.chain)).await;
-    let words = "certificate is not of version 3: to trust it, name its file in tls_ca_file";
+    let words = "certificate is not X.509 version 3: to trust it, name its file in tls_ca_file";
     assert_eq!(found, (Finding::Fail, words.into()));
 }
 
@@ -197,7 +197,7 @@ async fn a_server_without_the_key_of_its_certificate_is_not_believed() {
     {
         shown.key = KeyPair::generate().unwrap();
         let found = shown.found_by_itself("app.example").await;
-        let words = "certificate is not signed by its issuer, or the server does not hold its key";
+        let words = "certificate has an invalid signature: its issuer did not sign it, or the server does not have its key";
         assert_eq!(found, (Finding::Fail, words.into()));
     }
 }
@@ -227,8 +227,8 @@ async fn an_anchor_too_must_be_valid_now_and_for_servers() {
     let for_clients = meant_for(base(), ExtendedKeyUsagePurpose::ClientAuth);
     for (params, words) in [
         (expired, "certificate expired 2001-01-01T00:00:00Z"),
-        (later, "certificate not valid yet, only from 3000-01-01T00:00:00Z"),
-        (for_clients, "certificate is not one for servers"),
+        (later, "certificate not valid yet, valid from 3000-01-01T00:00:00Z"),
+        (for_clients, "certificate is not valid for servers"),
     ] {
         let found = Shown::self_signed(&params).found_by_itself("app.example").await;
         assert_eq!(found, (Finding::Fail, words.into()));
@@ -262,8 +262,7 @@ async fn an_authority_is_no_server_of_another_anchor() {
     let (certificate, key) = issuer.issue(&params);
     let shown = Shown::new(vec![certificate.der().clone()], key);
     let found = shown.found("app.example", issuer.options()).await;
-    let words = "certificate is an authority's own (CA:TRUE), which is no server's: \
-                 to trust it all the same, name its file in tls_ca_file";
+    let words = "certificate is a CA certificate (CA:TRUE), not a server certificate: to trust it, name its file in tls_ca_file";
     assert_eq!(found, (Finding::Fail, words.into()));
     assert_eq!(shown.found_by_itself("app.example").await, pass());
 }

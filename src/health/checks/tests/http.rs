@@ -87,7 +87,8 @@ async fn the_body_must_match() {
 #[tokio::test]
 async fn a_coded_body_that_does_not_match_is_called_by_its_coding() {
     let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x0b";
-    let expected = (Finding::Fail, "body does not match: the body is gzip".into());
+    let expected =
+        (Finding::Fail, "body does not match expect_body: the body is encoded (gzip)".into());
     assert_eq!(found(matching("ready"), gzip).await, expected);
     assert_eq!(found(matching("^"), gzip).await.0, Finding::Pass);
     assert_eq!(found(http_check(), gzip).await.0, Finding::Pass);
@@ -179,7 +180,7 @@ async fn an_answer_of_a_server_that_does_not_listen_counts() {
 
 #[tokio::test]
 async fn a_head_beyond_the_limit_fails() {
-    let expected = (Finding::Fail, "the head of the answer is longer than 64 KiB".to_owned());
+    let expected = (Finding::Fail, "the response header is larger than 64 KiB".to_owned());
     let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1024 * 1024));
     assert_eq!(found(http_check(), long).await, expected);
     let many = |lines| format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(lines));

@@ -106,7 +106,7 @@ pub(in crate::health::checks) enum Client {
 }
 
 const WANTS_CLIENT: &str =
-    "the server wants a client certificate: set tls_cert_file and tls_key_file";
+    "the server requires a client certificate: set tls_cert_file and tls_key_file";
 
 pub(super) fn answer(mut stream: impl Read + Write) -> io::Result<()> {
     if read_request(&mut stream).is_empty() {
@@ -188,7 +188,7 @@ async fn an_expired_certificate_fails() {
     let found = reason(tcp_check(Some(authority.options())), target).await;
     assert_eq!(
         found,
-        (Finding::Fail, "certificate not valid yet, only from 3000-01-01T00:00:00Z".into())
+        (Finding::Fail, "certificate not valid yet, valid from 3000-01-01T00:00:00Z".into())
     );
 }
 

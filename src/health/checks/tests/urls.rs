@@ -137,7 +137,7 @@ fn a_host_that_tls_cannot_name_is_refused_where_tls_is_asked_for() {
         let read = |text: String| native::parse(Path::new("web.toml").into(), text.into());
         let (refused, told) = read(toml(""));
         assert_eq!(refused, None, "{check}");
-        assert_eq!(told[0].message, "\"127.1\" cannot be the name of a TLS server");
+        assert_eq!(told[0].message, "\"127.1\" is not a valid TLS server name");
         assert!(read(toml("tls_server_name = \"a.example\"")).0.is_some());
     }
 }

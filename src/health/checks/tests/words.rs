@@ -200,10 +200,10 @@ fn every_alert_is_told_in_words() {
         assert_words(&reason(Error::AlertReceived(AlertDescription::from(number))));
     }
     let alert = |number: u8| reason(Error::AlertReceived(AlertDescription::from(number)));
-    let wanted = "the server wants a client certificate: set tls_cert_file and tls_key_file";
+    let wanted = "the server requires a client certificate: set tls_cert_file and tls_key_file";
     assert_eq!(alert(116), wanted);
     assert_eq!(alert(70), "no TLS version in common: livezone speaks TLS 1.2 and 1.3");
-    assert_eq!(alert(200), "the server broke the TLS handshake off (alert 200)");
+    assert_eq!(alert(200), "the server aborted the TLS handshake (alert 200)");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn an_error_says_what_one_can_do_about_it() {
     let expired = CertificateError::ExpiredContext { time: at(9), not_after: at(978_307_200) };
     assert_eq!(reason(expired), "certificate expired 2001-01-01T00:00:00Z");
     let later = CertificateError::NotValidYetContext { time: at(9), not_before: at(978_307_200) };
-    assert_eq!(reason(later), "certificate not valid yet, only from 2001-01-01T00:00:00Z");
+    assert_eq!(reason(later), "certificate not valid yet, valid from 2001-01-01T00:00:00Z");
     let dns = |name: &str| format!("DnsName(\"{name}\")");
     let names: Vec<String> = ["a.example", "*.b.example", "c\u{1b}[31m\u{202e}d"].map(dns).into();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -28,11 +28,15 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 pub(super) enum LoadError {
     #[error("cannot read {}: {}", path.display(), fault::words(error))]
     Read { path: PathBuf, error: io::Error },
-    #[error("{} must be a regular file of at most {FILE_LIMIT} bytes", path.display())]
+    #[error("{} must be a regular file of {FILE_LIMIT} bytes or less", path.display())]
     Kind { path: PathBuf },
     #[error("{} contains no PEM {what}", path.display())]
     Pem { path: PathBuf, what: &'static str },
-    #[error("private key {} does not match certificate {}", key.display(), cert.display())]
+    #[error(
+        "private key {} does not match certificate {}, or is not an RSA, P-256, P-384 or Ed25519 \
+         key",
+        key.display(), cert.display()
+    )]
     KeyMismatch { cert: PathBuf, key: PathBuf, source: rustls::Error },
     #[error("this system has no CA certificates; set tls_ca_file")]
     NoAnchors,
@@ -87,7 +91,10 @@ fn stamps(options: &TlsOptions) -> Vec<Option<Stamp>> {
     paths.map(|path| fs::metadata(path).ok().map(Stamp::from)).collect()
 }
 
-fn config(options: &TlsOptions, system: &SystemAnchors) -> Result<ClientConfig, LoadError> {
+pub(super) fn config(
+    options: &TlsOptions,
+    system: &SystemAnchors,
+) -> Result<ClientConfig, LoadError> {
     // The provider is named here: a process-wide default could be another's.
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if options.skip_verify {

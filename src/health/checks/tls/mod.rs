@@ -16,9 +16,20 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::health::checks::overheard::{Beginning, Overheard};
+use crate::health::checks::tls::files::LoadError;
 use crate::health::checks::{fault, network};
 use crate::model::check::{Target, TlsOptions};
 use crate::model::health::Outcome;
+
+/// Whether what the files of `options` hold can be used. Those that cannot be read are not judged.
+pub(super) fn try_files(options: &TlsOptions) -> Result<(), String> {
+    match files::config(options, &files::SystemAnchors::default()) {
+        Ok(_) | Err(LoadError::Read { .. } | LoadError::NoAnchors) => Ok(()),
+        Err(
+            why @ (LoadError::Kind { .. } | LoadError::Pem { .. } | LoadError::KeyMismatch { .. }),
+        ) => Err(why.to_string()),
+    }
+}
 
 /// A connection after its handshake.
 pub(super) type Stream = TlsStream<Overheard<TcpStream>>;

@@ -48,8 +48,8 @@ pub(super) enum Distrust {
     #[error("certificate from an unknown issuer: name the issuer's file in tls_ca_file")]
     NamelessIssuer,
     #[error(
-        "certificate is an authority's own (CA:TRUE), which is no server's: \
-         to trust it all the same, name its file in tls_ca_file"
+        "certificate is a CA certificate (CA:TRUE), not a server certificate: to trust it, name \
+         its file in tls_ca_file"
     )]
     Authority,
 }

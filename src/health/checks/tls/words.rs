@@ -18,18 +18,18 @@ const NAMES_SHOWN: usize = 3;
 const NO_VERSION: &str = "no TLS version in common: livezone speaks TLS 1.2 and 1.3";
 const NO_HTTP_2: &str = "the server does not speak HTTP/2 over TLS";
 const NO_CERTIFICATE: &str =
-    "the server wants a client certificate: set tls_cert_file and tls_key_file";
-const BROKE_OFF: &str = "the server broke the TLS handshake off";
-const BROKEN: &str = "the server breaks the rules of TLS";
+    "the server requires a client certificate: set tls_cert_file and tls_key_file";
+const BROKE_OFF: &str = "the server aborted the TLS handshake";
+const BROKEN: &str = "the server violated the TLS protocol";
 
 /// Whose fault an error of TLS is, and what is said of it.
 pub(in crate::health::checks) fn of_tls(error: &Error) -> Outcome {
     use Error as E;
     match error {
-        E::FailedToGetCurrentTime => ours("the system's time cannot be read"),
-        E::FailedToGetRandomBytes => ours("the system gives no random octets"),
-        E::EncryptError => ours("TLS could not encrypt"),
-        E::InconsistentKeys(_) => ours("tls_key_file is not the key of tls_cert_file"),
+        E::FailedToGetCurrentTime => ours("cannot read the system time"),
+        E::FailedToGetRandomBytes => ours("cannot get random bytes from the system"),
+        E::EncryptError => ours("TLS encryption failed"),
+        E::InconsistentKeys(_) => ours("tls_key_file does not match tls_cert_file"),
         E::InvalidCertificate(why) => theirs(of_certificate(why)),
         E::AlertReceived(alert) => theirs(of_alert(*alert)),
         E::InvalidMessage(
@@ -38,14 +38,14 @@ pub(in crate::health::checks) fn of_tls(error: &Error) -> Outcome {
         E::PeerIncompatible(why) => theirs(of_incompatible(why)),
         E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)
         | E::NoApplicationProtocol => theirs(NO_HTTP_2),
-        E::NoCertificatesPresented => theirs("the server shows no certificate"),
+        E::NoCertificatesPresented => theirs("the server sent no certificate"),
         E::HandshakeNotComplete => theirs("the TLS handshake was not completed"),
-        E::DecryptError => theirs(format!("{BROKEN}: what it sent cannot be decrypted")),
+        E::DecryptError => theirs(format!("{BROKEN}: cannot decrypt its message")),
         E::InvalidMessage(_) | E::PeerSentOversizedRecord => {
-            theirs(format!("{BROKEN}: what it sent cannot be read"))
+            theirs(format!("{BROKEN}: cannot decode its message"))
         }
         E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
-            theirs(format!("{BROKEN}: it sent a message out of turn"))
+            theirs(format!("{BROKEN}: unexpected message"))
         }
         E::PeerMisbehaved(_) => theirs(BROKEN),
         // What is left has to do with what we do not use, or is yet unknown.
@@ -61,7 +61,7 @@ fn of_certificate(why: &CertificateError) -> String {
         }
         E::NotValidYetContext { not_before, .. } => {
             let since = date(*not_before);
-            let label = if since.is_empty() { "" } else { ", only from" };
+            let label = if since.is_empty() { "" } else { ", valid from" };
             return format!("certificate not valid yet{label}{since}");
         }
         E::NotValidForNameContext { expected, presented } => {
@@ -73,14 +73,17 @@ fn of_certificate(why: &CertificateError) -> String {
         E::Revoked => "revoked",
         E::UnknownIssuer => "from an unknown issuer",
         E::NotValidForName => "is for another name",
-        E::BadEncoding => "cannot be read",
-        E::BadSignature => "is not signed by its issuer, or the server does not hold its key",
+        E::BadEncoding => "is malformed",
+        E::BadSignature => {
+            "has an invalid signature: its issuer did not sign it, or the server does not have its \
+             key"
+        }
         E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "is signed in a way that livezone does not verify"
+            "has a signature algorithm that livezone does not support"
         }
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not one for servers",
-        E::UnhandledCriticalExtension => "has a critical extension that livezone does not know",
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not valid for servers",
+        E::UnhandledCriticalExtension => "has a critical extension that livezone does not support",
         E::UnknownRevocationStatus
         | E::ExpiredRevocationList
         | E::ExpiredRevocationListContext { .. }
@@ -98,24 +101,24 @@ fn of_other(other: &OtherError) -> String {
         return ours.to_string();
     }
     let fixed = match other.0.downcast_ref::<E>() {
-        Some(E::CaUsedAsEndEntity) => "is an authority's own (CA:TRUE), which is no server's",
-        Some(E::EndEntityUsedAsCa) => "is issued by one that may issue none (no CA:TRUE)",
+        Some(E::CaUsedAsEndEntity) => "is a CA certificate (CA:TRUE), not a server certificate",
+        Some(E::EndEntityUsedAsCa) => "was issued by a certificate that is not a CA (no CA:TRUE)",
         Some(E::PathLenConstraintViolated | E::MaximumPathDepthExceeded) => {
-            "has more authorities above it than are allowed"
+            "has a longer chain than its CA certificates allow"
         }
-        Some(E::NameConstraintViolation) => "has a name that its issuer may not certify",
+        Some(E::NameConstraintViolation) => "has a name that its CA may not certify",
         Some(E::UnsupportedCertVersion) => {
-            "is not of version 3: to trust it, name its file in tls_ca_file"
+            "is not X.509 version 3: to trust it, name its file in tls_ca_file"
         }
         Some(E::UnsupportedCriticalExtension) => {
-            "has a critical extension that livezone does not know"
+            "has a critical extension that livezone does not support"
         }
-        Some(E::EmptyEkuExtension) => "is for no purpose at all",
+        Some(E::EmptyEkuExtension) => "has an empty list of purposes (extended key usage)",
         Some(
             E::MaximumPathBuildCallsExceeded
             | E::MaximumSignatureChecksExceeded
             | E::MaximumNameConstraintComparisonsExceeded,
-        ) => "comes with a chain that takes too long to verify",
+        ) => "has a chain that takes too long to verify",
         Some(
             E::ExtensionValueInvalid
             | E::InvalidSerialNumber
@@ -124,7 +127,7 @@ fn of_other(other: &OtherError) -> String {
             | E::MalformedExtensions
             | E::MalformedNameConstraint
             | E::SignatureAlgorithmMismatch,
-        ) => "cannot be read",
+        ) => "is malformed",
         Some(_) | None => "is not accepted",
     };
     format!("certificate {fixed}")
@@ -172,12 +175,12 @@ fn of_incompatible(why: &PeerIncompatible) -> &'static str {
         | P::NoEcPointFormatsInCommon
         | P::UncompressedEcPointsRequired => "no TLS cipher in common",
         P::NoSignatureSchemesInCommon => {
-            "no signature algorithm in common: the server's key is of a kind that livezone does not verify"
+            "no signature algorithm in common: livezone does not support this type of key"
         }
         P::NoCertificateRequestSignatureSchemesInCommon => {
-            "the server takes no client certificate of the kind of tls_cert_file"
+            "the server does not accept the key type of the client certificate (tls_cert_file)"
         }
-        _ => "the server lacks a part of TLS that livezone needs",
+        _ => "the server does not support a TLS feature that livezone needs",
     }
 }
 
@@ -188,23 +191,23 @@ fn of_alert(alert: AlertDescription) -> String {
         A::CloseNotify => "connection closed during the TLS handshake",
         A::ProtocolVersion => NO_VERSION,
         A::HandshakeFailure | A::InsufficientSecurity => {
-            "the server refuses the TLS handshake: there is no cipher in common, \
-             or it wants a client certificate (tls_cert_file)"
+            "the server refused the TLS handshake: no cipher or key type in common (RSA, P-256, \
+             P-384 and Ed25519 keys are supported), or it requires a client certificate \
+             (tls_cert_file)"
         }
         A::CertificateRequired | A::NoCertificate => NO_CERTIFICATE,
         A::BadCertificate | A::UnsupportedCertificate => {
-            "the server wants another client certificate than it got: see tls_cert_file"
+            "the server rejected the client certificate as invalid or unsupported: check \
+             tls_cert_file"
         }
-        A::CertificateRevoked => "the server says that our client certificate is revoked",
-        A::CertificateExpired => "the server says that our client certificate has expired",
-        A::CertificateUnknown => "the server does not accept our client certificate",
-        A::UnknownCA => "the server does not know the issuer of our client certificate",
-        A::AccessDenied => "the server denies access to our client certificate",
-        A::UnrecognisedName => {
-            "the server does not know the name that it was asked for: set tls_server_name"
-        }
+        A::CertificateRevoked => "the server rejected the client certificate: it is revoked",
+        A::CertificateExpired => "the server rejected the client certificate: it has expired",
+        A::CertificateUnknown => "the server rejected the client certificate",
+        A::UnknownCA => "the server rejected the client certificate: unknown issuer",
+        A::AccessDenied => "the server rejected the client certificate: access denied",
+        A::UnrecognisedName => "the server does not know the requested name: set tls_server_name",
         A::NoApplicationProtocol => NO_HTTP_2,
-        A::InternalError => "the server met an error of its own in the TLS handshake",
+        A::InternalError => "the server had an internal error in the TLS handshake",
         A::UserCanceled | A::NoRenegotiation | A::InappropriateFallback => BROKE_OFF,
         A::UnexpectedMessage
         | A::BadRecordMac
@@ -215,7 +218,7 @@ fn of_alert(alert: AlertDescription) -> String {
         | A::DecodeError
         | A::DecryptError
         | A::MissingExtension
-        | A::UnsupportedExtension => "the server cannot read our side of the TLS handshake",
+        | A::UnsupportedExtension => "the server could not process the TLS handshake",
         other => return format!("{BROKE_OFF} (alert {})", u8::from(other)),
     };
     fixed.to_owned()

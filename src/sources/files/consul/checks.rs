@@ -226,7 +226,9 @@ fn fits(
         if let Some(own) = instance.location.endpoints().next() {
             let message = format!("{literal} is not the address of service \"{id}\"");
             let label = if file.address_is_written {
-                format!("write \"localhost\" for {own}: a service is checked where it is")
+                format!(
+                    "write \"localhost\" for {own}: checks connect to the service's own address"
+                )
             } else {
                 format!(
                     "write \"localhost\" for {own}; if {literal} is the node's address, set \

@@ -17,6 +17,8 @@ const TIMES: [&str; 5] = [
     "failures_before_critical",
 ];
 
+const REMOVE: &str = "remove it";
+
 /// The keys of one file, by the reason for which they have no effect.
 #[derive(Default)]
 pub(super) struct WithoutEffect(Vec<Reason>);
@@ -48,7 +50,8 @@ impl WithoutEffect {
             let verb = if keys.len() == 1 { "has" } else { "have" };
             let keys: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
             let message = format!("{} {verb} no effect {place}", keys.join(", "));
-            report.warning(first.clone(), message, *advice);
+            let advice = if *advice == REMOVE && keys.len() > 1 { "remove them" } else { advice };
+            report.warning(first.clone(), message, advice);
         }
     }
 }
@@ -63,30 +66,30 @@ fn reason(key: &str, kind: &str, check: &Tree) -> (&'static str, &'static str) {
     let is_http = text(check, "http").is_some_and(|url| url.value.starts_with("http:"));
     match (key, kind) {
         (key, "http") if TLS.contains(&key) && is_http => {
-            ("on an http:// URL", "a check over TLS has an https:// URL")
+            ("on an http:// URL", "for a check over TLS, write an https:// URL")
         }
         (key, "http") if TLS.contains(&key) => {
-            ("on a path", "a check over TLS has an https:// URL")
+            ("with a path instead of a URL", "for a check over TLS, write an https:// URL")
         }
         (key, "tcp") if TLS.contains(&key) => {
-            ("without \"tcp_use_tls\"", "a tcp check over TLS has tcp_use_tls = true")
+            ("without \"tcp_use_tls\"", "for a check over TLS, set tcp_use_tls = true")
         }
         (key, "grpc") if TLS.contains(&key) => {
-            ("without \"grpc_use_tls\"", "a gRPC check over TLS has grpc_use_tls = true")
+            ("without \"grpc_use_tls\"", "for a check over TLS, set grpc_use_tls = true")
         }
-        (key, _) if TLS.contains(&key) => (of(kind), "it goes with a check over TLS"),
-        ("alias_node", _) => ("beside \"alias_service\"", "livezone has no nodes to follow"),
+        (key, _) if TLS.contains(&key) => (of(kind), "only for checks over TLS"),
+        ("alias_node", _) => ("beside \"alias_service\"", "livezone has no nodes: remove it"),
         (key, "alias_service") if is_time(key) => {
-            (of(kind), "nothing is run: it takes over what it follows at once")
+            (of(kind), "an alias check does not run: it follows its service at once")
         }
         ("method" | "header" | "body" | "disable_redirects", _) => {
-            (of(kind), "it goes with an http check")
+            (of(kind), "only for http checks")
         }
-        ("tcp_use_tls", "http") => (of(kind), "a check over TLS has an https:// URL"),
-        ("tcp_use_tls", _) => (of(kind), "it goes with a tcp check"),
-        ("grpc_use_tls", "http") => (of(kind), "a check over TLS has an https:// URL"),
-        ("grpc_use_tls", _) => (of(kind), "it goes with a gRPC check"),
-        _ => (of(kind), "take it out"),
+        ("tcp_use_tls", "http") => (of(kind), "for a check over TLS, write an https:// URL"),
+        ("tcp_use_tls", _) => (of(kind), "only for tcp checks"),
+        ("grpc_use_tls", "http") => (of(kind), "for a check over TLS, write an https:// URL"),
+        ("grpc_use_tls", _) => (of(kind), "only for gRPC checks"),
+        _ => (of(kind), REMOVE),
     }
 }
 
@@ -95,7 +98,7 @@ fn of(kind: &str) -> &'static str {
         "http" => "in an http check",
         "tcp" => "in a tcp check",
         "grpc" => "in a gRPC check",
-        "args" => "in a check by a command",
+        "args" => "in a script check",
         _ => "in an alias check",
     }
 }

@@ -342,10 +342,10 @@ fn elsewhere(keys: &Keys, key: &str) -> Option<String> {
     let has = |others: &Keys| others.canonical(key).is_some();
     let advice = match keys.what {
         what if what == CHECK.what && OF_OUR_CHECKS.contains(&key) => {
-            "Consul has no such key: write the service in a .toml file to use it"
+            "Consul has no such key: to use it, write the service in a .toml file"
         }
         what if what == CHECK.what && has(&SERVICE) => {
-            "it is a key of the service: write it outside of the check"
+            "it is a key of the service: write it outside the check"
         }
         what if what == FILE.what && has(&SERVICE) => {
             "it is a key of a service: write it inside \"service\""

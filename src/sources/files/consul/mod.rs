@@ -171,7 +171,7 @@ impl File<'_> {
         if let Some(first) = self.unused.first() {
             let words: Vec<_> = self.unused.iter().map(|key| format!("{:?}", key.text)).collect();
             let message = format!("livezone does not use {}", words.join(", "));
-            let label = if words.len() == 1 { "it is ignored" } else { "they are ignored" };
+            let label = "the rest of the file is used";
             self.report.warning(first.span.clone(), message, label);
         }
         self.without_effect.warn(self.report);
@@ -180,8 +180,9 @@ impl File<'_> {
         let words: Vec<_> = counted
             .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
             .collect();
-        let message = format!("{} not valid as DNS labels", words.join(" and "));
-        self.report.warning(first.clone(), message, "kept, but no DNS query can match it");
+        let message = format!("{} cannot be queried in DNS", words.join(" and "));
+        let label = "kept; only labels of letters, digits, '-' and '_' can be queried";
+        self.report.warning(first.clone(), message, label);
     }
 }
 

@@ -141,8 +141,8 @@ fn without_port(text: &str) -> String {
         Some((host, port)) if port.parse::<u16>().is_ok() && !host.contains("://") => {
             format!("write {host:?}, and the port as \"port\": {port}")
         }
-        Some(_) if text.contains("://") => "write the host of the URL alone".to_owned(),
-        Some(_) | None => "write an address, or a host name".to_owned(),
+        Some(_) if text.contains("://") => "write only the host of the URL".to_owned(),
+        Some(_) | None => "write an IP address or a host name".to_owned(),
     }
 }
 

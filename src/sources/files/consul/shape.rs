@@ -17,7 +17,8 @@ pub(super) fn as_file(report: &Report, tree: Tree) -> Option<Tree> {
     let of_node =
         |(key, value): &&(Key, Tree)| is(key, "node") && matches!(value.value, Value::String(_));
     if let Some((node, _)) = entries.iter().find(of_node) {
-        let message = "this registers a node in Consul's catalog, and a file registers services";
+        let message =
+            "this registers a node in Consul's catalog, but a file can register only services";
         report.error(node.span.clone(), message, format!("write {}", wanted(entries)));
         return None;
     }

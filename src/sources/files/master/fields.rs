@@ -97,7 +97,7 @@ pub(super) fn seconds(text: &str) -> Option<Result<u32, &'static str>> {
         (number, digits) = (0, 0);
     }
     let total = u32::try_from(total.saturating_add(number)).ok().filter(|&all| all <= MAX_TTL);
-    Some(total.ok_or("write at most 2147483647 seconds (RFC 2181 section 8)"))
+    Some(total.ok_or("write 2147483647 seconds or less (RFC 2181 section 8)"))
 }
 
 /// Whether a word is a class, and whether it is the one that is served.

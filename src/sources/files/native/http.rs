@@ -192,7 +192,9 @@ fn expect_body(reader: &mut Reader<'_>) -> Option<Pattern> {
         Err(error) => {
             let told = error.to_string();
             let reason = match &error {
-                regex::Error::CompiledTooBig(_) => "it takes more than 1 MiB: make it simpler",
+                regex::Error::CompiledTooBig(_) => {
+                    "it needs more than 1 MiB of memory: simplify it"
+                }
                 // The last line is the reason; those above draw a caret of their own.
                 _ => told.lines().last().unwrap_or_default(),
             };

@@ -49,8 +49,8 @@ fn server_name(reader: &mut Reader<'_>) -> Option<String> {
 pub(super) fn check_host(report: &Report, place: Range<usize>, options: &TlsOptions, host: &str) {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     if options.server_name.is_none() && ServerName::try_from(bare).is_err() {
-        let message = format!("{host:?} cannot be the name of a TLS server");
-        report.error(place, message, "name another host, or add tls_server_name = \"…\"");
+        let message = format!("{host:?} is not a valid TLS server name");
+        report.error(place, message, "write another host, or add tls_server_name = \"…\"");
     }
 }
 
@@ -79,7 +79,7 @@ fn pem_file(
 
 fn contents(path: &Path) -> Result<Vec<u8>, String> {
     let not_read = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
         _ => diagnostic::reason(&error),
     };
     // Opening a pipe would wait for its writer.
@@ -114,11 +114,13 @@ fn private_key(pem: &[u8]) -> Result<(), String> {
 
 fn of_pem(error: &pem::Error) -> String {
     match error {
-        pem::Error::MissingSectionEnd { .. } => "a line of -----END is missing",
-        pem::Error::IllegalSectionStart { .. } => "a line of -----BEGIN cannot be read",
-        pem::Error::Base64Decode(_) => "what stands between its lines of ----- is no base64",
+        pem::Error::MissingSectionEnd { .. } => "the -----END line is missing",
+        pem::Error::IllegalSectionStart { .. } => "a -----BEGIN line is malformed",
+        pem::Error::Base64Decode(_) => {
+            "the data between its -----BEGIN and -----END lines is not base64"
+        }
         // It is read from memory, and what follows has its own words where it is asked for.
-        _ => "it cannot be read as PEM",
+        _ => "it is not valid PEM",
     }
     .to_owned()
 }

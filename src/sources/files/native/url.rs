@@ -67,10 +67,10 @@ impl Url {
 pub(super) fn parse(text: &str) -> Result<Target, String> {
     if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic()) {
         if text.contains('@') {
-            return Err("write each space and each character beyond ASCII as %xx".to_owned());
+            return Err("write spaces and non-ASCII characters as %xx".to_owned());
         }
         let written: String = odd.to_string().bytes().map(percent_encode_byte).collect();
-        return Err(format!("{odd:?} cannot stand in a URL: write it as {written}"));
+        return Err(format!("a URL cannot contain {odd:?}: write {written}"));
     }
     let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
     if fragment.contains('@') {
@@ -146,7 +146,7 @@ fn host_port(text: &str) -> Result<(Option<IpAddr>, Option<u16>), String> {
 /// What stands between brackets and after them (section 3.2.2).
 fn bracketed(host: &str, after: &str) -> Result<(Option<IpAddr>, Option<u16>), String> {
     if let Some((_, zone)) = host.split_once('%') {
-        return Err(format!("take the zone \"%{zone}\" out: it means nothing to the server"));
+        return Err(format!("remove the zone identifier \"%{zone}\": the server cannot use it"));
     }
     let address = host.parse().map_err(|_| format!("invalid IPv6 address {host:?}"))?;
     match after.strip_prefix(':') {
@@ -183,7 +183,7 @@ fn basic(userinfo: &str) -> Result<String, String> {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
     let mut plain: Vec<u8> = percent_decode_str(user).collect();
     if plain.contains(&b':') {
-        return Err("a user name cannot hold a colon (%3A)".to_owned());
+        return Err("a user name cannot contain a colon (%3A)".to_owned());
     }
     plain.push(b':');
     plain.extend(percent_decode_str(password));

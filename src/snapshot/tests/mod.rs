@@ -1,0 +1,3 @@
+//! What holds of several files of the snapshot together.
+
+mod follow;
