@@ -1,18 +1,18 @@
-//! What people are shown of the world; `/v1/livezone/services` and `status --json` are this.
+//! What people are shown; `/v1/livezone/services` and `status --json` are this. It is made from what
+//! is published, by whoever shows it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::complaints::{Complaints, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::aliases::Aliases;
-use crate::engine::checks::Checks;
 use crate::engine::registrations::Registrations;
 use crate::engine::services::Services;
-use crate::engine::services::state::{InstanceState, ServiceState};
 use crate::model::health::Condition;
 use crate::model::service::Instance;
 use crate::snapshot::Snapshot;
 use crate::snapshot::service::ServiceView;
+use crate::snapshot::shown::{CheckShown, InstanceState};
 use crate::snapshot::target::Target;
 
 /// Everything, by service.
@@ -93,40 +93,39 @@ pub struct SnapshotReport {
     pub age_seconds: u64,
 }
 
-/// A start that waits for thousands of services need not name them all.
-const WAITING_SHOWN: usize = 100;
-
-pub(super) fn services(
-    services: &Services,
-    checks: &Checks,
-    snapshot: &Snapshot,
-) -> Vec<ServiceReport> {
-    services.iter().filter_map(|(_, state)| service(state, checks, snapshot)).collect()
+/// Every service that is served, in the order of zones and names.
+pub fn views(snapshot: &Snapshot) -> Vec<&ServiceView> {
+    let zones = snapshot.zones.values();
+    let mut views: Vec<_> =
+        zones.flat_map(|zone| zone.services.iter().map(|(_, view)| &**view)).collect();
+    views.sort_unstable_by(|a, b| a.service.key.cmp(&b.service.key));
+    views
 }
 
-pub(super) fn sources(
+/// What is wrong with what the sources hold: the first of each file, and how many more.
+pub(super) fn complaints(
     registrations: &Registrations,
     services: &Services,
     aliases: &Aliases,
-) -> Vec<SourceReport> {
+) -> Vec<Diagnostic> {
     let mut complaints = Complaints::new(FEW_OF_FILE);
     registrations.complaints().for_each(|complaint| complaints.push(complaint));
     aliases.warn_of_dangling(registrations, services, &mut complaints);
+    complaints.into_vec()
+}
+
+/// These complaints by source.
+pub fn sources(complaints: &[Diagnostic]) -> Vec<SourceReport> {
     let (errors, warnings): (Vec<_>, Vec<_>) =
-        complaints.into_vec().into_iter().partition(|c| c.severity == Severity::Error);
-    let short = |complaints: Vec<Diagnostic>| complaints.iter().map(Diagnostic::short).collect();
+        complaints.iter().partition(|c| c.severity == Severity::Error);
+    let short = |complaints: Vec<&Diagnostic>| complaints.iter().map(|c| c.short()).collect();
     let (errors, warnings) = (short(errors), short(warnings));
     vec![SourceReport { name: "files".to_owned(), errors, warnings }]
 }
 
-pub(super) fn checks(services: &Services, checks: &Checks) -> ChecksReport {
-    let waiting = services.waiting().iter().take(WAITING_SHOWN).map(ToString::to_string).collect();
-    ChecksReport { total: checks.count(), in_flight: checks.running(), waiting }
-}
-
-fn service(state: &ServiceState, checks: &Checks, snapshot: &Snapshot) -> Option<ServiceReport> {
-    let key = &state.service().key;
-    let view = snapshot.zones.get(key.zone.as_wire())?.services.get(key.name.as_str())?;
+/// A service as it is published.
+pub fn service(view: &ServiceView) -> ServiceReport {
+    let key = &view.service.key;
     let serves = view.serving();
     let of_one = |(place, (instance, known)): (usize, (&Instance, &InstanceState))| {
         let (served, why) = why((view, &serves), place, known.condition);
@@ -138,27 +137,25 @@ fn service(state: &ServiceState, checks: &Checks, snapshot: &Snapshot) -> Option
             since: humantime::format_rfc3339_seconds(known.since).to_string(),
             served,
             why,
-            checks: checks_of(state, place, checks),
+            checks: view.shown.checks_of(place).map(check).collect(),
         }
     };
-    Some(ServiceReport {
+    let instances = view.service.instances.iter().zip(&*view.shown.instances);
+    ServiceReport {
         name: key.name.to_string(),
         zone: key.zone.to_string().trim_end_matches('.').to_owned(),
-        instances: state.instances().enumerate().map(of_one).collect(),
-    })
+        instances: instances.enumerate().map(of_one).collect(),
+    }
 }
 
-fn checks_of(state: &ServiceState, place: usize, checks: &Checks) -> Vec<CheckReport> {
-    let of_targets = state.checks_of_targets(place);
-    let ids = of_targets.chain(std::iter::once(state.checks_of_instance(place)));
-    ids.flat_map(|ids| checks.of(ids))
-        .map(|run| CheckReport {
-            id: run.check().id.to_string(),
-            kind: run.check().kind.word().to_owned(),
-            state: run.condition().word().to_owned(),
-            output: run.output().to_owned(),
-        })
-        .collect()
+fn check(check: &CheckShown) -> CheckReport {
+    let said = check.said();
+    CheckReport {
+        id: check.id.to_string(),
+        kind: check.kind.word().to_owned(),
+        state: said.condition.word().to_owned(),
+        output: said.output.as_deref().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Whether an instance is served, and why or why not.

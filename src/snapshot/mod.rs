@@ -11,6 +11,7 @@ pub mod lines;
 pub mod selection;
 pub mod service;
 pub mod shards;
+pub mod shown;
 pub mod statics;
 pub mod target;
 mod weighed;

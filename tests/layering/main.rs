@@ -36,6 +36,7 @@ const HOUSE: [(&str, &[&str]); 19] = [
         "http",
         &[
             "mod.rs",
+            "bodies.rs",
             "listener.rs",
             "conversation.rs",
             "stream.rs",
