@@ -5,6 +5,7 @@
 //! with no clock, no socket and no task.
 
 mod aliases;
+pub mod board;
 mod checks;
 pub mod event;
 mod evidence;

@@ -95,10 +95,11 @@ impl Publisher {
 
 /// The service as it is answered, after what was answered `before`.
 fn view(state: &ServiceState, before: Option<&Arc<ServiceView>>, waiting: bool) -> ServiceView {
-    if let Some(before) = before
-        && Arc::ptr_eq(&before.service, state.service())
-    {
-        return before.follow(state.targets(), waiting);
-    }
-    build(Arc::clone(state.service()), Arc::clone(state.targets()), waiting)
+    let same = before.filter(|before| Arc::ptr_eq(&before.service, state.service()));
+    let mut view = match same {
+        Some(before) => before.follow(state.targets(), waiting),
+        None => build(Arc::clone(state.service()), Arc::clone(state.targets()), waiting),
+    };
+    view.shown = state.shown();
+    view
 }

@@ -1,19 +1,19 @@
-//! What people are shown of the world; `/v1/livezone/services` and `status --json` are this.
+//! What people are shown; `/v1/livezone/services` and `status --json` are this. It is made from what
+//! is published, by whoever shows it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::complaints::{ByOrigin, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::aliases::Aliases;
-use crate::engine::checks::Checks;
 use crate::engine::services::Services;
-use crate::engine::services::state::{InstanceState, ServiceState};
 use crate::model::health::Condition;
 use crate::model::origin::Origin;
 use crate::model::service::Instance;
 use crate::registry::catalogue::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::snapshot::service::ServiceView;
+use crate::snapshot::shown::{CheckShown, InstanceState};
 use crate::snapshot::target::Target;
 
 /// Everything, by service.
@@ -94,48 +94,47 @@ pub struct SnapshotReport {
     pub age_seconds: u64,
 }
 
-/// A start that waits for thousands of services need not name them all.
-const WAITING_SHOWN: usize = 100;
-
-pub(super) fn services(
-    services: &Services,
-    checks: &Checks,
-    snapshot: &Snapshot,
-) -> Vec<ServiceReport> {
-    services.iter().filter_map(|(_, state)| service(state, checks, snapshot)).collect()
+/// Every service that is served, in the order of zones and names.
+pub fn views(snapshot: &Snapshot) -> Vec<&ServiceView> {
+    let zones = snapshot.zones.values();
+    let mut views: Vec<_> =
+        zones.flat_map(|zone| zone.services.iter().map(|(_, view)| &**view)).collect();
+    views.sort_unstable_by(|a, b| a.service.key.cmp(&b.service.key));
+    views
 }
 
-pub(super) fn sources(
+/// What is wrong with what the sources hold: of each source the first of each file, and how many
+/// more.
+pub(super) fn complaints(
     catalogue: &Catalogue,
     services: &Services,
     aliases: &Aliases,
-) -> Vec<SourceReport> {
+) -> Vec<Diagnostic> {
     let mut complaints = ByOrigin::new(FEW_OF_FILE);
     for complaint in catalogue.complaints() {
         complaints.of(complaint.origin).push(complaint);
     }
     aliases.warn_of_dangling(catalogue, services, &mut complaints);
-    let complaints = complaints.into_vec();
+    complaints.into_vec()
+}
+
+/// These complaints by source, one report for each of `origins`.
+pub fn sources(origins: &[Origin], complaints: &[Diagnostic]) -> Vec<SourceReport> {
     let of = |origin: Origin, severity: Severity| {
         let its = complaints.iter().filter(move |c| (c.origin, c.severity) == (origin, severity));
         its.map(Diagnostic::short).collect()
     };
-    let report = |(origin, _): (Origin, usize)| SourceReport {
+    let report = |origin: &Origin| SourceReport {
         name: origin.word().to_owned(),
-        errors: of(origin, Severity::Error),
-        warnings: of(origin, Severity::Warning),
+        errors: of(*origin, Severity::Error),
+        warnings: of(*origin, Severity::Warning),
     };
-    catalogue.errors().map(report).collect()
+    origins.iter().map(report).collect()
 }
 
-pub(super) fn checks(services: &Services, checks: &Checks) -> ChecksReport {
-    let waiting = services.waiting().iter().take(WAITING_SHOWN).map(ToString::to_string).collect();
-    ChecksReport { total: checks.count(), in_flight: checks.running(), waiting }
-}
-
-fn service(state: &ServiceState, checks: &Checks, snapshot: &Snapshot) -> Option<ServiceReport> {
-    let key = &state.service().key;
-    let view = snapshot.zones.get(key.zone.as_wire())?.services.get(key.name.as_str())?;
+/// A service as it is published.
+pub fn service(view: &ServiceView) -> ServiceReport {
+    let key = &view.service.key;
     let serves = view.serving();
     let of_one = |(place, (instance, known)): (usize, (&Instance, &InstanceState))| {
         let (served, why) = why((view, &serves), place, known.condition);
@@ -147,27 +146,25 @@ fn service(state: &ServiceState, checks: &Checks, snapshot: &Snapshot) -> Option
             since: humantime::format_rfc3339_seconds(known.since).to_string(),
             served,
             why,
-            checks: checks_of(state, place, checks),
+            checks: view.shown.checks_of(place).map(check).collect(),
         }
     };
-    Some(ServiceReport {
+    let instances = view.service.instances.iter().zip(&*view.shown.instances);
+    ServiceReport {
         name: key.name.to_string(),
         zone: key.zone.to_string().trim_end_matches('.').to_owned(),
-        instances: state.instances().enumerate().map(of_one).collect(),
-    })
+        instances: instances.enumerate().map(of_one).collect(),
+    }
 }
 
-fn checks_of(state: &ServiceState, place: usize, checks: &Checks) -> Vec<CheckReport> {
-    let of_targets = state.checks_of_targets(place);
-    let ids = of_targets.chain(std::iter::once(state.checks_of_instance(place)));
-    ids.flat_map(|ids| checks.of(ids))
-        .map(|run| CheckReport {
-            id: run.check().id.to_string(),
-            kind: run.check().kind.word().to_owned(),
-            state: run.condition().word().to_owned(),
-            output: run.output().to_owned(),
-        })
-        .collect()
+fn check(check: &CheckShown) -> CheckReport {
+    let said = check.said();
+    CheckReport {
+        id: check.id.to_string(),
+        kind: check.kind.word().to_owned(),
+        state: said.condition.word().to_owned(),
+        output: said.output.as_deref().unwrap_or_default().to_owned(),
+    }
 }
 
 /// Whether an instance is served, and why or why not.

@@ -11,8 +11,8 @@ use tracing::{error, info, warn};
 
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::board::Board;
 use crate::engine::event::{Effects, Event, Start, Transition};
-use crate::engine::report::{Readiness, ServicesReport, SnapshotReport};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
@@ -33,10 +33,15 @@ const PACE: Duration = Duration::from_millis(10);
 /// A world without timers is looked at now and then all the same.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The way to the world.
+/// A world that has shown no sign of life for so long stands still. It is asked for one each second,
+/// and a machine may be busy.
+const STILL: Duration = Duration::from_secs(10);
+
+/// The way to the world, and what it has published.
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
+    board: Arc<Board>,
     ready: watch::Receiver<bool>,
 }
 
@@ -44,8 +49,7 @@ pub struct Handle {
 enum Message {
     Changed(Vec<Change>),
     Configured(Box<Settings>),
-    Report(oneshot::Sender<ServicesReport>),
-    Readiness(oneshot::Sender<Readiness>),
+    Ping(oneshot::Sender<()>),
 }
 
 impl Handle {
@@ -60,11 +64,9 @@ impl Handle {
         let _ = self.messages.send(Message::Configured(Box::new(settings))).await;
     }
 
-    /// Everything, by service; `None` when the world has ended.
-    pub async fn services(&self) -> Option<ServicesReport> {
-        let (reply, report) = oneshot::channel();
-        self.messages.send(Message::Report(reply)).await.ok()?;
-        report.await.ok()
+    /// What is published, which is there whatever the world does.
+    pub fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Waits until no service waits for its first outcomes; false when the world has ended before.
@@ -72,11 +74,20 @@ impl Handle {
         self.ready.wait_for(|ready| *ready).await.is_ok()
     }
 
-    /// Whether no service waits for its first outcomes; `None` when the world has ended.
-    pub async fn readiness(&self) -> Option<Readiness> {
-        let (reply, readiness) = oneshot::channel();
-        self.messages.send(Message::Readiness(reply)).await.ok()?;
-        readiness.await.ok()
+    /// Waits for a sign of life; false when the world has ended.
+    pub async fn ping(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Ping(reply)).await.is_ok() && answer.await.is_ok()
+    }
+
+    /// Whether the world has ended.
+    pub fn has_ended(&self) -> bool {
+        self.messages.is_closed()
+    }
+
+    /// For how long the world has shown no sign of life, when that is too long.
+    pub fn stands_still(&self, now: Instant) -> Option<Duration> {
+        Some(self.board.silence(now)).filter(|silence| *silence >= STILL)
     }
 }
 
@@ -84,6 +95,7 @@ impl Handle {
 pub struct Engine {
     world: World,
     current: Arc<ArcSwap<Snapshot>>,
+    board: Arc<Board>,
     published: Instant,
     runs: Runs,
     /// Runs that the last turn wants.
@@ -124,8 +136,11 @@ impl Engine {
         let (messages, inbox) = mpsc::channel(INBOX);
         let (ready, is_ready) = watch::channel(false);
         let Parts { world, current, runner, metrics, serials, clock } = parts;
+        let board = Arc::new(Board::new(Arc::clone(&current)));
+        let handle = Handle { messages, board: Arc::clone(&board), ready: is_ready };
         let mut engine = Self {
             world,
+            board,
             current,
             published: clock().mono,
             runs: Runs::new(runner, metrics.clone(), Arc::clone(&clock)),
@@ -140,7 +155,7 @@ impl Engine {
             ready,
         };
         engine.step(Event::Loaded(loaded));
-        (engine, Handle { messages, ready: is_ready })
+        (engine, handle)
     }
 
     /// Runs until `stop`; runs in flight end with it.
@@ -160,21 +175,15 @@ impl Engine {
     }
 
     fn receive(&mut self, message: Message) {
-        // An asker that has gone away needs no answer.
         match message {
             Message::Changed(changes) => self.step(Event::Changed(changes)),
             Message::Configured(settings) => self.step(Event::Configured(settings)),
-            Message::Report(reply) => drop(reply.send(self.world.report())),
-            Message::Readiness(reply) => drop(reply.send(self.readiness())),
+            Message::Ping(reply) => {
+                self.board.lives((self.clock)().mono);
+                // An asker that has gone away needs no answer.
+                let _ = reply.send(());
+            }
         }
-    }
-
-    fn readiness(&self) -> Readiness {
-        let (ready, sources, checks) = self.world.readiness();
-        let age = (self.clock)().mono.since(self.published);
-        let generation = self.current.load().generation;
-        let snapshot = SnapshotReport { generation, age_seconds: age.as_secs() };
-        Readiness { ready, sources, checks, snapshot }
     }
 
     /// How long there is nothing to do if nothing happens.
@@ -214,9 +223,15 @@ impl Engine {
         let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer);
         let effects = turn(&mut self.world, event, now);
         let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
+        let is_new = snapshot.is_some();
         if let Some(snapshot) = snapshot {
             self.publish(snapshot, now.mono);
         }
+        // After the snapshot: who is told that nothing waits is answered so.
+        if is_new || of_files {
+            self.board.tell(&self.world, self.published, of_files);
+        }
+        self.board.turned(&self.world, now.mono);
         for id in stop {
             self.runs.stop(id);
         }

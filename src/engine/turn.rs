@@ -83,7 +83,7 @@ fn hear(world: &mut World, outcomes: Vec<(CheckId, Outcome)>, turn: &mut Turn) {
     let World { services, checks, .. } = world;
     let mut heard = BTreeSet::new();
     for (id, outcome) in outcomes {
-        let Some((key, target)) = checks.outcome(id, outcome, turn.now) else { continue };
+        let Some((key, target)) = checks.outcome(id, &outcome, turn.now) else { continue };
         services.assess(&key, target, checks, turn);
         if services.waiting().contains(&*key) {
             heard.insert(key);

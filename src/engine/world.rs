@@ -1,17 +1,18 @@
 //! The world: everything known left of the snapshot, in parts that know each other only as
 //! arguments. `turn` moves it; here it is looked at.
 
+use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
 use crate::engine::publisher::Publisher;
-use crate::engine::report::{self, ChecksReport, ServicesReport, SourceReport};
+use crate::engine::report::{self, ServicesReport};
 use crate::engine::services::Services;
 use crate::engine::settings::Settings;
 use crate::health::scheduler::CheckId;
 use crate::model::health::{Condition, Outcome};
 use crate::model::name::Name;
 use crate::model::origin::Origin;
-use crate::model::service::Service;
+use crate::model::service::{Service, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
@@ -73,6 +74,11 @@ impl World {
         self.catalogue.errors()
     }
 
+    /// Every source, in order of precedence.
+    pub(super) fn origins(&self) -> impl Iterator<Item = Origin> {
+        self.catalogue.errors().map(|(origin, _)| origin)
+    }
+
     /// How many contributions merges have looked at since the start: what changes cost.
     pub fn merged(&self) -> u64 {
         self.catalogue.merged()
@@ -109,18 +115,26 @@ impl World {
         self.publisher.last_serial()
     }
 
-    /// Everything, by service.
+    /// Services that wait for their first outcomes.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.services.waiting().iter()
+    }
+
+    /// How often what is shown of a check has changed.
+    pub(super) fn check_changes(&self) -> u64 {
+        self.checks.changes()
+    }
+
+    /// What is wrong with what the sources hold now.
+    pub(super) fn complaints(&self) -> Vec<Diagnostic> {
+        report::complaints(&self.catalogue, &self.services, &self.aliases)
+    }
+
+    /// Everything, by service, as it is published now.
     pub fn report(&self) -> ServicesReport {
-        let services = report::services(&self.services, &self.checks, self.publisher.snapshot());
-        ServicesReport { services, sources: self.sources() }
-    }
-
-    /// Whether the first round is over, and what stands in its way.
-    pub fn readiness(&self) -> (bool, Vec<SourceReport>, ChecksReport) {
-        (self.is_ready(), self.sources(), report::checks(&self.services, &self.checks))
-    }
-
-    fn sources(&self) -> Vec<SourceReport> {
-        report::sources(&self.catalogue, &self.services, &self.aliases)
+        let views = report::views(self.publisher.snapshot());
+        let services = views.into_iter().map(report::service).collect();
+        let origins: Vec<_> = self.origins().collect();
+        ServicesReport { services, sources: report::sources(&origins, &self.complaints()) }
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP face: the routes, one file a face, and the listener that bounds who uses them.
 
+pub mod bodies;
 mod conversation;
 mod health;
 mod host;
@@ -10,7 +11,6 @@ mod stream;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -24,20 +24,22 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::http::Http;
+use crate::engine::board::Version;
 use crate::engine::task::Handle;
+use crate::http::bodies::Bodies;
 use crate::metrics::Metrics;
 use crate::model::text::printable_json;
+use crate::model::time::Clock;
 
 /// No request of this API is longer; a registration is a few KiB.
 const MAX_BODY: usize = 256 * 1024;
-/// The world answers within a turn, which is milliseconds. When it does not, saying so beats
-/// waiting for the asker's own timeout.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What is left when the world has ended: what it published last.
+const ENDED: &str = "the engine has ended, and health is not followed: restart livezone";
 
-/// What the routes show, and whom they ask.
-#[derive(Clone, Debug)]
+/// What the routes show.
+#[derive(Clone)]
 pub struct Face {
-    /// The way to the world.
+    /// What the world has published.
     pub engine: Handle,
     /// What is counted.
     pub metrics: Metrics,
@@ -45,6 +47,10 @@ pub struct Face {
     pub current: Arc<ArcSwap<Http>>,
     /// Cancelled when the server is about to stop.
     pub draining: CancellationToken,
+    /// For how old what is shown is.
+    pub clock: Clock,
+    /// What `/v1/livezone/services` answers.
+    pub services: Arc<Bodies<Version>>,
 }
 
 /// The whole API.
@@ -113,11 +119,6 @@ fn json(body: &impl Serialize) -> Response {
         // Nothing that is shown has keys that JSON does not know.
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
-}
-
-/// The world's answer; `None` when it has ended or does not answer in time.
-async fn patiently<T>(answer: impl Future<Output = Option<T>>) -> Option<T> {
-    tokio::time::timeout(PATIENCE, answer).await.ok().flatten()
 }
 
 #[cfg(test)]

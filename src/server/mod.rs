@@ -336,6 +336,8 @@ impl Running {
         let ready = ready::announce(engine, metrics, ready, Arc::clone(supervisor));
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(ready));
         let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
+        self.tasks
+            .spawn(self.stop.clone().run_until_cancelled_owned(watchdog::pulse(engine.clone())));
         let draining = self.draining.clone();
         let life = watchdog::feed(Arc::clone(supervisor), engine, metrics, draining, clock);
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(life));

@@ -17,6 +17,18 @@ use crate::server::notify::{Supervisor, status};
 /// however short the watchdog's period.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// How often the world is asked for a sign of life.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// Asks the world for signs of life, by which `/health/ready` knows that it goes on, until it ends.
+pub(super) async fn pulse(engine: Handle) {
+    let mut turns = interval(PULSE);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while engine.ping().await {
+        turns.tick().await;
+    }
+}
+
 /// Tells `supervisor` twice in each period that we live, while we do. Nothing to do without one.
 pub(super) async fn feed(
     supervisor: Arc<Supervisor>,
@@ -32,8 +44,8 @@ pub(super) async fn feed(
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         turns.tick().await;
-        let readiness = timeout(half, engine.readiness()).await.ok().flatten();
-        let seen = vitals.look(&metrics.beats(), readiness.is_some(), clock().mono);
+        let answered = timeout(half, engine.ping()).await.is_ok_and(|lives| lives);
+        let seen = vitals.look(&metrics.beats(), answered, clock().mono);
         if seen.is_none() {
             supervisor.alive();
         }
@@ -46,7 +58,7 @@ pub(super) async fn feed(
             stuck = seen;
         }
         let line = status(&metrics);
-        if readiness.is_some_and(|r| r.ready) && !draining.is_cancelled() && line != told {
+        if answered && engine.board().is_ready() && !draining.is_cancelled() && line != told {
             supervisor.status(&line);
             told = line;
         }
@@ -213,6 +225,24 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run(CancellationToken::new()));
         assert_eq!(stage.fed(handle).await, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_world_that_is_asked_each_second_shows_that_it_goes_on() {
+        let stage = Stage::new();
+        let (engine, handle) = stage.engine();
+        let minutes = Duration::from_secs(300);
+        let silence = || handle.stands_still((stage.clock)().mono);
+        timeout(minutes, pulse(handle.clone())).await.unwrap_err();
+        assert_eq!(silence(), Some(minutes), "nobody runs it");
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        tasks.spawn(engine.run(stop.clone()));
+        timeout(minutes, pulse(handle.clone())).await.unwrap_err();
+        assert_eq!(silence(), None);
+        stop.cancel();
+        tasks.join_next().await;
+        timeout(PULSE * 2, pulse(handle.clone())).await.unwrap();
+        assert!(handle.has_ended());
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,6 +51,8 @@ impl Web {
             metrics: metrics.clone(),
             current,
             draining: draining.clone(),
+            clock: Arc::clone(clock),
+            services: Arc::default(),
         };
         let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
         let observe = observe.map(|(listener, _)| (listener, http::observe(face)));

@@ -9,6 +9,7 @@ pub mod lines;
 pub mod selection;
 pub mod service;
 pub mod shards;
+pub mod shown;
 pub mod statics;
 pub mod target;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::snapshot::lines::{Lines, is_one_line};
 use crate::snapshot::selection::{Selection, Tags, pairs, select, select_of_all, select_tagged};
+use crate::snapshot::shown::Shown;
 use crate::snapshot::target::{Target, is_eligible, targets_of};
 
 /// A service as it is answered.
@@ -32,6 +33,8 @@ pub struct ServiceView {
     by_id: Arc<[usize]>,
     /// The SRV records and the addresses of the instances, as they are sent.
     pub lines: Lines,
+    /// Of what is answered nothing follows from it.
+    pub shown: Shown,
 }
 
 /// Freezes a service with its targets' standings.
@@ -57,6 +60,7 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
         targets,
         waiting,
         service,
+        shown: Shown::default(),
     }
 }
 

@@ -11,10 +11,10 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::backend::Backend;
+use crate::support::dns;
 use crate::support::pipe::full;
 use crate::support::server::{House, Process, Server, livezone};
 use crate::support::time::{SOON, Stopwatch, becomes, eventually};
-use crate::support::{dns, http};
 
 const NAME: &str = "web.service.internal.";
 const LOST: &str = "livezone_log_dropped_total";
@@ -164,8 +164,6 @@ fn becomes_still(server: &Server) -> u32 {
         let lost = server.metric(LOST, &[]);
         let still = (lost - last).abs() < 0.5;
         last = lost;
-        // A question of the world's: what it logs in one turn is logged before it answers.
-        http::get(server.http(), "/v1/livezone/services");
         if still { Ok(()) } else { Err(lost) }
     });
     format!("{last}").parse().unwrap()

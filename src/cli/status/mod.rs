@@ -29,7 +29,7 @@ configuration file, else it is 127.0.0.1:8500.";
 const HTTP: &str =
     "The server's HTTP address and port, such as 127.0.0.1:8500 [env: LIVEZONE_HTTP]";
 
-/// The server itself gives up after two.
+/// The server answers from what it has published, and waits for nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Args, Debug)]

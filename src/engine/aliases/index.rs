@@ -90,6 +90,11 @@ impl Index {
         self.near.get(id).filter(|near| self.has(near))
     }
 
+    /// Instances, some of them more than once, that follow an id that no instance has.
+    pub(super) fn dangling(&self) -> impl Iterator<Item = &Place> {
+        self.followers.iter().filter(|(id, _)| !self.has(id)).flat_map(|(_, places)| places)
+    }
+
     /// Whether there is no alias check.
     pub(super) fn is_empty(&self) -> bool {
         self.followers.is_empty()

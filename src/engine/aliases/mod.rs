@@ -11,7 +11,7 @@ mod index;
 mod tests;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::complaints::{ByOrigin, MOST_OF_FILE};
@@ -34,7 +34,7 @@ const MOST_SEARCHES: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct Aliases {
     /// Who follows whom, in the zones that have aliases.
-    zones: HashMap<Name, Index>,
+    zones: BTreeMap<Name, Index>,
     /// Instances, by their place in the service, whose alias checks may say something else now; none
     /// between two turns.
     marked: BTreeSet<(ServiceKey, usize)>,
@@ -194,17 +194,26 @@ impl Aliases {
         complaints.into_vec()
     }
 
-    /// A warning for each alias that follows nobody, in any zone.
+    /// A warning for each alias that follows nobody, in any zone. Costs in proportion to the ids that
+    /// are followed.
     pub(super) fn warn_of_dangling(
         &self,
         catalogue: &Catalogue,
         services: &Services,
         complaints: &mut ByOrigin,
     ) {
-        for (key, state) in services.iter() {
-            let Some(index) = self.zones.get(&key.zone) else { continue };
-            let contributions = || catalogue.contributions(key);
-            dangling::warn(state.service(), |_| true, index, contributions, complaints);
+        for (apex, index) in &self.zones {
+            let mut dangling: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+            for place in index.dangling() {
+                dangling.entry(&place.service).or_default().insert(place.instance);
+            }
+            for (name, places) in dangling {
+                let key = ServiceKey { zone: apex.clone(), name: name.clone() };
+                let Some(state) = services.get(&key) else { continue };
+                let wanted = |place| places.contains(&place);
+                let contributions = || catalogue.contributions(&key);
+                dangling::warn(state.service(), wanted, index, contributions, complaints);
+            }
         }
     }
 }

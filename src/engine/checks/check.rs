@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::engine::evidence::Evidence;
 use crate::health::scheduler::{Class, Lane};
 use crate::health::state::State;
-use crate::model::check::{Check, Probe, Question};
+use crate::model::check::{Check, Policy, Probe, Question};
 use crate::model::health::{Condition, Finding, Outcome};
 use crate::model::service::ServiceKey;
 use crate::model::time::Instant;
+use crate::snapshot::shown::CheckShown;
 
 /// How a check finds out. One that is told (a heartbeat with a deadline) would be a third: it steps
 /// the same state, and the scheduler names its deadline.
@@ -47,14 +48,14 @@ pub(crate) struct CheckState {
     pub(super) service: Arc<ServiceKey>,
     /// See [`Owner`].
     pub(super) place: usize,
-    pub(super) check: Check,
+    pub(super) policy: Arc<Policy>,
     pub(super) method: Method,
     /// Counts the outcomes; of a check that follows others it stays as it began.
     pub(super) state: State,
     first_outcome: FirstOutcome,
     evidence: Evidence,
-    /// What the last outcome said.
-    output: Option<Arc<str>>,
+    /// Its id and kind, and what it said last: what is published of it.
+    shown: Arc<CheckShown>,
     /// When the last run started.
     pub(super) started: Option<Instant>,
     /// Whether it started last at its place in the interval.
@@ -70,15 +71,17 @@ impl CheckState {
             }
             Method::Follows(_) => (State::Unknown, Evidence::NOTHING_YET),
         };
+        let (id, kind) = (Arc::clone(&check.id), Arc::clone(&check.kind));
+        let shown = CheckShown::new(id, kind, evidence.condition);
         Self {
             service: Arc::clone(&owner.service),
             place: owner.place,
-            check: check.clone(),
+            policy: Arc::clone(&check.policy),
             method,
             state,
             first_outcome: owner.first_outcome,
+            shown: Arc::new(shown),
             evidence,
-            output: None,
             started: None,
             placed: false,
         }
@@ -102,18 +105,8 @@ impl CheckState {
         }
     }
 
-    /// As it is registered.
-    pub(crate) fn check(&self) -> &Check {
-        &self.check
-    }
-
-    pub(crate) fn condition(&self) -> Condition {
-        self.evidence.condition
-    }
-
-    /// What the last outcome said; empty before the first.
-    pub(crate) fn output(&self) -> &str {
-        self.output.as_deref().unwrap_or_default()
+    pub(crate) fn shown(&self) -> &Arc<CheckShown> {
+        &self.shown
     }
 
     /// Whether it has had an outcome.
@@ -130,16 +123,18 @@ impl CheckState {
                 false
             }
         };
-        same && self.check.id == check.id
+        same && self.shown.id == check.id
     }
 
-    /// Takes new thresholds and times; every verdict stays.
-    pub(super) fn retime(&mut self, check: &Check, method: Method) {
-        self.check = check.clone();
+    /// Takes new thresholds and times; every verdict stays. True when what is shown of it does not.
+    pub(super) fn retime(&mut self, check: &Check, method: Method) -> bool {
+        self.policy = Arc::clone(&check.policy);
         self.method = method;
         if let Method::Asked(_) = self.method {
             self.weigh();
         }
+        let said = self.shown.said();
+        self.shown.say(self.evidence.condition, said.output.as_ref())
     }
 
     /// Whether this is one more outcome of a check that passes: nothing follows from it but the next
@@ -150,9 +145,9 @@ impl CheckState {
             && self.has_outcome()
     }
 
-    /// Takes an outcome in.
-    pub(super) fn step(&mut self, outcome: Outcome) {
-        self.state = self.state.step(outcome.finding, &self.check.policy);
+    /// Takes an outcome in; true when what is shown of the check changes with it.
+    pub(super) fn step(&mut self, outcome: &Outcome) -> bool {
+        self.state = self.state.step(outcome.finding, &self.policy);
         // What decided the state is the last failure where one did, else the last outcome.
         let decides = match self.state {
             State::Unknown | State::Passing { .. } => true,
@@ -163,25 +158,26 @@ impl CheckState {
         if decides {
             self.evidence.reason = Some(Arc::clone(&outcome.reason));
         }
-        self.output = Some(outcome.reason);
         if outcome.finding != Finding::Nothing {
             self.first_outcome = FirstOutcome::Arrived;
         }
         self.weigh();
+        self.shown.say(self.evidence.condition, Some(&outcome.reason))
     }
 
     fn weigh(&mut self) {
         let reason = self.evidence.reason.take();
-        self.evidence = Evidence::of(self.state, &self.check.policy, reason);
+        self.evidence = Evidence::of(self.state, &self.policy, reason);
     }
 
-    /// Takes in what the followed instances say; true when that is something else than before.
+    /// Takes in what the followed instances say; true when that is something else than before, and
+    /// with it what is shown.
     pub(super) fn conclude(&mut self, evidence: Evidence) -> bool {
         if evidence.condition != Condition::Unknown {
             self.first_outcome = FirstOutcome::Arrived;
         }
         let changed = self.evidence != evidence;
-        self.output.clone_from(&evidence.reason);
+        self.shown.say(evidence.condition, evidence.reason.as_ref());
         self.evidence = evidence;
         changed
     }

@@ -28,6 +28,8 @@ pub(super) struct Checks {
     last: CheckId,
     scheduler: Scheduler,
     phases: Phases,
+    /// Counts changes of what is shown of any check.
+    changes: u64,
 }
 
 impl Checks {
@@ -38,7 +40,13 @@ impl Checks {
             last: CheckId(0),
             scheduler: Scheduler::new(slots),
             phases: Phases::new(seed),
+            changes: 0,
         }
+    }
+
+    /// How often what is shown of a check has changed; every change counts at least once.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How many are run.
@@ -130,8 +138,8 @@ impl Checks {
     fn keep(&mut self, (id, place): (CheckId, usize), new: &Check, method: Method, now: Now) {
         let Some(check) = self.states.get_mut(&id) else { return };
         check.place = place;
-        let due_as_before = check.check.policy == new.policy || check.started.is_none();
-        check.retime(new, method);
+        let due_as_before = check.policy == new.policy || check.started.is_none();
+        self.changes += u64::from(check.retime(new, method));
         if !due_as_before {
             check.placed = false;
             self.plan(id, now);
@@ -158,7 +166,7 @@ impl Checks {
     pub(super) fn outcome(
         &mut self,
         id: CheckId,
-        outcome: Outcome,
+        outcome: &Outcome,
         now: Now,
     ) -> Option<(Arc<ServiceKey>, usize)> {
         if !self.scheduler.finish(id) {
@@ -166,16 +174,18 @@ impl Checks {
         }
         let check = self.states.get_mut(&id)?;
         // Nearly every outcome of nearly every check: it must cost next to nothing.
-        let is_routine = check.is_routine(&outcome);
+        let is_routine = check.is_routine(outcome);
         let owner = (!is_routine).then(|| (Arc::clone(&check.service), check.place));
-        check.step(outcome);
+        self.changes += u64::from(check.step(outcome));
         self.plan(id, now);
         owner
     }
 
     /// Sets what a check that follows others says now; true when that is something else than before.
     pub(super) fn conclude(&mut self, id: CheckId, evidence: Evidence) -> bool {
-        self.states.get_mut(&id).is_some_and(|check| check.conclude(evidence))
+        let changed = self.states.get_mut(&id).is_some_and(|check| check.conclude(evidence));
+        self.changes += u64::from(changed);
+        changed
     }
 
     /// Sets the next start of a check that is not running. Whoever passes is asked at its own place
@@ -184,7 +194,7 @@ impl Checks {
     fn plan(&mut self, id: CheckId, now: Now) {
         let Some(check) = self.states.get_mut(&id) else { return };
         let Some(queue) = check.queue() else { return };
-        let due = match check.state.next(&check.check.policy) {
+        let due = match check.state.next(&check.policy) {
             Next::AfterEnd(wait) => {
                 check.placed = false;
                 now.mono + wait

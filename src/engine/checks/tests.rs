@@ -63,7 +63,7 @@ impl Fixture {
     fn find(&mut self, place: usize, finding: Finding, reason: &str, seconds: u64) {
         self.checks.start_due(at(seconds).mono);
         let outcome = Outcome::new(finding, reason);
-        let owner = self.checks.outcome(self.ids[place], outcome, at(seconds));
+        let owner = self.checks.outcome(self.ids[place], &outcome, at(seconds));
         assert_eq!(owner.map(|(_, place)| place), Some(0), "something may follow from it");
     }
 
@@ -100,7 +100,7 @@ fn only_what_is_asked_is_run() {
     assert_eq!(started, [fixture.ids[1]]);
     assert_eq!((fixture.checks.count(), fixture.checks.running()), (1, 1));
     let outcome = Outcome::new(Finding::Fail, "of nobody");
-    assert_eq!(fixture.checks.outcome(fixture.ids[0], outcome, at(100)), None);
+    assert_eq!(fixture.checks.outcome(fixture.ids[0], &outcome, at(100)), None);
     assert_eq!(fixture.says(0), Some((Condition::Unknown, None)));
 }
 
@@ -131,7 +131,8 @@ fn the_last_failure_is_the_reason_until_it_is_cleared() {
         fixture.find(0, finding, reason, second);
     }
     assert_eq!(fixture.says(0), Some((Condition::Suspect, Some("refused"))));
-    assert_eq!(fixture.checks.get(fixture.ids[0]).unwrap().output(), "again");
+    let shown = fixture.checks.get(fixture.ids[0]).unwrap().shown();
+    assert_eq!(shown.said().output.as_deref(), Some("again"));
     fixture.find(0, Finding::Pass, "well", 90);
     fixture.find(0, Finding::Pass, "better", 120);
     assert_eq!(fixture.says(0), Some((Condition::Passing, Some("better"))));

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use crate::engine::checks::Checks;
 use crate::engine::checks::check::{FirstOutcome, Method, Owner};
 use crate::engine::event::Turn;
-use crate::engine::services::state::{InstanceState, ServiceState, TargetChecks};
+use crate::engine::services::state::{ServiceState, TargetChecks};
 use crate::health::scheduler::CheckId;
 use crate::model::check::{Check, Probe, Sources};
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, ServiceKey};
+use crate::snapshot::shown::{CheckShown, InstanceState};
 use crate::snapshot::target::{Fitness, Standing, Target};
 
 /// The state of a service that takes the place of `old`. Its new checks ask from `sources`.
@@ -58,13 +59,27 @@ pub(super) fn carry_over(
     if target_checks.iter().all(|checks: &TargetChecks| checks.ids.is_empty()) {
         target_checks = Vec::new();
     }
-    ServiceState {
+    let mut state = ServiceState {
         service,
         instances: instances.into(),
         instance_checks,
         targets: targets.into(),
         target_checks: target_checks.into(),
-    }
+        checks_shown: Arc::default(),
+    };
+    state.checks_shown = shown(&state, checks);
+    state
+}
+
+/// Every check of a service by the place of its instance: those of its targets, then its own.
+fn shown(state: &ServiceState, checks: &Checks) -> Arc<[(usize, Arc<CheckShown>)]> {
+    let places = 0..state.service.instances.len();
+    let ids = places.flat_map(|place| {
+        let of_targets = state.checks_of_targets(place);
+        let ids = of_targets.chain(std::iter::once(state.checks_of_instance(place)));
+        ids.flatten().map(move |id| (place, id))
+    });
+    ids.filter_map(|(place, id)| Some((place, Arc::clone(checks.get(*id)?.shown())))).collect()
 }
 
 /// The checks of an instance as a whole.
@@ -125,6 +140,10 @@ impl Predecessor {
         let targets = targets.collect();
         let of = |(place, checks): (usize, _)| Some((ids.get(place)?.clone(), checks));
         let instance_checks = state.instance_checks.into_iter().filter_map(of).collect();
-        Self { instance_checks, instances: ids.into_iter().zip(state.instances).collect(), targets }
+        Self {
+            instance_checks,
+            instances: ids.into_iter().zip(state.instances.iter().copied()).collect(),
+            targets,
+        }
     }
 }

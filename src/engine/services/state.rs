@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::health::scheduler::CheckId;
 use crate::model::health::Condition;
-use crate::model::service::{Instance, Service};
+use crate::model::service::Service;
 use crate::model::time::Now;
+use crate::snapshot::shown::{CheckShown, InstanceState, Shown};
 use crate::snapshot::target::Target;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
     pub(super) service: Arc<Service>,
-    /// One an instance, in the same order.
-    pub(super) instances: Box<[InstanceState]>,
+    /// One an instance, in the same order: what is published as well, until it changes.
+    pub(super) instances: Arc<[InstanceState]>,
     /// The checks of an instance as a whole, where it has any, by its place.
     pub(super) instance_checks: BTreeMap<usize, Box<[CheckId]>>,
     /// One an address or host of each instance, in the order of the instances: what is published
@@ -24,13 +24,8 @@ pub(crate) struct ServiceState {
     pub(super) targets: Arc<[Target]>,
     /// One a target, in the same order; none at all where no target has any.
     pub(super) target_checks: Box<[TargetChecks]>,
-}
-
-/// What status shows of an instance.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InstanceState {
-    pub(crate) condition: Condition,
-    pub(crate) since: SystemTime,
+    /// All of its checks, as they are published.
+    pub(super) checks_shown: Arc<[(usize, Arc<CheckShown>)]>,
 }
 
 /// The checks of one target.
@@ -51,8 +46,9 @@ impl ServiceState {
         &self.targets
     }
 
-    pub(crate) fn instances(&self) -> impl Iterator<Item = (&Instance, &InstanceState)> {
-        self.service.instances.iter().zip(&self.instances)
+    pub(crate) fn shown(&self) -> Shown {
+        let (instances, checks) = (&self.instances, &self.checks_shown);
+        Shown { instances: Arc::clone(instances), checks: Arc::clone(checks) }
     }
 
     /// The checks of the instance at `place` as a whole.
@@ -91,12 +87,13 @@ impl ServiceState {
         let own = self.targets.get(self.targets_of(place))?.iter();
         let best = own.map(|target| &target.standing).min_by_key(|standing| standing.condition)?;
         let (to, reason) = (best.condition, best.reason.clone());
-        let instance = self.instances.get_mut(place)?;
-        let from = std::mem::replace(&mut instance.condition, to);
+        let from = self.instances.get(place)?.condition;
         if from == to {
             return None;
         }
-        instance.since = now.wall;
+        // What is published stays as it is: the first change after it is made to a copy.
+        *Arc::make_mut(&mut self.instances).get_mut(place)? =
+            InstanceState { condition: to, since: now.wall };
         Some((from, to, reason))
     }
 }

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::engine::board::Board;
 use crate::engine::event::{Effects, Event};
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
@@ -15,7 +18,7 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
-use crate::snapshot::Rules;
+use crate::snapshot::{Rules, Snapshot};
 use crate::sources::files::native;
 use crate::sources::{Change, Content, Put};
 
@@ -95,4 +98,26 @@ fn a_routine_outcome_is_told_of_and_changes_nothing_but_the_next_start() {
     assert!(wake >= at(25).mono && wake < at(35).mono, "{wake:?}");
     assert_eq!(world.running(), 0);
     assert_eq!(world.report().services[0].instances[0].checks[0].output, "at 20");
+}
+
+#[test]
+fn what_a_check_says_again_makes_nothing_new_for_readers() {
+    let (mut world, id) = world();
+    let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Rules::default())));
+    let board = Board::new(current);
+    let mut seen = Vec::new();
+    let says = ["well", "well", "well", "better", "better"];
+    for (reason, seconds) in says.into_iter().zip((0..).step_by(20)) {
+        turn(&mut world, Event::Timer, at(seconds));
+        let outcome = Outcome::new(Finding::Pass, reason);
+        turn(&mut world, Event::Outcomes(vec![(id, outcome)]), at(seconds));
+        board.turned(&world, at(seconds).mono);
+        seen.push((board.version(), world.report().services[0].instances[0].checks[0].clone()));
+    }
+    let (versions, checks): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
+    let same: Vec<_> = versions.windows(2).map(|pair| pair[0] == pair[1]).collect();
+    assert_eq!(same, [true, true, false, true]);
+    let outputs: Vec<_> = checks.iter().map(|check| &*check.output).collect();
+    assert_eq!(outputs, says);
+    assert_eq!(board.silence(at(83).mono), Duration::from_secs(3));
 }

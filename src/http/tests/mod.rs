@@ -1,6 +1,8 @@
 mod connections;
+mod published;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -15,6 +17,7 @@ use crate::health::checks::Runner;
 use crate::model::check::{Policy, Scripts};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
+use crate::sources::Change;
 use crate::store::serial::SerialFile;
 
 /// A face on an empty world, and all that must outlive the questions.
@@ -28,20 +31,39 @@ struct Stage {
 
 impl Stage {
     async fn new(routes: fn(Face) -> Router) -> Self {
+        let (mut stage, engine, _) = Self::open(routes, Vec::new(), Arc::new(Now::default)).await;
+        stage.tasks.spawn(engine.run(stage.engine.clone()));
+        stage
+    }
+
+    /// One whose world holds this, and is run by nobody.
+    async fn open(
+        routes: fn(Face) -> Router,
+        loaded: Vec<Change>,
+        clock: Clock,
+    ) -> (Self, Engine, Handle) {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::new("1.2.3");
-        let (engine, handle) = Engine::start(parts(folder.path(), &metrics), Vec::new());
+        let parts = parts(folder.path(), &metrics, Arc::clone(&clock));
+        let (engine, handle) = Engine::start(parts, loaded);
         let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
-        tasks.spawn(engine.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let current = Arc::new(ArcSwap::from_pointee(Http::default()));
-        let clock: Clock = Arc::new(Now::default);
-        let shared = Arc::new(listener::Shared::new(Arc::clone(&current), &metrics, clock));
-        let face = Face { engine: handle, metrics, current, draining: draining.clone() };
+        let shared =
+            Arc::new(listener::Shared::new(Arc::clone(&current), &metrics, Arc::clone(&clock)));
+        let draining_too = draining.clone();
+        let face = Face {
+            engine: handle.clone(),
+            metrics,
+            current,
+            draining: draining_too,
+            clock,
+            services: Arc::default(),
+        };
         tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
-        Self { base, draining, engine: stop, tasks, _folder: folder }
+        (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -55,7 +77,7 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-fn parts(folder: &std::path::Path, metrics: &Metrics) -> Parts {
+fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
     let settings = Settings {
         policy: Policy::default(),
         first_round: Duration::from_secs(5),
@@ -64,7 +86,6 @@ fn parts(folder: &std::path::Path, metrics: &Metrics) -> Parts {
         scripts: Scripts::Refused,
         rules: Rules::default(),
     };
-    let clock: Clock = Arc::new(Now::default);
     Parts {
         world: World::new(settings, 1, 0),
         current: Arc::new(ArcSwap::from_pointee(Snapshot::empty(Rules::default()))),
@@ -106,8 +127,9 @@ async fn without_a_world_nothing_is_ready() {
     let mut stage = Stage::new(api).await;
     stage.engine.cancel();
     stage.tasks.join_next().await.unwrap().unwrap();
-    assert_eq!(stage.get("/health/ready").await.0, 503);
-    assert_eq!(stage.get("/v1/livezone/services").await.0, 503);
+    let (status, body) = stage.get("/health/ready").await;
+    assert_eq!((status, json(&body)["error"].as_str()), (503, Some(ENDED)));
+    assert_eq!(stage.get("/v1/livezone/services").await, (503, format!("{ENDED}\n")));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ const HOUSE: [(&str, &[&str]); 19] = [
         "http",
         &[
             "mod.rs",
+            "bodies.rs",
             "listener.rs",
             "conversation.rs",
             "stream.rs",
