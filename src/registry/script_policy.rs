@@ -35,7 +35,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::sources::files::native;
+    use crate::sources::native;
 
     const TEXT: &str = "\
 [[service]]

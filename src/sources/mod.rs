@@ -1,6 +1,9 @@
 //! What should exist: each source tells its whole current set, entry by entry, as values.
 
+mod conceal;
+pub mod consul;
 pub mod files;
+pub mod native;
 
 use std::sync::Arc;
 

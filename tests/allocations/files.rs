@@ -12,7 +12,7 @@ use livezone::engine::world::World;
 use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
-use livezone::sources::files::native;
+use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 
 use crate::count;

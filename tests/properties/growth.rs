@@ -15,7 +15,7 @@ use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
-use livezone::sources::files::native;
+use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 
 const SERVICES: usize = 3;

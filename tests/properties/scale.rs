@@ -17,7 +17,7 @@ use livezone::model::time::Now;
 use livezone::server::clock;
 use livezone::snapshot::Snapshot;
 use livezone::snapshot::service::ServiceView;
-use livezone::sources::files::native;
+use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 
 const INSTANCES: usize = 20_000;

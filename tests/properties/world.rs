@@ -21,7 +21,7 @@ use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::{Instant, Now};
 use livezone::snapshot::{Rules, Snapshot};
-use livezone::sources::files::native;
+use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;

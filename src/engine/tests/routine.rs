@@ -19,7 +19,7 @@ use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
 use crate::snapshot::{Rules, Snapshot};
-use crate::sources::files::native;
+use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
 const TEXT: &str = "[[service]]\nname = 'web'\ncheck = [{ http = '/' }]\nport = 80\n\

@@ -14,7 +14,7 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
-use crate::sources::files::native;
+use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
 /// A world that waits for files and for the API.

@@ -13,7 +13,8 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
-use crate::sources::files::{master, native};
+use crate::sources::files::master;
+use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
 const SERVICE: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";

@@ -8,7 +8,7 @@ use crate::config::zone_toml;
 use crate::engine::report::ServicesReport;
 use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
-use crate::sources::files::native;
+use crate::sources::native;
 use crate::sources::{Content, Put};
 
 const SERVICES: &str = "/v1/livezone/services";

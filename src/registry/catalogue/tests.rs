@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::model::name::Label;
-use crate::sources::files::native;
+use crate::sources::native;
 
 fn apex() -> Name {
     Name::parse("a.test").unwrap()

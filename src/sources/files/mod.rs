@@ -1,8 +1,6 @@
 //! The folders of `zones_dir`: what their files say, and the kernel's word on when to read them.
 
 mod busy;
-mod conceal;
-pub mod consul;
 mod disk;
 mod errands;
 mod file;
@@ -12,7 +10,6 @@ mod links;
 #[cfg(test)]
 mod load_tests;
 pub mod master;
-pub mod native;
 mod notices;
 pub mod options;
 pub mod parse;

@@ -10,8 +10,9 @@ use crate::model::definition::Document;
 use crate::model::name::Name;
 use crate::sources::Content;
 use crate::sources::files::kind::Kind;
+use crate::sources::files::master;
 use crate::sources::files::master::Includes;
-use crate::sources::files::{consul, master, native};
+use crate::sources::{consul, native};
 
 /// What files leave to the host that reads them.
 #[derive(Clone, Debug)]

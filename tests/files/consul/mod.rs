@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use livezone::diagnostic::{Diagnostic, Severity};
 use livezone::model::check::Kind;
 use livezone::model::definition::{CheckDefinition, InstanceDefinition, ServiceDefinition};
-use livezone::sources::files::consul;
+use livezone::sources::consul;
 
 /// What stands for the host's own address.
 pub(crate) const NODE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

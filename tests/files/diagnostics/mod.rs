@@ -16,7 +16,8 @@ use livezone::diagnostic::{Colour, Diagnostic, Severity};
 use livezone::model::name::Name;
 use livezone::model::origin::Origin;
 use livezone::registry::statics;
-use livezone::sources::files::{consul, master, native};
+use livezone::sources::files::master;
+use livezone::sources::{consul, native};
 
 type Parse = fn(Arc<Path>, Arc<str>) -> (bool, Vec<Diagnostic>);
 

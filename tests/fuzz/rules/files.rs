@@ -11,8 +11,9 @@ use livezone::config::{Config, livezone_toml, zone_toml};
 use livezone::diagnostic::{Colour, Diagnostic, Severity};
 use livezone::model::name::Name;
 use livezone::model::origin::EntryId;
-use livezone::sources::files::{consul, master, native};
+use livezone::sources::files::master;
 use livezone::sources::{Change, Content, Put};
+use livezone::sources::{consul, native};
 
 use super::house::{appeared, run};
 use super::respond::{Server, wire};

@@ -67,7 +67,7 @@ const SHARED_BY_CHILDREN: [&str; 9] = [
     "http",
     "registry/statics",
     "server",
-    "sources/files/consul",
+    "sources/consul",
     "sources/files/master",
 ];
 

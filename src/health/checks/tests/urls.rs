@@ -13,7 +13,7 @@ use crate::health::checks::{Runner, tls};
 use crate::model::check::{HttpCheck, Kind, Protocol, Target};
 use crate::model::definition::ServiceDefinition;
 use crate::model::health::Finding;
-use crate::sources::files::{consul, native};
+use crate::sources::{consul, native};
 
 /// The check that a native file, and one of Consul's, makes of `http = url`; `None` when it is
 /// refused.

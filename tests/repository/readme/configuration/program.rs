@@ -14,7 +14,7 @@ use livezone::model::check::Scripts;
 use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
-use livezone::sources::files::native;
+use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 use tempfile::TempDir;
 

@@ -9,8 +9,8 @@ use crate::config::policy;
 use crate::model::check::Kind;
 use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
 use crate::model::health::Verdict;
-use crate::sources::files::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS};
-use crate::sources::files::native::{grpc, http, script, tcp};
+use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS};
+use crate::sources::native::{grpc, http, script, tcp};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 

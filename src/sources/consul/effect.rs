@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::sources::files::consul::text;
+use crate::sources::consul::text;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree};
 

@@ -3,9 +3,9 @@
 use crate::config::zone_toml;
 use crate::model::definition::{Placed, ServiceDefinition};
 use crate::model::name::Label;
-use crate::sources::files::native::instance::Context;
-use crate::sources::files::native::shared::{label, meta, port, tags};
-use crate::sources::files::native::{check, instance};
+use crate::sources::native::instance::Context;
+use crate::sources::native::shared::{label, meta, port, tags};
+use crate::sources::native::{check, instance};
 use crate::syntax::reader::Reader;
 
 /// More answers than any transport can carry.

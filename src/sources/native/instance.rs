@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::model::definition::{InstanceDefinition, Placed};
 use crate::model::name::{Label, LabelError};
 use crate::model::service::{InstanceId, Location, Weights};
-use crate::sources::files::native::shared::{label, meta, port, tags};
-use crate::sources::files::native::{check, location};
+use crate::sources::native::shared::{label, meta, port, tags};
+use crate::sources::native::{check, location};
 use crate::syntax::reader::Reader;
 
 /// What an instance has of its service.
@@ -99,7 +99,7 @@ fn derived(
 }
 
 /// `weights`, 1 and 1 where they are left out.
-pub(in crate::sources::files) fn weights(reader: &mut Reader<'_>) -> Weights {
+pub(in crate::sources) fn weights(reader: &mut Reader<'_>) -> Weights {
     let default = Weights::default();
     let Some(mut table) = reader.table("weights", "\"weights\"") else { return default };
     let weights = Weights {

@@ -8,7 +8,7 @@ use crate::config::address;
 use crate::model::definition::Placed;
 use crate::model::name::{HostError, Name};
 use crate::model::service::Location;
-use crate::sources::files::native::url;
+use crate::sources::native::url;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::tree::Value;

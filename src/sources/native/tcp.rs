@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::model::check::{Kind, TcpCheck};
 use crate::model::name::Name;
-use crate::sources::files::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
-use crate::sources::files::native::{tls, url};
+use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;
 
@@ -19,7 +19,7 @@ pub(super) enum Target {
 }
 
 /// Reads the value of `tcp` and the keys that go with it.
-pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &GRPC_KEYS, "`grpc` checks");

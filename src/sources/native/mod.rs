@@ -22,7 +22,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::Label;
 use crate::model::service::InstanceId;
-use crate::sources::files::conceal::{conceal, conceal_in};
+use crate::sources::conceal::{conceal, conceal_in};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::toml;

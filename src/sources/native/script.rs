@@ -1,15 +1,13 @@
 //! The keys of a check that runs a command.
 
 use crate::model::check::{Kind, ScriptCheck};
-use crate::sources::files::native::asked::{
-    Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced,
-};
+use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 
 /// Reads the value of `args`. Whether the program is there is not looked at: it may come later,
 /// and until then the check says so.
-pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let args = args(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &TCP_KEYS, "`tcp` checks");

@@ -101,7 +101,7 @@ pub(super) fn parse(text: &str) -> Result<Target, String> {
 }
 
 /// Whether `text` is a URL of https.
-pub(in crate::sources::files) fn is_https(text: &str) -> bool {
+pub(in crate::sources) fn is_https(text: &str) -> bool {
     without_scheme(text).is_some_and(|(https, _)| https)
 }
 

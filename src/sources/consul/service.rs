@@ -7,9 +7,9 @@ use crate::config::address;
 use crate::model::definition::{InstanceDefinition, Placed, ServiceDefinition};
 use crate::model::name::{HostError, Label, Name};
 use crate::model::service::{InstanceId, Location, Tag, Weights};
-use crate::sources::files::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, says, value};
-use crate::sources::files::consul::{File, checks, id_of, only, text};
-use crate::sources::files::native::instance::weights;
+use crate::sources::consul::keys::{CHECK, SERVICE, WEIGHTS, one_or_many, says, value};
+use crate::sources::consul::{File, checks, id_of, only, text};
+use crate::sources::native::instance::weights;
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 

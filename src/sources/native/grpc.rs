@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::check::{GrpcCheck, Kind};
-use crate::sources::files::native::asked::{Asked, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
-use crate::sources::files::native::tcp::{Target, host_port};
-use crate::sources::files::native::{tls, url};
+use crate::sources::native::asked::{Asked, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::tcp::{Target, host_port};
+use crate::sources::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;
 
 /// Reads the value of `grpc` and the keys that go with it.
-pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let value = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &TCP_KEYS, "`tcp` checks");

@@ -10,9 +10,9 @@ use regex::bytes::RegexBuilder;
 
 use crate::model::check::{Headers, HttpCheck, Kind, Pattern, StatusSet, TlsOptions};
 use crate::model::definition::Placed;
-use crate::sources::files::native::asked::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
-use crate::sources::files::native::tls;
-use crate::sources::files::native::url::{self, Target, Url};
+use crate::sources::native::asked::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::tls;
+use crate::sources::native::url::{self, Target, Url};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -23,7 +23,7 @@ const MAX_PATTERN: usize = 1 << 20;
 const OUR_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
 
 /// Reads the value of `http` and the keys that go with it.
-pub(in crate::sources::files) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let target = reader.string("http").and_then(|text| {
         let target = url::parse(text.value)
             .map_err(|advice| {

@@ -4,8 +4,8 @@
 //! `/v1/agent/check/register` what stands under `check`: either is taken with or without that word
 //! around it. What `/v1/catalog/register` takes is of a node, which livezone has none of.
 
-use crate::sources::files::consul::keys::{CHECK, FILE, SERVICE};
-use crate::sources::files::consul::text;
+use crate::sources::consul::keys::{CHECK, FILE, SERVICE};
+use crate::sources::consul::text;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::model::check::{AliasCheck, Kind};
 use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
-use crate::sources::files::consul::keys::{CHECK, says, value};
-use crate::sources::files::consul::{File, effect, only, text, times};
-use crate::sources::files::native::asked::Asked;
-use crate::sources::files::native::{grpc, http, script, tcp, url};
+use crate::sources::consul::keys::{CHECK, says, value};
+use crate::sources::consul::{File, effect, only, text, times};
+use crate::sources::native::asked::Asked;
+use crate::sources::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 

@@ -21,11 +21,9 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::service::InstanceId;
-use crate::sources::files::conceal::{conceal, conceal_in};
-use crate::sources::files::consul::effect::WithoutEffect;
-use crate::sources::files::consul::keys::{
-    CHECK, FILE, PLURALS, SERVICE, one_or_many, says, value,
-};
+use crate::sources::conceal::{conceal, conceal_in};
+use crate::sources::consul::effect::WithoutEffect;
+use crate::sources::consul::keys::{CHECK, FILE, PLURALS, SERVICE, one_or_many, says, value};
 use crate::syntax::hcl::lead::json_start;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
