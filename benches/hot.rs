@@ -19,9 +19,9 @@ use livezone::model::dns::Question;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::snapshot::service::build;
-use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::slots::MESSAGES;
 use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
-use livezone::transport::fast::round::Round;
+use livezone::transport::fast::query_batch::QueryBatch;
 use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::worker::Worker;
 use livezone::wire::reply::{Limits, encode};
@@ -115,7 +115,7 @@ fn between_system_calls(criterion: &mut Criterion) {
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         assert_eq!(count, MESSAGES);
         let start = Instant::now();
-        let mut round = Round::new(count);
+        let mut round = QueryBatch::new(count);
         round.read(&batch, &snapshot);
         for (place, plain) in (0..count).filter_map(|turn| round.turn(turn)) {
             let message = batch.message(place).unwrap();

@@ -5,8 +5,8 @@
 //! ```text
 //! cargo test --release --test server -- --ignored --exact --nocapture readers::answers_beside_readers
 //! ```
-#![expect(clippy::print_stdout, reason = "what was measured")]
 
+use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +24,7 @@ const READERS: u32 = 4;
 const RATE: u32 = 50_000_000;
 /// What a reader takes at once.
 const CHUNK: u32 = 64 * 1024;
-const SLICES: usize = 30;
+const SLICES: u32 = 30;
 const SLICE: Duration = Duration::from_secs(1);
 /// From answer to question.
 const PAUSE: Duration = Duration::from_micros(200);
@@ -61,9 +61,9 @@ fn answers_beside_readers() {
         phase.over.store(true, Ordering::Relaxed);
         asking.join().unwrap()
     });
-    let octets = phase.octets.load(Ordering::Relaxed) as f64;
-    println!("readers took {:.1} MB/s", octets / 1e6 / (SLICES / 2) as f64);
-    show("answers without readers", quiet);
+    let megabytes = phase.octets.load(Ordering::Relaxed) / 1_000_000;
+    let seconds = SLICE.as_secs() * u64::from(SLICES / 2);
+    show(&format!("answers without readers (who took {} MB/s)", megabytes / seconds), quiet);
     show("answers beside readers", beside);
 }
 
@@ -71,7 +71,7 @@ fn service(number: usize) -> String {
     let mut text = format!("[[service]]\nname = \"s{number}\"\nport = 80\n");
     for n in (0..EACH).map(|place| number * EACH + place) {
         let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
-        text += &format!("[[service.instance]]\naddress = \"{address}\"\n");
+        let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
     }
     text
 }
@@ -105,8 +105,9 @@ fn read(http: SocketAddr, phase: &Phase) {
             let watch = Stopwatch::start();
             // Whoever reads slowly is sent away one day, and comes again.
             let Ok(octets @ 1..) = stream.read(&mut chunk) else { break };
-            phase.octets.fetch_add(octets as u64, Ordering::Relaxed);
-            let due = each.mul_f64(octets as f64 / f64::from(CHUNK));
+            let octets = u32::try_from(octets).unwrap();
+            phase.octets.fetch_add(u64::from(octets), Ordering::Relaxed);
+            let due = each.mul_f64(f64::from(octets) / f64::from(CHUNK));
             pause(due.saturating_sub(watch.elapsed()));
         }
     }

@@ -174,7 +174,7 @@ nix::setsockopt_impl!(
 );
 
 #[test]
-fn where_trains_are_refused_all_leave_alone_for_a_while() {
+fn where_groups_are_refused_all_leave_alone_for_a_while() {
     let (server, [client]) = server_and_clients::<1>("127.0.0.1:0", "127.0.0.1");
     let mut batch = Batch::new(Sending::InTrains);
     let mut ask_and_answer = |expected: usize| {

@@ -18,10 +18,10 @@ use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
 use crate::transport::batch::{Batch, Message, ROOM, Sending, Wait};
 use crate::transport::bind::{queue_drops, takes_trains};
-use crate::transport::fast::round::Round;
+use crate::transport::fast::query_batch::QueryBatch;
 use crate::transport::fast::{self, Arrival, Asked, Fast};
 use crate::transport::message::{Received, Response};
-use crate::transport::respond::{Context, apologise, respond};
+use crate::transport::respond::{Context, respond, servfail_after_panic};
 use crate::transport::worker::Worker;
 use crate::wire::request::LONGEST_QUERY;
 
@@ -132,7 +132,7 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut round = Round::new(count);
+        let mut round = QueryBatch::new(count);
         let batch = &self.batch;
         if catch_unwind(AssertUnwindSafe(|| round.read(batch, snapshot))).is_err() {
             self.worker.cells.panicked();
@@ -234,7 +234,7 @@ fn finish(
         idle: None,
     };
     let response = if had_defect {
-        apologise(&received, snapshot, worker, out)
+        servfail_after_panic(&received, snapshot, worker, out)
     } else {
         respond(&received, snapshot, worker, out)
     };

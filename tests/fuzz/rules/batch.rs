@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::slots::MESSAGES;
 use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
 use livezone::transport::bind::bind;
 

@@ -1,18 +1,18 @@
 //! Answers of one length to one asker leave as one datagram, which the system takes apart on its way
-//! out (`UDP_SEGMENT`): a train, as the field calls packets that follow each other so. An asker with
+//! out (`UDP_SEGMENT`). An asker with
 //! many questions outstanding at one port is a proxy, a forwarder, or somebody who measures; a
 //! resolver asks each question from a port of its own, and its answers leave alone.
 //!
-//! They leave in the order in which their questions came, but that later ones of a train leave with
+//! They leave in the order in which their questions came, but that later ones of a group leave with
 //! its first.
 
-use super::places::{MESSAGES, Places};
+use super::slots::{MESSAGES, Slots};
 
-/// Answers a train: together they are no longer than a datagram can be, and fewer than the 64 that
+/// Answers of a group at most: together they are no longer than a datagram can be, and fewer than the 64 that
 /// every system takes.
 const MOST: usize = 53;
 /// Longer answers leave alone. With its headers one of these fits the least that every link of IPv6
-/// carries (RFC 8200 section 5), while the system refuses a train when one does not fit the link.
+/// carries (RFC 8200 section 5), while the system refuses a group when one does not fit the link.
 const LONGEST: usize = 1232;
 
 const HEADERS: usize = 40 + 8;
@@ -20,26 +20,26 @@ const _: () = assert!(MOST * LONGEST <= u16::MAX as usize - HEADERS);
 
 /// One or more answers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Train {
+pub(super) struct SegmentGroup {
     /// Of their messages.
-    pub(super) places: Places,
+    pub(super) places: Slots,
     /// The octets of each.
     pub(super) len: u16,
 }
 
 /// Those of a batch.
 #[derive(Debug)]
-pub(super) struct Trains {
-    all: [Train; MESSAGES],
+pub(super) struct SegmentGroups {
+    all: [SegmentGroup; MESSAGES],
     count: usize,
-    /// For each hash the train that was begun last, or any other.
+    /// For each hash the group that was begun last, or any other.
     begun: [u8; MESSAGES],
 }
 
-impl Trains {
+impl SegmentGroups {
     /// None.
     pub(super) fn new() -> Self {
-        Self { all: [Train::default(); MESSAGES], count: 0, begun: [0; MESSAGES] }
+        Self { all: [SegmentGroup::default(); MESSAGES], count: 0, begun: [0; MESSAGES] }
     }
 
     /// None again.
@@ -60,26 +60,26 @@ impl Trains {
         let Some(begun) = self.begun.get_mut(hash) else { return };
         if usize::from(*begun) < self.count
             && (1..=LONGEST).contains(&usize::from(len))
-            && let Some(train) = self.all.get_mut(usize::from(*begun))
-            && train.len == len
-            && train.places.count() < MOST
-            && train.places.iter().next().is_some_and(is_like)
+            && let Some(group) = self.all.get_mut(usize::from(*begun))
+            && group.len == len
+            && group.places.count() < MOST
+            && group.places.iter().next().is_some_and(is_like)
         {
-            train.places = train.places.with(place);
-        } else if let Some(train) = self.all.get_mut(self.count) {
-            *train = Train { places: Places::default().with(place), len };
+            group.places = group.places.with(place);
+        } else if let Some(group) = self.all.get_mut(self.count) {
+            *group = SegmentGroup { places: Slots::default().with(place), len };
             *begun = u8::try_from(self.count).unwrap_or(0);
             self.count = self.count.saturating_add(1);
         }
     }
 
     /// All, in the order of their first places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Train> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = SegmentGroup> {
         let mut by_place = [None; MESSAGES];
-        for train in self.all.iter().take(self.count) {
-            let first = train.places.iter().next().and_then(|place| by_place.get_mut(place));
+        for group in self.all.iter().take(self.count) {
+            let first = group.places.iter().next().and_then(|place| by_place.get_mut(place));
             if let Some(first) = first {
-                *first = Some(*train);
+                *first = Some(*group);
             }
         }
         by_place.into_iter().flatten()
@@ -93,56 +93,56 @@ mod tests {
     /// An answer: its length, its hash, and who asked.
     type Answer = (u16, usize, char);
 
-    fn trains(answers: &[Answer]) -> Vec<(u16, Vec<usize>)> {
-        let mut trains = Trains::new();
+    fn segments(answers: &[Answer]) -> Vec<(u16, Vec<usize>)> {
+        let mut segments = SegmentGroups::new();
         // What an earlier batch has left behind means nothing.
         for is_joined in [false, true] {
-            trains.clear();
+            segments.clear();
             for (place, &(len, hash, asker)) in answers.iter().enumerate() {
                 let is_like = |other: usize| is_joined && answers[other].2 == asker;
-                trains.add(place, len, hash, is_like);
+                segments.add(place, len, hash, is_like);
             }
         }
-        trains.iter().map(|train| (train.len, train.places.iter().collect())).collect()
+        segments.iter().map(|group| (group.len, group.places.iter().collect())).collect()
     }
 
     #[test]
     fn answers_of_one_length_to_one_asker_go_together() {
         let answers = [(90, 1, 'a'), (90, 2, 'b'), (70, 3, 'a'), (90, 2, 'b'), (90, 1, 'a')];
         let together = [(90, vec![0, 4]), (90, vec![1, 3]), (70, vec![2])];
-        assert_eq!(trains(&answers), together);
-        assert_eq!(trains(&[]), []);
+        assert_eq!(segments(&answers), together);
+        assert_eq!(segments(&[]), []);
     }
 
     #[test]
     fn they_leave_in_the_order_in_which_they_came() {
-        let mut trains = Trains::new();
+        let mut segments = SegmentGroups::new();
         // Whatever the order in which they are answered.
         for (place, len, hash) in [(1, 90, 1), (5, 90, 1), (3, 90, 1), (4, 200, 2), (0, 200, 2)] {
-            trains.add(place, len, hash, |_| true);
+            segments.add(place, len, hash, |_| true);
         }
         let places: Vec<Vec<usize>> =
-            trains.iter().map(|train| train.places.iter().collect()).collect();
+            segments.iter().map(|group| group.places.iter().collect()).collect();
         assert_eq!(places, [vec![0, 4], vec![1, 3, 5]]);
     }
 
     #[test]
     fn those_of_one_hash_go_alone_where_they_differ() {
         let (one, other, short) = ((90, 5, 'a'), (90, 5, 'b'), (70, 5, 'b'));
-        assert_eq!(trains(&[one, other, other]), [(90, vec![0]), (90, vec![1, 2])]);
-        assert_eq!(trains(&[other, short]), [(90, vec![0]), (70, vec![1])]);
-        // The last train begun for a hash is the only one that is looked at.
-        assert_eq!(trains(&[one, other, one]).len(), 3);
+        assert_eq!(segments(&[one, other, other]), [(90, vec![0]), (90, vec![1, 2])]);
+        assert_eq!(segments(&[other, short]), [(90, vec![0]), (70, vec![1])]);
+        // The last group begun for a hash is the only one that is looked at.
+        assert_eq!(segments(&[one, other, one]).len(), 3);
     }
 
     #[test]
-    fn no_train_is_longer_than_the_system_takes() {
-        let full = trains(&[(90, 1, 'a'); MESSAGES]);
+    fn no_group_is_longer_than_the_system_takes() {
+        let full = segments(&[(90, 1, 'a'); MESSAGES]);
         assert_eq!(full.iter().map(|(_, places)| places.len()).collect::<Vec<_>>(), [53, 11]);
         assert!(full.iter().flat_map(|(_, places)| places).copied().eq(0..MESSAGES));
-        assert_eq!(trains(&[(1232, 1, 'a'); 3]).len(), 1);
-        assert_eq!(trains(&[(1233, 1, 'a'); 3]).len(), 3);
+        assert_eq!(segments(&[(1232, 1, 'a'); 3]).len(), 1);
+        assert_eq!(segments(&[(1233, 1, 'a'); 3]).len(), 3);
         // Of nothing the system makes one datagram, not several.
-        assert_eq!(trains(&[(0, 1, 'a'); 3]).len(), 3);
+        assert_eq!(segments(&[(0, 1, 'a'); 3]).len(), 3);
     }
 }
