@@ -10,8 +10,8 @@ use prefetch_index::prefetch_index;
 
 use crate::snapshot::hot_entry::{HotEntry, Key};
 
-/// Numbers that are tried: among so many there is one that buckets none of 8 entries out of its place, and
-/// 1 of 30 where there are 16.
+/// Numbers that are tried: among so many there is one that leaves none of 8 entries out of its place,
+/// and 1 of 30 where there are 16.
 const TRIES: u64 = 64;
 /// An odd number without a pattern in its bits: the fraction of the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -113,7 +113,7 @@ impl<'f> Probe<'f> {
     }
 }
 
-/// The number that buckets the fewest of these hashes out of their places.
+/// The number that leaves the fewest of these hashes out of their places.
 fn factor(hashes: &[u64], len: usize) -> u64 {
     let mut taken = vec![0; len];
     let mut displaced = |round| {
