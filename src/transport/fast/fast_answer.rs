@@ -76,34 +76,30 @@ impl<T> Copy for Drawn<'_, T> {}
 impl FastAnswer<'_> {
     /// The share that it is taken from.
     pub(super) fn class(&self) -> Class {
-        match self {
-            Self::Negative { .. } => Class::Negative,
-            Self::Few(..)
-            | Self::FewSrv(..)
-            | Self::A(_)
-            | Self::Aaaa(_)
-            | Self::Srv(..)
-            | Self::Of { .. }
-            | Self::Instance { .. } => Class::Answer,
-        }
+        if self.negative().is_some() { Class::Negative } else { Class::Answer }
     }
 
-    /// The outcome.
     pub(super) fn rcode(&self) -> Rcode {
+        self.negative().unwrap_or(Rcode::NoError)
+    }
+
+    /// The rcode of a negative answer.
+    #[inline]
+    fn negative(&self) -> Option<Rcode> {
         match self {
-            Self::Negative { rcode, .. } => *rcode,
+            Self::Negative { rcode, .. } => Some(*rcode),
             Self::Few(..)
             | Self::FewSrv(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
             | Self::Of { .. }
-            | Self::Instance { .. } => Rcode::NoError,
+            | Self::Instance { .. } => None,
         }
     }
 }
 
-/// What stands in the front of a name; `None` for what does not.
+/// The answer that the entry itself holds; `None` where it holds none of this type.
 pub(super) fn of_entry(entry: &HotEntry, rtype: Rtype) -> Option<FastAnswer<'_>> {
     match rtype {
         Rtype::A => Some(FastAnswer::Few(entry.addresses()?, entry.ttl())),
