@@ -19,9 +19,9 @@ use livezone::model::dns::Question;
 use livezone::model::name::Name;
 use livezone::model::time::Now;
 use livezone::snapshot::service::build;
-use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::slots::MESSAGES;
 use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
-use livezone::transport::fast::round::Round;
+use livezone::transport::fast::query_batch::QueryBatch;
 use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::worker::Worker;
 use livezone::wire::reply::{Limits, encode};
@@ -106,7 +106,7 @@ fn between_system_calls(criterion: &mut Criterion) {
     let (asked, now) = (server.local_addr().unwrap(), Now::default());
     client.connect(asked).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     assert_eq!(usize::try_from(BATCH), Ok(MESSAGES));
     let mut answer = |question: &mut dyn FnMut() -> Vec<u8>| {
         for _ in 0..MESSAGES {
@@ -115,9 +115,9 @@ fn between_system_calls(criterion: &mut Criterion) {
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         assert_eq!(count, MESSAGES);
         let start = Instant::now();
-        let mut round = Round::new(count);
-        round.read(&batch, &snapshot);
-        for (place, plain) in (0..count).filter_map(|turn| round.turn(turn)) {
+        let mut queries = QueryBatch::new(count);
+        queries.read(&batch, &snapshot);
+        for (place, plain) in (0..count).filter_map(|turn| queries.turn(turn)) {
             let message = batch.message(place).unwrap();
             let arrival = Arrival { peer: &message.peer.unwrap(), asked: &asked, now };
             let buffer = (message.octets, message.len);

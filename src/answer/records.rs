@@ -11,9 +11,9 @@ use crate::model::dns::{ExtendedError, Owner, Rdata, Record, Rtype};
 use crate::model::health::Condition;
 use crate::model::name::Name;
 use crate::model::service::{Endpoint, Instance};
-use crate::snapshot::lines::{addr_name, weight};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
+use crate::snapshot::srv_table::{addr_name, weight};
 use crate::snapshot::target::Target;
 use crate::snapshot::zone::Zone;
 

@@ -1,15 +1,15 @@
 //! The truth, frozen: what may be answered now. A query reads one snapshot from its first octet to
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
+pub mod bucket;
 pub mod choice;
-pub mod front;
-pub mod fronts;
-pub mod leaf;
-pub mod lines;
+pub mod hot_entry;
+pub mod hot_table;
+pub mod persistent_map;
 pub mod selection;
 pub mod service;
-pub mod shards;
 pub mod shown;
+pub mod srv_table;
 pub mod statics;
 pub mod target;
 #[cfg(test)]

@@ -41,12 +41,12 @@ pub struct InstanceState {
 pub struct CheckShown {
     pub id: Arc<str>,
     pub kind: Arc<Kind>,
-    said: ArcSwap<Said>,
+    said: ArcSwap<LastOutput>,
 }
 
 /// What a check said last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct LastOutput {
     pub condition: Condition,
     /// `None` before the first outcome.
     pub output: Option<Arc<str>>,
@@ -54,10 +54,10 @@ pub struct Said {
 
 impl CheckShown {
     pub fn new(id: Arc<str>, kind: Arc<Kind>, condition: Condition) -> Self {
-        Self { id, kind, said: ArcSwap::from_pointee(Said { condition, output: None }) }
+        Self { id, kind, said: ArcSwap::from_pointee(LastOutput { condition, output: None }) }
     }
 
-    pub fn said(&self) -> Arc<Said> {
+    pub fn said(&self) -> Arc<LastOutput> {
         self.said.load_full()
     }
 
@@ -67,7 +67,7 @@ impl CheckShown {
         if before.condition == condition && before.output.as_ref() == output {
             return false;
         }
-        self.said.store(Arc::new(Said { condition, output: output.cloned() }));
+        self.said.store(Arc::new(LastOutput { condition, output: output.cloned() }));
         true
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         assert!(Arc::ptr_eq(&before, &check.said()));
         assert!(check.say(Condition::Suspect, Some(&same)));
         assert!(check.say(Condition::Suspect, Some(&"ill".into())));
-        let said = Said { condition: Condition::Suspect, output: Some("ill".into()) };
+        let said = LastOutput { condition: Condition::Suspect, output: Some("ill".into()) };
         assert_eq!((&*check.said(), before.condition), (&said, Condition::Passing));
     }
 

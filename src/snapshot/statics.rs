@@ -10,7 +10,7 @@ use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
 use crate::registry::statics::Statics;
-use crate::snapshot::front::Key;
+use crate::snapshot::hot_entry::Key;
 
 /// See the module. Lookups only read it.
 #[derive(Clone, Debug, Default)]

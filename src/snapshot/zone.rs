@@ -8,11 +8,11 @@ use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
 use crate::registry::statics::{Statics, merge};
-use crate::snapshot::front::{Front, Key};
-use crate::snapshot::fronts::Fronts;
+use crate::snapshot::hot_entry::{HotEntry, Key};
+use crate::snapshot::hot_table::HotTable;
+use crate::snapshot::persistent_map::PersistentMap;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
-use crate::snapshot::shards::Shards;
 use crate::snapshot::statics::StaticNames;
 
 /// Secondaries are told to come back within the hour; none can transfer yet.
@@ -21,7 +21,7 @@ const REFRESH: u32 = 3600;
 const RETRY: u32 = 600;
 /// RFC 1912 section 2.2 asks for weeks; a copy of live health is worth less than a day.
 const EXPIRE: u32 = 86_400;
-/// Tags of a service that have their own fronts.
+/// Tags of a service that have their own entries.
 const MOST_TAGS: usize = 64;
 
 /// One zone.
@@ -34,15 +34,15 @@ pub struct Zone {
     /// What stays while services change.
     pub facts: Arc<Facts>,
     /// By name.
-    pub services: Shards<Label, Arc<ServiceView>>,
+    pub services: PersistentMap<Label, Arc<ServiceView>>,
     /// The commonest answers of services and of their tags.
-    pub fronts: Fronts,
+    pub hot: HotTable,
     /// Registered addresses, in any state, with the count of targets that have them. Each family
     /// alone: an entry of the shorter one is half as long.
-    v4: Shards<Ipv4Addr, u32>,
-    v6: Shards<Ipv6Addr, u32>,
+    v4: PersistentMap<Ipv4Addr, u32>,
+    v6: PersistentMap<Ipv6Addr, u32>,
     /// Carried tags, with the count of services that carry them.
-    tags: Shards<Tag, u32>,
+    tags: PersistentMap<Tag, u32>,
 }
 
 /// What zone.toml and master files say, as it is answered.
@@ -112,11 +112,11 @@ impl Zone {
             usable: true,
             soa: soa(settings, &statics, serial),
             facts: Arc::new(Facts::new(settings, &statics)),
-            services: Shards::default(),
-            fronts: Fronts::default(),
-            v4: Shards::default(),
-            v6: Shards::default(),
-            tags: Shards::default(),
+            services: PersistentMap::default(),
+            hot: HotTable::default(),
+            v4: PersistentMap::default(),
+            v6: PersistentMap::default(),
+            tags: PersistentMap::default(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Zone {
     }
 
     /// Puts `view` in the place of the service called `name`, or takes it out. The cost is in
-    /// proportion to that service's registration; to its names with fronts, of which there are few,
+    /// proportion to that service's registration; to its names with entries, of which there are few,
     /// when only its health changed.
     pub fn replace(&mut self, name: &Label, view: Option<Arc<ServiceView>>) {
         let new = view.clone();
@@ -147,14 +147,14 @@ impl Zone {
         if let (Some(old), Some(new)) = (&old, &new)
             && Arc::ptr_eq(&old.service, &new.service)
         {
-            self.renew_fronts(old, new);
+            self.renew_entries(old, new);
             return;
         }
         if let Some(old) = &old {
-            plain_names(old).for_each(|(key, _)| self.fronts.set(key, None));
+            plain_names(old).for_each(|(key, _)| self.hot.set(key, None));
         }
         if let Some(new) = &new {
-            self.put_fronts(new);
+            self.put_entries(new);
             addresses(new).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
@@ -164,22 +164,22 @@ impl Zone {
         }
     }
 
-    fn put_fronts(&mut self, view: &ServiceView) {
+    fn put_entries(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
-            self.fronts.set(key, plain_front(key, view, selection));
+            self.hot.set(key, plain_entry(key, view, selection));
         }
     }
 
-    /// The same where the names are those of `old`. Both fronts are made: the one in the table lies
+    /// The same where the names are those of `old`. Both entries are made: the one in the table lies
     /// in memory far away, and most need not be touched.
-    fn renew_fronts(&mut self, old: &ServiceView, new: &ServiceView) {
+    fn renew_entries(&mut self, old: &ServiceView, new: &ServiceView) {
         for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
-            let front = plain_front(key, new, selection);
+            let entry = plain_entry(key, new, selection);
             // They come in one order, as long as the one's tags are a copy of the other's.
             let stays = key == its
-                && Front::are_same(front.as_ref(), plain_front(its, old, before).as_ref());
+                && HotEntry::are_same(entry.as_ref(), plain_entry(its, old, before).as_ref());
             if !stays {
-                self.fronts.set(key, front);
+                self.hot.set(key, entry);
             }
         }
     }
@@ -217,7 +217,7 @@ impl Zone {
     }
 }
 
-/// A service's name and those of its tags that have a front, and what is answered there. With too
+/// A service's name and those of its tags that have an entry, and what is answered there. With too
 /// many tags a change would be dear, and only the service's own has one.
 fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     let service = view.service.key.name.as_str();
@@ -234,23 +234,23 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
 }
 
 /// What stands in the table at a name of `view`.
-fn plain_front(key: Key, view: &ServiceView, selection: &Selection) -> Option<Front> {
-    let front = Front::new(key, view, selection);
-    // A service is there even where its front says nothing: who has none is no service.
+fn plain_entry(key: Key, view: &ServiceView, selection: &Selection) -> Option<HotEntry> {
+    let entry = HotEntry::new(key, view, selection);
+    // Every service gets an entry, a bare one too: "no entry" means "no such service".
     let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
-    (!is_of_tag || !front.is_bare()).then_some(front)
+    (!is_of_tag || !entry.is_bare()).then_some(entry)
 }
 
 fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
     view.targets.iter().filter_map(|target| target.endpoint.address())
 }
 
-fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, u32>, key: K) {
+fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>, key: K) {
     let so_far = counts.get(&key).copied().unwrap_or(0);
     counts.insert(key, so_far + 1);
 }
 
-fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut Shards<K, u32>, key: &K) {
+fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>, key: &K) {
     match counts.get(key).copied() {
         Some(many) if many > 1 => drop(counts.insert(key.clone(), many - 1)),
         _ => drop(counts.remove(key)),

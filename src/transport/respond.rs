@@ -57,13 +57,15 @@ pub(super) fn respond_by(
     // Nothing half done is seen again: the output is written over, of the random state any value
     // is good, and a limit that was charged stays charged.
     let decided = catch_unwind(AssertUnwindSafe(|| decide(received, snapshot, worker, out)));
-    let Ok(response) = decided else { return apologise(received, snapshot, worker, out) };
+    let Ok(response) = decided else {
+        return servfail_after_panic(received, snapshot, worker, out);
+    };
     count(response, worker);
     response
 }
 
 /// Says SERVFAIL where an answer was to be made and a defect was met, and counts both.
-pub(super) fn apologise(
+pub(super) fn servfail_after_panic(
     received: &Received<'_>,
     snapshot: &Snapshot,
     worker: &mut Worker,

@@ -172,7 +172,7 @@ fn ask(dns: SocketAddr, phase: &Phase) -> [Vec<Duration>; 3] {
     took
 }
 
-fn client(dns: SocketAddr) -> UdpSocket {
+pub(super) fn client(dns: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind((IpAddr::from([127, 0, 0, 1]), 0)).unwrap();
     socket.connect(dns).unwrap();
     socket.set_read_timeout(Some(SOON)).unwrap();
@@ -180,7 +180,7 @@ fn client(dns: SocketAddr) -> UdpSocket {
 }
 
 /// The answer to a question for the addresses of a service.
-fn exchange(socket: &UdpSocket, service: usize) -> Vec<u8> {
+pub(super) fn exchange(socket: &UdpSocket, service: usize) -> Vec<u8> {
     let mut question = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0".to_vec();
     for label in [format!("s{service}").as_str(), "service", "internal"] {
         question.push(u8::try_from(label.len()).unwrap());
@@ -196,7 +196,7 @@ fn exchange(socket: &UdpSocket, service: usize) -> Vec<u8> {
     answer
 }
 
-fn show(what: &str, mut took: Vec<Duration>) {
+pub(super) fn show(what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     let at = |share: usize| took[(took.len() - 1) * share / 1000];
     let [p50, p90, p99, max] = [500, 900, 990, 1000].map(at);

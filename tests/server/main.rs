@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod measurements;
 mod operation;
+mod readers;
 mod resolver;
 mod restart;
 mod shortage;

@@ -13,10 +13,10 @@
 //! What it says is what `respond` says, record by record and in the same order for the same random
 //! numbers: `tests` holds the two against each other.
 
+mod fast_answer;
 mod find;
+pub mod query_batch;
 mod question;
-pub mod round;
-mod said;
 mod write;
 
 #[cfg(test)]
@@ -32,13 +32,13 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::front::Key;
-use crate::snapshot::leaf::Probe;
+use crate::snapshot::bucket::Probe;
+use crate::snapshot::hot_entry::Key;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
+use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
 use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
-use crate::transport::fast::said::{Said, of_front, said};
 use crate::transport::fast::write::{Opt, Writer, slip};
 use crate::transport::source::can_ask;
 use crate::transport::worker::Worker;
@@ -80,8 +80,8 @@ pub struct Asked<'s> {
     zone: &'s Zone,
     /// As in `Within`.
     left: u8,
-    /// Where its front is, or nowhere; on its way here. `None` where it has no key.
-    front: Option<Probe<'s>>,
+    /// Where its entry is, or nowhere; on its way here. `None` where it has no key.
+    entry: Option<Probe<'s>>,
 }
 
 // A cache line of its own.
@@ -112,7 +112,7 @@ impl<'s> Reader<'s> {
         Self { snapshot, last: Last::only(snapshot) }
     }
 
-    /// Reads the message of `len` octets; `None` where it is not plain. The name's front is not waited
+    /// Reads the message of `len` octets; `None` where it is not plain. The name's entry is not waited
     /// for.
     #[inline]
     pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
@@ -177,37 +177,37 @@ impl<'s> Last<'s> {
 impl<'s> Asked<'s> {
     #[inline]
     fn new(head: Head, Within { zone, left }: Within<'s>, key: Option<Key>) -> Self {
-        let front = key.and_then(|key| zone.fronts.probe(key));
-        Self { head, zone, left, front }
+        let entry = key.and_then(|key| zone.hot.probe(key));
+        Self { head, zone, left, entry }
     }
 
     fn within(&self) -> Within<'s> {
         Within { zone: self.zone, left: self.left }
     }
 
-    /// Finds the front where it leads to more that is needed, and has that fetched.
+    /// Finds the entry where it leads to more that is needed, and has that fetched.
     #[inline]
     pub fn find(&mut self) {
         if self.head.rtype == Rtype::SRV
-            && let Some(probe) = self.front
-            && let Some(front) = probe.find()
+            && let Some(probe) = self.entry
+            && let Some(entry) = probe.find()
         {
-            if let Some((_, lines)) = front.instances() {
+            if let Some((_, lines)) = entry.instances() {
                 lines.fetch();
             }
-            self.front = Some(probe.found(front));
+            self.entry = Some(probe.found(entry));
         }
     }
 
-    /// What is said where it has no front and nothing else either.
-    fn missing(&self, snapshot: &Snapshot) -> Option<Said<'s>> {
-        let probe = self.front.as_ref()?;
+    /// What is said where it has no entry and nothing else either.
+    fn missing(&self, snapshot: &Snapshot) -> Option<FastAnswer<'s>> {
+        let probe = self.entry.as_ref()?;
         if !is_missing(snapshot, self.within(), probe.key()) {
             return None;
         }
         let (zone, rcode) = (self.zone, Rcode::NxDomain);
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
-        Some(Said::Negative { rcode, zone, apex })
+        Some(FastAnswer::Negative { rcode, zone, apex })
     }
 }
 
@@ -223,18 +223,18 @@ pub fn respond(
     answer((octets, len), &asked, &arrival, snapshot, worker)
 }
 
-/// What is said to what is in no front; the message of `len` octets is read again.
+/// What is said to what is in no entry; the message of `len` octets is read again.
 #[inline(never)]
 fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
     within: Within<'s>,
-    (has_no_front, has_edns): (bool, bool),
+    (has_no_entry, has_edns): (bool, bool),
     snapshot: &'s Snapshot,
-) -> Option<Said<'s>> {
+) -> Option<FastAnswer<'s>> {
     let (question, head) = Question::read(octets, len)?;
     let question = question.fold();
-    let node = find(snapshot, within, &question, has_no_front)?;
+    let node = find(snapshot, within, &question, has_no_entry)?;
     said(&node, within, (&question, head.rtype), has_edns)
 }
 
@@ -255,16 +255,16 @@ pub fn answer(
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
-    let front = this.front.as_ref().and_then(Probe::find);
-    let said = if let Some(said) = front.and_then(|front| of_front(front, head.rtype)) {
+    let entry = this.entry.as_ref().and_then(Probe::find);
+    let said = if let Some(said) = entry.and_then(|entry| of_entry(entry, head.rtype)) {
         said
-    } else if front.is_none()
+    } else if entry.is_none()
         && let Some(missing) = this.missing(snapshot)
     {
         missing
     } else {
-        let has_no_front = front.is_none() && this.front.is_some();
-        let facts = (has_no_front, edns.is_some());
+        let has_no_entry = entry.is_none() && this.entry.is_some();
+        let facts = (has_no_entry, edns.is_some());
         said_else(octets, len, this.within(), facts, snapshot)?
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);

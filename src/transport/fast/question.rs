@@ -4,7 +4,7 @@
 
 use crate::model::dns::Rtype;
 use crate::model::name::MAX_LABEL;
-use crate::snapshot::front::Key;
+use crate::snapshot::hot_entry::Key;
 use crate::transport::batch::ROOM;
 use crate::wire::header::HEADER;
 use crate::wire::options::{Edns, Options};

@@ -7,11 +7,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::snapshot::choice::first_of;
-use crate::snapshot::lines::{Line, Part, Set, Sets};
+use crate::snapshot::srv_table::{Part, Set, Sets, SrvRow};
 use crate::snapshot::zone::{Spelled, Zone};
 use crate::transport::batch::ROOM;
+use crate::transport::fast::fast_answer::{Drawn, FastAnswer};
 use crate::transport::fast::question::Head;
-use crate::transport::fast::said::{Drawn, Said};
 use crate::wire::header::HEADER;
 use crate::wire::options::Standard;
 
@@ -84,7 +84,7 @@ impl<'b> Writer<'b> {
     /// has to cut.
     pub(super) fn write(
         self,
-        said: &Said<'_>,
+        said: &FastAnswer<'_>,
         opt: Option<&Opt<'_>>,
         rng: &mut fastrand::Rng,
     ) -> Option<usize> {
@@ -93,20 +93,22 @@ impl<'b> Writer<'b> {
         let mut body = Body { octets, at: end, limit: limit.checked_sub(opt.map_or(0, Opt::len))? };
         body.left(0)?;
         let mut counts = match said {
-            Said::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
-            Said::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
-            Said::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
-            Said::FewSrv(places, lines, ttl) => {
+            FastAnswer::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
+            FastAnswer::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
+            FastAnswer::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
+            FastAnswer::FewSrv(places, lines, ttl) => {
                 body.put_instances(lines.all(places.rotated(rng)), *ttl)?
             }
-            Said::Srv(Drawn { choice, limit, ttl }, lines) => {
+            FastAnswer::Srv(Drawn { choice, limit, ttl }, lines) => {
                 body.put_instances(lines.all(choice.rotate(rng, *limit).copied()), *ttl)?
             }
-            Said::Instance { place, lines, ttl } => {
+            FastAnswer::Instance { place, lines, ttl } => {
                 body.put_instances(lines.all(std::iter::once(*place)), *ttl)?
             }
-            Said::Of { addresses, ttl } => body.put_addresses(rtype, addresses.clone(), *ttl)?,
-            Said::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
+            FastAnswer::Of { addresses, ttl } => {
+                body.put_addresses(rtype, addresses.clone(), *ttl)?
+            }
+            FastAnswer::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
         };
         if let Some(opt) = opt {
             body.put_opt(opt)?;
@@ -168,9 +170,9 @@ impl Body<'_> {
         let Drawn { choice, limit, ttl } = *drawn;
         let wanted = choice.wanted(limit);
         let fitting = self.left(0)?.checked_div(FRONT.checked_add(N)?)?.min(wanted);
-        let front = front(ASKED, rtype, ttl, N)?;
+        let entry = entry(ASKED, rtype, ttl, N)?;
         for item in choice.rotate(rng, limit).take(fitting) {
-            self.put(front)?;
+            self.put(entry)?;
             self.put(octets(item))?;
         }
         let answers = u16::try_from(fitting).ok()?;
@@ -186,11 +188,11 @@ impl Body<'_> {
     ) -> Option<Counts> {
         let fitting = self.left(0)?.checked_div(A_RECORD)?.min(addresses.len());
         let (records, _) = self.take(fitting.checked_mul(A_RECORD)?)?.as_chunks_mut::<A_RECORD>();
-        let front = front(ASKED, Rtype::A, ttl, 4)?;
+        let entry = entry(ASKED, Rtype::A, ttl, 4)?;
         // As `rotated` has them. Two loops would end where nobody can foresee it.
         let mut at = first_of(addresses.len(), rng);
         for record in records {
-            *record = a_record(front, *addresses.get(at)?);
+            *record = a_record(entry, *addresses.get(at)?);
             let next = at.saturating_add(1);
             at = if next < addresses.len() { next } else { 0 };
         }
@@ -216,12 +218,12 @@ impl Body<'_> {
     /// all.
     fn put_instances<'l>(
         &mut self,
-        lines: impl Iterator<Item = Line<'l>> + Clone,
+        lines: impl Iterator<Item = SrvRow<'l>> + Clone,
         ttl: u32,
     ) -> Option<Counts> {
         let mut counts = Counts::default();
         let [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, ..] =
-            front(ASKED, Rtype::SRV, ttl, 0)?;
+            entry(ASKED, Rtype::SRV, ttl, 0)?;
         let mut record = self.at;
         for line in lines.clone() {
             if self.left(BEFORE_LEN.checked_add(line.size())?).is_none() {
@@ -235,13 +237,13 @@ impl Body<'_> {
             counts.answers = counts.answers.checked_add(1)?;
         }
         'all: for line in lines {
-            let target = record.checked_add(BEFORE_LEN)?.checked_add(Line::TARGET)?;
+            let target = record.checked_add(BEFORE_LEN)?.checked_add(SrvRow::TARGET)?;
             let owner = 0xc000 | u16::try_from(target).ok()?;
             if let Some(address) = line.addresses.only_v4() {
                 if self.left(A_RECORD).is_none() {
                     break;
                 }
-                self.put(a_record(front(owner, Rtype::A, ttl, 4)?, address))?;
+                self.put(a_record(entry(owner, Rtype::A, ttl, 4)?, address))?;
                 counts.additional = counts.additional.checked_add(1)?;
             } else {
                 for set in line.addresses.clone() {
@@ -259,12 +261,12 @@ impl Body<'_> {
 
     /// How many they are.
     fn put_set(&mut self, owner: u16, set: &Set<'_>, ttl: u32) -> Option<u16> {
-        let front = front(owner, set.rtype, ttl, set.len_of_each())?;
+        let entry = entry(owner, set.rtype, ttl, set.len_of_each())?;
         for address in set.addresses() {
             if let Ok(address) = <[u8; 4]>::try_from(address) {
-                self.put(a_record(front, address))?;
+                self.put(a_record(entry, address))?;
             } else {
-                self.put(front)?;
+                self.put(entry)?;
                 self.put_slice(address)?;
             }
         }
@@ -280,7 +282,7 @@ impl Body<'_> {
             sum.checked_add(octets.len())?.checked_add(if *is_below { POINTER } else { 0 })
         })?;
         self.left(len.checked_add(FRONT)?)?;
-        self.put(front(apex, Rtype::SOA, zone.negative_ttl(), len)?)?;
+        self.put(entry(apex, Rtype::SOA, zone.negative_ttl(), len)?)?;
         for (octets, is_below) in names {
             self.put_slice(octets)?;
             if is_below {
@@ -352,7 +354,7 @@ fn put_short(room: &mut [u8], own: &Part<'_>, shared: &Part<'_>) -> Option<()> {
 }
 
 /// Everything of a record but its data.
-fn front(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> {
+fn entry(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> {
     let [o0, o1] = owner.to_be_bytes();
     let [t0, t1] = rtype.0.to_be_bytes();
     let [a, b, c, d] = ttl.to_be_bytes();
@@ -361,8 +363,8 @@ fn front(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> 
 }
 
 /// A record of an IPv4 address.
-fn a_record(front: [u8; FRONT], [a, b, c, d]: [u8; 4]) -> [u8; A_RECORD] {
-    let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = front;
+fn a_record(entry: [u8; FRONT], [a, b, c, d]: [u8; 4]) -> [u8; A_RECORD] {
+    let [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1] = entry;
     [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d]
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use livezone::transport::batch::places::MESSAGES;
+use livezone::transport::batch::slots::MESSAGES;
 use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
 use livezone::transport::bind::bind;
 
@@ -79,7 +79,7 @@ impl Model {
             is_wildcard: endpoint.address.ip().is_unspecified(),
             server: endpoint.udp.into_iter().next().unwrap(),
             asked,
-            batch: Batch::new(Sending::InTrains),
+            batch: Batch::new(Sending::Segmented),
             waiting: VecDeque::new(),
             received: Vec::new(),
             is_open: false,

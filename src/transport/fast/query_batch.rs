@@ -9,12 +9,12 @@ use std::array;
 use crate::model::dns::Rtype;
 use crate::snapshot::Snapshot;
 use crate::transport::batch::Batch;
-use crate::transport::batch::places::MESSAGES;
+use crate::transport::batch::slots::MESSAGES;
 use crate::transport::fast::{Asked, Reader};
 
 /// See the module.
 #[derive(Debug)]
-pub struct Round<'s> {
+pub struct QueryBatch<'s> {
     /// The plain questions, by the places of their messages.
     asked: [Option<Asked<'s>>; MESSAGES],
     /// The place whose turn it is: questions for IPv4 addresses before all others.
@@ -28,7 +28,7 @@ fn as_received() -> [u8; MESSAGES] {
     array::from_fn(|place| u8::try_from(place).unwrap_or(u8::MAX))
 }
 
-impl<'s> Round<'s> {
+impl<'s> QueryBatch<'s> {
     /// So many messages, none of which is read yet.
     #[inline]
     pub fn new(count: usize) -> Self {
@@ -90,11 +90,11 @@ mod tests {
             client.send(&query_for(1, rtype)).unwrap();
         }
         client.send(b"no question").unwrap();
-        let mut batch = Batch::new(Sending::InTrains);
+        let mut batch = Batch::new(Sending::Segmented);
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         let snapshot = context().current.load_full();
-        let mut round = Round::new(count);
-        let places = |round: &Round<'_>| -> Vec<(usize, bool)> {
+        let mut round = QueryBatch::new(count);
+        let places = |round: &QueryBatch<'_>| -> Vec<(usize, bool)> {
             (0..6)
                 .map_while(|turn| round.turn(turn))
                 .map(|(p, asked)| (p, asked.is_some()))

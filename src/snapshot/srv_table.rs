@@ -54,11 +54,11 @@ const CACHE_LINE: usize = 64;
 
 /// The lines of all instances, by their places.
 #[derive(Clone, Debug)]
-pub struct Lines(ThinArc<(), u8>);
+pub struct SrvTable(ThinArc<(), u8>);
 
 /// What is sent of one instance.
 #[derive(Clone, Debug)]
-pub struct Line<'l> {
+pub struct SrvRow<'l> {
     /// The length of the data of its SRV record in two octets, and of the data what stands before the
     /// target: priority, weight and port. The length is 0 where there is no such record.
     pub head: [u8; HEAD],
@@ -93,7 +93,7 @@ pub struct Set<'l> {
     octets: &'l [u8],
 }
 
-impl Lines {
+impl SrvTable {
     /// The lines of `service`, whose targets stand in the order of their instances; `is_tag` tells
     /// the names that a tag takes from an instance.
     pub(super) fn build(
@@ -152,13 +152,13 @@ impl Lines {
     pub fn all(
         &self,
         places: impl Iterator<Item = usize> + Clone,
-    ) -> impl Iterator<Item = Line<'_>> + Clone {
+    ) -> impl Iterator<Item = SrvRow<'_>> + Clone {
         let piece = self.piece();
-        places.filter_map(move |place| piece?.line(place).filter(Line::has_record))
+        places.filter_map(move |place| piece?.line(place).filter(SrvRow::has_record))
     }
 
     /// The line of the instance at this place.
-    pub fn get(&self, place: usize) -> Option<Line<'_>> {
+    pub fn get(&self, place: usize) -> Option<SrvRow<'_>> {
         self.piece()?.line(place)
     }
 
@@ -182,14 +182,14 @@ struct Piece<'l> {
 
 impl<'l> Piece<'l> {
     #[inline]
-    fn line(&self, place: usize) -> Option<Line<'l>> {
+    fn line(&self, place: usize) -> Option<SrvRow<'l>> {
         let line = self.lines.get(place)?;
         let &[l0, l1, p0, p1, w0, w1, o0, o1, len, at, f0, f1, f2, f3, ..] = line;
         let own = Part { from: self.octets.get(read_place([f0, f1, f2, f3])?..)?, len: len.into() };
         let at = usize::from(at);
         let shared =
             Part { from: self.suffix.from.get(at..)?, len: self.suffix.len.checked_sub(at)? };
-        Some(Line {
+        Some(SrvRow {
             head: [l0, l1, p0, p1, w0, w1, o0, o1],
             target: [own, shared],
             addresses: self.sets(line.last_chunk()?)?,
@@ -205,7 +205,7 @@ impl<'l> Piece<'l> {
     }
 }
 
-impl Line<'_> {
+impl SrvRow<'_> {
     /// Whether there is an SRV record.
     pub fn has_record(&self) -> bool {
         let [len0, len1, ..] = self.head;

@@ -21,12 +21,12 @@ type Branch<K, V> = Arc<[Twig<K, V>; FAN]>;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct Shards<K, V> {
+pub struct PersistentMap<K, V> {
     branches: Arc<[Branch<K, V>; FAN]>,
     len: usize,
 }
 
-impl<K, V> Default for Shards<K, V> {
+impl<K, V> Default for PersistentMap<K, V> {
     fn default() -> Self {
         let leaf: Leaf<K, V> = Arc::new([]);
         let twig: Twig<K, V> = Arc::new(std::array::from_fn(|_| Arc::clone(&leaf)));
@@ -35,7 +35,7 @@ impl<K, V> Default for Shards<K, V> {
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
+impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.len
@@ -123,7 +123,7 @@ mod tests {
         fn it_is_a_map_and_old_copies_stay_as_they_were(
             steps in proptest::collection::vec((any::<bool>(), 0u16..300, any::<u8>()), 0..100),
         ) {
-            let mut shards: Shards<u16, u8> = Shards::default();
+            let mut shards: PersistentMap<u16, u8> = PersistentMap::default();
             let mut map = BTreeMap::new();
             for (insert, key, value) in steps {
                 let (before, expected) = (shards.clone(), map.clone());

@@ -8,9 +8,9 @@ use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
 
 use crate::snapshot::choice::first_of;
-use crate::snapshot::lines::Lines;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
+use crate::snapshot::srv_table::SrvTable;
 
 /// Octets of a name that a key has room for.
 pub const KEY: usize = WORDS * WORD;
@@ -106,21 +106,21 @@ fn folded(word: u64) -> u64 {
 /// See the module. It is laid out so that it fills its line.
 #[derive(Clone, Debug, Default)]
 #[repr(C, align(64))]
-pub struct Front {
+pub struct HotEntry {
     pub(super) key: Key,
     ttl: u32,
     /// How many addresses there are; 0 where A takes more than what stands here.
     count: u8,
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
-    lines: Option<Lines>,
+    lines: Option<SrvTable>,
     /// In octets.
     addresses: [[u8; 4]; ADDRESSES],
 }
 
-const _: () = assert!(size_of::<Front>() == 64);
+const _: () = assert!(size_of::<HotEntry>() == 64);
 
-impl Front {
+impl HotEntry {
     #[cfg(test)]
     pub(super) fn of_ttl(key: Key, ttl: u32) -> Self {
         Self { key, ttl, ..Self::default() }
@@ -129,29 +129,29 @@ impl Front {
     /// What is answered at a name of `view` that has this key and these records; nothing where that
     /// is not plain.
     pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Self {
-        let mut front = Self { key, ttl: selection.ttl, ..Self::default() };
+        let mut entry = Self { key, ttl: selection.ttl, ..Self::default() };
         if view.waiting || selection.stale || !selection.cname.items.is_empty() {
-            return front;
+            return entry;
         }
         let limit = view.service.max_answers;
         let (a, srv) = (&selection.a, &selection.srv);
         if a.is_equal() && a.wanted(limit) == a.items.len() {
-            front.put_addresses(&a.items);
+            entry.put_addresses(&a.items);
         }
         if srv.is_equal() && srv.wanted(limit) == srv.items.len() && !view.has_hosts {
             let bit = |&place: &usize| 1_u8.checked_shl(u32::try_from(place).ok()?);
             let places = srv.items.iter().map(bit).try_fold(0, |all, bit| Some(all | bit?));
-            front.places = places.unwrap_or(0);
-            front.lines = (front.places != 0).then(|| view.lines.clone());
+            entry.places = places.unwrap_or(0);
+            entry.lines = (entry.places != 0).then(|| view.lines.clone());
         }
-        front
+        entry
     }
 
     /// Whether these are the same, the lines one and the same piece included.
     pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
-        let all = |front: &Self| {
-            let &Self { key, ttl, count, places, ref lines, addresses } = front;
-            (key, ttl, count, places, lines.as_ref().map(Lines::place), addresses)
+        let all = |entry: &Self| {
+            let &Self { key, ttl, count, places, ref lines, addresses } = entry;
+            (key, ttl, count, places, lines.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
     }
@@ -180,7 +180,7 @@ impl Front {
 
     /// The places of all instances that have SRV records, to be rotated, and their lines; `None`
     /// where that is not all of the answer.
-    pub fn instances(&self) -> Option<(Bits, &Lines)> {
+    pub fn instances(&self) -> Option<(Bits, &SrvTable)> {
         Some((Bits(self.places), self.lines.as_ref()?))
     }
 }

@@ -6,27 +6,27 @@ use crate::metrics::limited::Class;
 use crate::model::claim::is_of_services;
 use crate::model::dns::{Rcode, Rtype};
 use crate::snapshot::choice::Choice;
-use crate::snapshot::front::{Bits, Front};
-use crate::snapshot::lines::{Lines, Sets};
+use crate::snapshot::hot_entry::{Bits, HotEntry};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
+use crate::snapshot::srv_table::{Sets, SrvTable};
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::find::{Node, Within};
 use crate::transport::fast::question::Folded;
 
 /// The records of an answer.
 #[derive(Clone, Debug)]
-pub(super) enum Said<'s> {
-    /// The addresses of a front, in rotation, and their TTL.
+pub(super) enum FastAnswer<'s> {
+    /// The addresses of an entry, in rotation, and their TTL.
     Few(&'s [[u8; 4]], u32),
-    /// The instances of a front, in rotation.
-    FewSrv(Bits, &'s Lines, u32),
+    /// The instances of an entry, in rotation.
+    FewSrv(Bits, &'s SrvTable, u32),
     /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
     Aaaa(Drawn<'s, Ipv6Addr>),
     /// Instances of a service with their addresses, in rotation.
-    Srv(Drawn<'s, usize>, &'s Lines),
+    Srv(Drawn<'s, usize>, &'s SrvTable),
     /// The addresses of one instance that are of the type asked for.
     Of {
         /// All its addresses.
@@ -39,7 +39,7 @@ pub(super) enum Said<'s> {
         /// Its place.
         place: usize,
         /// Those of its service.
-        lines: &'s Lines,
+        lines: &'s SrvTable,
         /// Of each record.
         ttl: u32,
     },
@@ -73,43 +73,39 @@ impl<T> Clone for Drawn<'_, T> {
 
 impl<T> Copy for Drawn<'_, T> {}
 
-impl Said<'_> {
+impl FastAnswer<'_> {
     /// The share that it is taken from.
     pub(super) fn class(&self) -> Class {
-        match self {
-            Self::Negative { .. } => Class::Negative,
-            Self::Few(..)
-            | Self::FewSrv(..)
-            | Self::A(_)
-            | Self::Aaaa(_)
-            | Self::Srv(..)
-            | Self::Of { .. }
-            | Self::Instance { .. } => Class::Answer,
-        }
+        if self.negative().is_some() { Class::Negative } else { Class::Answer }
     }
 
-    /// The outcome.
     pub(super) fn rcode(&self) -> Rcode {
+        self.negative().unwrap_or(Rcode::NoError)
+    }
+
+    /// The rcode of a negative answer.
+    #[inline]
+    fn negative(&self) -> Option<Rcode> {
         match self {
-            Self::Negative { rcode, .. } => *rcode,
+            Self::Negative { rcode, .. } => Some(*rcode),
             Self::Few(..)
             | Self::FewSrv(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
             | Self::Of { .. }
-            | Self::Instance { .. } => Rcode::NoError,
+            | Self::Instance { .. } => None,
         }
     }
 }
 
-/// What stands in the front of a name; `None` for what does not.
-pub(super) fn of_front(front: &Front, rtype: Rtype) -> Option<Said<'_>> {
+/// The answer that the entry itself holds; `None` where it holds none of this type.
+pub(super) fn of_entry(entry: &HotEntry, rtype: Rtype) -> Option<FastAnswer<'_>> {
     match rtype {
-        Rtype::A => Some(Said::Few(front.addresses()?, front.ttl())),
+        Rtype::A => Some(FastAnswer::Few(entry.addresses()?, entry.ttl())),
         Rtype::SRV => {
-            let (places, lines) = front.instances()?;
-            Some(Said::FewSrv(places, lines, front.ttl()))
+            let (places, lines) = entry.instances()?;
+            Some(FastAnswer::FewSrv(places, lines, entry.ttl()))
         }
         _ => None,
     }
@@ -121,9 +117,9 @@ pub(super) fn said<'s>(
     Within { zone, left }: Within<'s>,
     (question, rtype): (&Folded, Rtype),
     has_edns: bool,
-) -> Option<Said<'s>> {
+) -> Option<FastAnswer<'s>> {
     let apex = question.offset(left.into())?;
-    let negative = |rcode| Said::Negative { rcode, zone, apex };
+    let negative = |rcode| FastAnswer::Negative { rcode, zone, apex };
     let view = match *node {
         Node::Missing => return Some(negative(Rcode::NxDomain)),
         Node::Service { view, .. } | Node::Instance { view, .. } => view,
@@ -149,8 +145,8 @@ pub(super) fn said<'s>(
 fn of_service<'s>(
     (view, selection): (&'s ServiceView, &'s Selection),
     (rtype, has_edns): (Rtype, bool),
-    negative: impl Fn(Rcode) -> Said<'s>,
-) -> Option<Said<'s>> {
+    negative: impl Fn(Rcode) -> FastAnswer<'s>,
+) -> Option<FastAnswer<'s>> {
     let (limit, ttl) = (view.service.max_answers, selection.ttl);
     let registered = selection.registered;
     if selection.stale && has_edns {
@@ -159,16 +155,16 @@ fn of_service<'s>(
     let (said, registered) = match rtype {
         Rtype::A => {
             let choice = &selection.a;
-            (of_choice(choice, Said::A(Drawn { choice, limit, ttl })), registered.a)
+            (of_choice(choice, FastAnswer::A(Drawn { choice, limit, ttl })), registered.a)
         }
         Rtype::AAAA => {
             let choice = &selection.aaaa;
-            (of_choice(choice, Said::Aaaa(Drawn { choice, limit, ttl })), registered.aaaa)
+            (of_choice(choice, FastAnswer::Aaaa(Drawn { choice, limit, ttl })), registered.aaaa)
         }
         Rtype::SRV => {
             let choice = &selection.srv;
             (
-                of_choice(choice, Said::Srv(Drawn { choice, limit, ttl }, &view.lines)),
+                of_choice(choice, FastAnswer::Srv(Drawn { choice, limit, ttl }, &view.lines)),
                 registered.srv,
             )
         }
@@ -186,7 +182,10 @@ fn of_service<'s>(
 struct Empty;
 
 /// `Ok(None)` where weights differ: their draw is not for here.
-fn of_choice<'s, T>(choice: &Choice<T>, said: Said<'s>) -> Result<Option<Said<'s>>, Empty> {
+fn of_choice<'s, T>(
+    choice: &Choice<T>,
+    said: FastAnswer<'s>,
+) -> Result<Option<FastAnswer<'s>>, Empty> {
     if choice.items.is_empty() { Err(Empty) } else { Ok(choice.is_equal().then_some(said)) }
 }
 
@@ -194,19 +193,19 @@ fn of_instance<'s>(
     view: &'s ServiceView,
     place: usize,
     rtype: Rtype,
-    negative: impl Fn(Rcode) -> Said<'s>,
-) -> Option<Said<'s>> {
+    negative: impl Fn(Rcode) -> FastAnswer<'s>,
+) -> Option<FastAnswer<'s>> {
     let line = view.lines.get(place)?;
     let ttl = view.ttl_of(place);
     let mut sets = line.addresses.clone();
     let found = match rtype {
         Rtype::A | Rtype::AAAA => sets.any(|set| set.rtype == rtype),
         Rtype::SRV if line.has_record() => {
-            return Some(Said::Instance { place, lines: &view.lines, ttl });
+            return Some(FastAnswer::Instance { place, lines: &view.lines, ttl });
         }
         Rtype::SRV => false,
         _ => return None,
     };
     let addresses = line.addresses;
-    Some(if found { Said::Of { addresses, ttl } } else { negative(Rcode::NoError) })
+    Some(if found { FastAnswer::Of { addresses, ttl } } else { negative(Rcode::NoError) })
 }

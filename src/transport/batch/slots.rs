@@ -1,4 +1,4 @@
-//! Places of a batch, a bit each.
+//! Slots of a batch, a bit each.
 
 use std::iter::from_fn;
 
@@ -7,11 +7,11 @@ pub const MESSAGES: usize = 64;
 
 /// Some of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Places(u64);
+pub(super) struct Slots(u64);
 
 const _: () = assert!(u64::BITS as usize == MESSAGES);
 
-impl Places {
+impl Slots {
     /// So many, from 0 on.
     pub(super) fn first(count: usize) -> Self {
         let others = MESSAGES.checked_sub(count).and_then(|others| u32::try_from(others).ok());
@@ -59,20 +59,20 @@ mod tests {
 
     #[test]
     fn each_place_is_told_from_all_others() {
-        let held = |places: Places| {
+        let held = |places: Slots| {
             let all: Vec<usize> = places.iter().collect();
             assert!((0..2 * MESSAGES).filter(|&place| places.contains(place)).eq(all.clone()));
             assert_eq!(places.count(), all.len());
             all
         };
         for place in 0..=MESSAGES {
-            assert!(held(Places::first(place)).into_iter().eq(0..place));
-            let others = Places::first(MESSAGES).without(place);
+            assert!(held(Slots::first(place)).into_iter().eq(0..place));
+            let others = Slots::first(MESSAGES).without(place);
             let but_one = (0..MESSAGES).filter(|&other| other != place);
             assert!(held(others).into_iter().eq(but_one));
-            assert_eq!(others.with(place), Places::first(MESSAGES));
+            assert_eq!(others.with(place), Slots::first(MESSAGES));
         }
-        assert!(held(Places::default()).is_empty());
-        assert_eq!(Places::default().with(MESSAGES), Places::default());
+        assert!(held(Slots::default()).is_empty());
+        assert_eq!(Slots::default().with(MESSAGES), Slots::default());
     }
 }
