@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject, Target};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
@@ -147,7 +149,8 @@ impl fmt::Debug for InstanceId {
 }
 
 /// SRV weights by verdict, as Consul has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Weights {
     /// While passing; 1 to 65535.
     pub passing: u16,

@@ -1,10 +1,11 @@
 //! The checks of a definition.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::check::{AliasCheck, Kind};
+use crate::model::check::{AliasCheck, HttpCheck, Kind};
 use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::consul::keys::{CHECK, says, value};
@@ -106,6 +107,7 @@ fn check(
     }
     let initial = status(&mut reader);
     let Some(asked) = ask(file, table, kind, instance)? else { return Ok(None) };
+    let asked = elsewhere(file, asked, instance);
     fits(file, table, kind, (&asked, instance))?;
     let (id, kind) = (Arc::default(), Arc::new(asked.kind));
     Ok(Some(CheckDefinition { id, kind, policy, initial }))
@@ -209,6 +211,22 @@ fn alias(reader: &mut Reader<'_>) -> Option<Asked> {
     Some(Asked { kind, literal: None, needs_port: false, summary: format!("alias:{}", of.value) })
 }
 
+/// An HTTP check that a registration sends to another host, where that is allowed.
+fn elsewhere(file: &File<'_>, asked: Asked, instance: &InstanceDefinition) -> Asked {
+    let (Kind::Http(http), Some(literal), Some(targets)) =
+        (&asked.kind, asked.literal, file.targets)
+    else {
+        return asked;
+    };
+    let is_own = instance.location.addresses().contains(&literal);
+    let Some(port) = http.port.filter(|_| !is_own && targets.refusal(literal).is_none()) else {
+        return asked;
+    };
+    let connect = Some(SocketAddr::new(literal, port));
+    let kind = Kind::Http(Arc::new(HttpCheck { connect, ..HttpCheck::clone(http) }));
+    Asked { kind, literal: None, ..asked }
+}
+
 /// A check goes to its instance: an address that is another's, or a port that nobody names, refuse
 /// the service.
 fn fits(
@@ -225,7 +243,9 @@ fn fits(
         // Of a service without any address that has been told.
         if let Some(own) = instance.location.endpoints().next() {
             let message = format!("{literal} is not the address of service \"{id}\"");
-            let label = if file.address_is_written {
+            let label = if file.targets.is_some() {
+                format!("write \"localhost\" for {own}, or add {literal} to [http] check_networks")
+            } else if file.address_is_written {
                 format!(
                     "write \"localhost\" for {own}: checks connect to the service's own address"
                 )
