@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::registrations::view::AgentView;
 use crate::engine::report::{self, ChecksReport, Readiness, SnapshotReport, SourceReport};
 use crate::engine::world::World;
 use crate::model::origin::Origin;
@@ -41,6 +42,7 @@ struct Facts {
     checks: usize,
     origins: Vec<Origin>,
     complaints: Arc<[Diagnostic]>,
+    agent: AgentView,
     generation: u64,
     published: Instant,
 }
@@ -80,6 +82,7 @@ impl Board {
             checks: world.check_count(),
             origins: world.origins().collect(),
             complaints,
+            agent: world.agent().clone(),
             generation: self.snapshot.load().generation,
             published,
         }));
@@ -107,6 +110,11 @@ impl Board {
     /// What is served now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// What is registered over HTTP, at least as new as the snapshot that was loaded before.
+    pub fn agent(&self) -> AgentView {
+        self.facts.load().agent.clone()
     }
 
     /// What is wrong with each source.

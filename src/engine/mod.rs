@@ -10,6 +10,7 @@ mod checks;
 pub mod event;
 mod evidence;
 mod publisher;
+pub mod registrations;
 pub mod report;
 mod runs;
 mod services;
@@ -17,5 +18,6 @@ pub mod settings;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod tickets;
 pub mod turn;
 pub mod world;

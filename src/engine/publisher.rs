@@ -37,7 +37,11 @@ impl Publisher {
         self.last_serial
     }
 
-    /// Makes the next snapshot, when anything that is answered has changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.snapshot.generation
+    }
+
+    /// Makes the next snapshot, when anything that is answered or registered has changed.
     pub(super) fn publish(
         &mut self,
         catalogue: &Catalogue,
@@ -45,7 +49,8 @@ impl Publisher {
         rules: &Rules,
         turn: &Turn,
     ) -> Option<Arc<Snapshot>> {
-        if turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed {
+        let answers_stay = turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed;
+        if answers_stay && !turn.registrations_changed {
             return None;
         }
         self.publish_zones(catalogue, &turn.zones);

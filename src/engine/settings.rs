@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, default_ns_addresses, zone_toml};
 use crate::model::check::{Policy, Scripts, Sources};
+use crate::model::name::Name;
+use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
+use crate::sources::consul::api::targets::Targets;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -23,6 +26,30 @@ pub struct Settings {
     pub scripts: Scripts,
     /// What the configuration says of answering.
     pub rules: Rules,
+    pub registering: Registering,
+}
+
+/// Of what is registered over HTTP.
+#[derive(Clone, Debug)]
+pub struct Registering {
+    /// Where it goes, with the defaults of a zone without a zone.toml.
+    pub zone: ZoneSettings,
+    /// The address of services that name none.
+    pub node: Option<IpAddr>,
+    pub targets: Targets,
+}
+
+impl Registering {
+    /// `node` is the address of this host.
+    pub fn of(config: &Config) -> Self {
+        let apex = Name::parse("service.internal").unwrap_or_else(|_| Name::root());
+        let loopback = config.http.listen.is_some_and(|address| address.ip().is_loopback());
+        Self {
+            zone: zone_toml::defaults(&apex, &default_ns_addresses(&config.dns.listen)),
+            node: config.consul.node_address,
+            targets: Targets { loopback, ..Targets::default() },
+        }
+    }
 }
 
 impl Settings {
@@ -41,6 +68,7 @@ impl Settings {
                 cookies: Arc::new(config.cookies.clone()),
                 tcp: config.dns.tcp,
             },
+            registering: Registering::of(config),
         }
     }
 

@@ -15,14 +15,17 @@ use crate::engine::board::Board;
 use crate::engine::event::{Effects, Event, Start, Transition};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
+use crate::engine::tickets::{Asked, Tickets};
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::metrics::Metrics;
+use crate::model::agent::{Refusal, Write, Written};
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
+use crate::store::registrations::{Batch, Durability, Op, Store, StoreError};
 use crate::store::serial::{Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
@@ -33,6 +36,11 @@ const PACE: Duration = Duration::from_millis(10);
 /// A world without timers is looked at now and then all the same.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Writes that wait at most; those beyond are refused.
+const MOST_WRITES: usize = 4096;
+/// Writes, or heartbeats, taken in by one turn.
+const MOST_TOGETHER: usize = 1024;
+
 /// A world that has shown no sign of life for so long stands still. It is asked for one each second,
 /// and a machine may be busy.
 const STILL: Duration = Duration::from_secs(10);
@@ -41,8 +49,12 @@ const STILL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
+    writes: mpsc::Sender<Asked>,
+    /// They wait for no store.
+    beats: mpsc::Sender<Asked>,
     board: Arc<Board>,
     ready: watch::Receiver<bool>,
+    generation: watch::Receiver<u64>,
 }
 
 #[derive(Debug)]
@@ -62,6 +74,26 @@ impl Handle {
     pub async fn configured(&self, settings: Settings) {
         // Nobody needs the settings of a world that has ended.
         let _ = self.messages.send(Message::Configured(Box::new(settings))).await;
+    }
+
+    /// Changes what is registered; returns once that is stored and served.
+    pub async fn write(&self, write: Write) -> Result<Written, Refusal> {
+        let (way_back, answer) = oneshot::channel();
+        let asked = (write, way_back);
+        if let Write::Beat { .. } = asked.0 {
+            self.beats.send(asked).await.map_err(|_| Refusal::Ended)?;
+        } else {
+            self.writes.try_send(asked).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+                mpsc::error::TrySendError::Closed(_) => Refusal::Ended,
+            })?;
+        }
+        answer.await.unwrap_or(Err(Refusal::Ended))
+    }
+
+    /// The generation of what is published, to wait for the next one.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.clone()
     }
 
     /// What is published, which is there whatever the world does.
@@ -109,7 +141,13 @@ pub struct Engine {
     serials: SerialFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
+    writes: mpsc::Receiver<Asked>,
+    beats: mpsc::Receiver<Asked>,
+    tickets: Tickets,
+    store: Store,
+    stored: (mpsc::Sender<Result<(), String>>, mpsc::Receiver<Result<(), String>>),
     ready: watch::Sender<bool>,
+    generation: watch::Sender<u64>,
 }
 
 /// What the engine works with.
@@ -124,6 +162,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Keeps serials from going back.
     pub serials: SerialFile,
+    /// Keeps what is registered.
+    pub store: Store,
     /// Both clocks.
     pub clock: Clock,
 }
@@ -134,10 +174,20 @@ impl Engine {
     /// one.
     pub fn start(parts: Parts, loaded: Vec<Change>) -> (Self, Handle) {
         let (messages, inbox) = mpsc::channel(INBOX);
+        let (to_writes, writes) = mpsc::channel(MOST_WRITES);
+        let (to_beats, beats) = mpsc::channel(MOST_TOGETHER);
         let (ready, is_ready) = watch::channel(false);
-        let Parts { world, current, runner, metrics, serials, clock } = parts;
+        let (generation, current_generation) = watch::channel(0);
+        let Parts { world, current, runner, metrics, serials, store, clock } = parts;
         let board = Arc::new(Board::new(Arc::clone(&current)));
-        let handle = Handle { messages, board: Arc::clone(&board), ready: is_ready };
+        let handle = Handle {
+            messages,
+            writes: to_writes,
+            beats: to_beats,
+            board: Arc::clone(&board),
+            ready: is_ready,
+            generation: current_generation,
+        };
         let mut engine = Self {
             world,
             board,
@@ -152,7 +202,13 @@ impl Engine {
             serials,
             clock,
             inbox,
+            writes,
+            beats,
+            tickets: Tickets::default(),
+            store,
+            stored: mpsc::channel(1),
             ready,
+            generation,
         };
         engine.step(Event::Loaded(loaded));
         (engine, handle)
@@ -160,6 +216,7 @@ impl Engine {
 
     /// Runs until `stop`; runs in flight end with it.
     pub async fn run(mut self, stop: CancellationToken) {
+        let (mut writes, mut beats) = (Vec::new(), Vec::new());
         loop {
             for start in std::mem::take(&mut self.starting) {
                 self.runs.start(start);
@@ -169,6 +226,10 @@ impl Engine {
                 () = stop.cancelled() => return,
                 Some(message) = self.inbox.recv() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
+                Some(stored) = self.stored.1.recv() => self.step(Event::Stored(stored)),
+                1.. = self.beats.recv_many(&mut beats, MOST_TOGETHER) => self.ask(&mut beats),
+                1.. = self.writes.recv_many(&mut writes, MOST_TOGETHER),
+                    if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
                 () = tokio::time::sleep(wait) => self.tick(),
             }
         }
@@ -184,6 +245,11 @@ impl Engine {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn ask(&mut self, asked: &mut Vec<Asked>) {
+        let writes = self.tickets.issue(std::mem::take(asked));
+        self.step(Event::Writes(writes));
     }
 
     /// How long there is nothing to do if nothing happens.
@@ -220,9 +286,19 @@ impl Engine {
     /// One turn of the world, and its effects.
     fn step(&mut self, event: Event) {
         let now = (self.clock)();
-        let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer);
+        let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer | Event::Writes(_));
         let effects = turn(&mut self.world, event, now);
-        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
+        let Effects {
+            start,
+            stop,
+            snapshot,
+            transitions,
+            complaints,
+            dangling,
+            wake,
+            store,
+            answers,
+        } = effects;
         let is_new = snapshot.is_some();
         if let Some(snapshot) = snapshot {
             self.publish(snapshot, now.mono);
@@ -232,6 +308,11 @@ impl Engine {
             self.board.tell(&self.world, self.published, of_files);
         }
         self.board.turned(&self.world, now.mono);
+        if is_new {
+            self.generation.send_replace(self.current.load().generation);
+        }
+        self.tickets.answer(answers);
+        self.keep(store);
         for id in stop {
             self.runs.stop(id);
         }
@@ -257,6 +338,19 @@ impl Engine {
         }
     }
 
+    /// Has this stored; [`Event::Stored`] follows.
+    fn keep(&self, ops: Vec<Op>) {
+        if ops.is_empty() {
+            return;
+        }
+        let stored = self.stored.0.clone();
+        let done = move |result: Result<(), StoreError>| {
+            // There is room, for one batch is stored at a time; an engine that has ended waits for none.
+            let _ = stored.try_send(result.map_err(|error| words(&error)));
+        };
+        self.store.commit(Batch { ops, durability: Durability::Now, done: Box::new(done) });
+    }
+
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
         match self.serials.reserve(self.world.serial(), since) {
             Reserved::Unchanged => {}
@@ -278,6 +372,10 @@ impl Engine {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
     }
+}
+
+fn words(error: &StoreError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 fn log_transition(transition: &Transition) {

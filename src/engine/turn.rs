@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::event::{Effects, Event, Turn};
-use crate::engine::settings::Settings;
+use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::World;
 use crate::health::scheduler::CheckId;
+use crate::model::agent::Written;
 use crate::model::health::Outcome;
 use crate::model::service::ServiceKey;
 use crate::model::time::Now;
@@ -23,14 +24,25 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         }
         Event::Changed(changes) => register(world, changes, &mut turn),
         Event::Outcomes(outcomes) => hear(world, outcomes, &mut turn),
+        Event::Writes(writes) => {
+            let writes = writes.into_iter().map(|(ticket, write)| (Some(ticket), write));
+            world.registrations.wait(writes);
+        }
+        Event::Stored(stored) => serve(world, stored, &mut turn),
         Event::Timer => {}
         Event::Configured(settings) => configure(world, *settings, &mut turn),
     }
-    let World { settings, catalogue, services, checks, aliases, publisher } = world;
+    let World { settings, catalogue, services, checks, aliases, publisher, registrations } = world;
+    let registering = &settings.registering;
+    turn.effects.store = registrations.begin(registering, catalogue, &mut turn.answers);
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
+    let written = Written { generation: publisher.generation() };
+    let answers =
+        turn.answers.into_iter().map(|(ticket, judged)| (ticket, judged.map(|()| written)));
+    turn.effects.answers = answers.collect();
     turn.effects.wake = [checks.wake(), services.wake()].into_iter().flatten().min();
     turn.effects
 }
@@ -45,8 +57,18 @@ fn register(world: &mut World, changes: Vec<Change>, turn: &mut Turn) {
     }
 }
 
+/// Serves what has been stored, or forgets what could not be.
+fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
+    turn.registrations_changed = stored.is_ok();
+    let registering = &world.settings.registering;
+    let changes = world.registrations.end(stored, registering, &mut turn.answers);
+    register(world, changes, turn);
+}
+
 /// Takes a new configuration in.
-fn configure(world: &mut World, settings: Settings, turn: &mut Turn) {
+fn configure(world: &mut World, mut settings: Settings, turn: &mut Turn) {
+    let Registering { zone, node, .. } = world.settings.registering.clone();
+    settings.registering = Registering { zone, node, ..settings.registering };
     world.checks.resize(settings.max_in_flight);
     let same_scripts = world.settings.scripts == settings.scripts;
     world.settings = settings;

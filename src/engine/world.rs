@@ -5,6 +5,8 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
 use crate::engine::publisher::Publisher;
+use crate::engine::registrations::Registrations;
+use crate::engine::registrations::view::AgentView;
 use crate::engine::report::{self, ServicesReport};
 use crate::engine::services::Services;
 use crate::engine::settings::Settings;
@@ -16,6 +18,8 @@ use crate::model::service::{Service, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::Statics;
+use crate::sources::Change;
+use crate::store::registrations::Records;
 
 /// See the module.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct World {
     pub(super) checks: Checks,
     pub(super) aliases: Aliases,
     pub(super) publisher: Publisher,
+    pub(super) registrations: Registrations,
 }
 
 impl World {
@@ -38,6 +43,7 @@ impl World {
             checks: Checks::new(settings.max_in_flight, seed),
             aliases: Aliases::default(),
             publisher: Publisher::new(settings.rules.clone(), first_serial),
+            registrations: Registrations::default(),
             settings,
         }
     }
@@ -47,6 +53,24 @@ impl World {
     /// [`Change::Synced`]: crate::sources::Change::Synced
     pub fn wait_for(&mut self, origin: Origin) {
         self.catalogue.wait_for(origin);
+    }
+
+    /// Takes over what was stored before this process, once and before anything else: what
+    /// [`Event::Loaded`] tells beside the files.
+    ///
+    /// [`Event::Loaded`]: crate::engine::event::Event::Loaded
+    pub fn restore(&mut self, records: &Records) -> Vec<Change> {
+        self.registrations.restore(records, &self.settings.registering)
+    }
+
+    /// What is registered over HTTP.
+    pub fn agent(&self) -> &AgentView {
+        self.registrations.view()
+    }
+
+    /// How many writes wait for the store.
+    pub fn waiting_writes(&self) -> usize {
+        self.registrations.waiting()
     }
 
     /// Whether no source and no service is waited for any more.

@@ -44,6 +44,7 @@ use crate::sources::files::options;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
+use crate::store::registrations::{self, Records, Recover, Store};
 use crate::store::serial::{Opened, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
@@ -243,18 +244,23 @@ async fn start(
     let (stop, draining, tasks) =
         (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let now = clock();
-    let (source, loaded) = watch::load(file_options(config), now)?;
+    let host = Arc::new(Host::new(config));
+    let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
     let (serials, first_serial) = serials(state, now);
-    let settings = Settings::of(config);
+    let (store, records) = registrations(state, clock);
+    let mut settings = Settings::of(config);
+    settings.registering.node = host.node;
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let mut world = World::new(settings, first_serial, fastrand::u64(..));
     world.wait_for(Origin::Files);
+    loaded.extend(world.restore(&records));
     let parts = Parts {
         world,
         current: Arc::clone(&current),
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials,
+        store,
         clock: Arc::clone(clock),
     };
     let (engine, handle) = Engine::start(parts, loaded);
@@ -300,6 +306,17 @@ fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
         warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
     }
     (file, first)
+}
+
+/// What was registered over HTTP before; problems are logged.
+fn registrations(state: Option<&StateDirectory>, clock: &Clock) -> (Store, Records) {
+    let directory = state.map(StateDirectory::path);
+    let opened = registrations::open(directory, Recover::No, Arc::clone(clock));
+    for error in opened.problems {
+        let cause = error.source().map(ToString::to_string);
+        warn!(%error, cause, "cannot use all that was registered over HTTP");
+    }
+    (opened.store, opened.records)
 }
 
 impl Running {
@@ -369,9 +386,8 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-fn file_options(config: &Config) -> options::Options {
-    let host = Arc::new(Host::new(config));
-    let for_defaults = Arc::clone(&host);
+fn file_options(config: &Config, host: &Arc<Host>) -> options::Options {
+    let (host, for_defaults) = (Arc::clone(host), Arc::clone(host));
     options::Options {
         zones_dir: config.zones_dir.clone(),
         parse: Arc::new(move |apex, kind, path, text, includes| {

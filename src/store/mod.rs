@@ -1,4 +1,5 @@
-//! What survives a restart: the state directory, its lock, and the zones' serial.
+//! What survives a restart: the state directory, its lock, the zones' serial, and registrations.
 
 pub mod directory;
+pub mod registrations;
 pub mod serial;

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::config::Config;
 use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Parts};
 use crate::engine::world::World;
@@ -18,6 +19,7 @@ use crate::model::check::{Policy, Scripts};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::Change;
+use crate::store::registrations::{self, Recover};
 use crate::store::serial::SerialFile;
 
 /// A face on an empty world, and all that must outlive the questions.
@@ -84,7 +86,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         max_in_flight: 16,
         source: Vec::new(),
         scripts: Scripts::Refused,
-        rules: Rules::default(),
+        ..Settings::of(&Config::default())
     };
     Parts {
         world: World::new(settings, 1, 0),
@@ -92,6 +94,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials: SerialFile::open(Some(folder), 1, Now::default().mono).file,
+        store: registrations::open(None, Recover::No, Arc::clone(&clock)).store,
         clock,
     }
 }

@@ -12,14 +12,15 @@ pub mod zone;
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
-use crate::model::definition::Document;
+use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
-use crate::model::service::{Service, ServiceKey};
+use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::catalogue::changes::{Listed, Touched, news, of_origin};
 use crate::registry::catalogue::contributors::Contributors;
@@ -55,6 +56,11 @@ struct Source {
     /// Its first whole list is not in yet.
     awaited: bool,
     troubles: Vec<Diagnostic>,
+}
+
+/// Whether an instance is called so.
+fn defines(definitions: &[Arc<ServiceDefinition>], id: &InstanceId) -> bool {
+    definitions.iter().any(|definition| definition.instances.iter().any(|i| i.id == *id))
 }
 
 impl Catalogue {
@@ -113,6 +119,23 @@ impl Catalogue {
             })
         })
         .collect()
+    }
+
+    /// The file that defines this instance of a service.
+    pub fn file_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<Arc<Path>> {
+        let ids = self.contributors.get(key)?.iter();
+        let files = ids.take_while(|id| id.origin == Origin::Files);
+        let entries = files.filter_map(|file| self.entries.get(file)?.definitions(&key.name));
+        let mut has = entries.filter(|(_, definitions)| defines(definitions, id));
+        has.next().map(|(document, _)| Arc::clone(&document.path))
+    }
+
+    /// A file that defines an instance with this id of any service. Goes through all files.
+    pub fn file_of(&self, id: &InstanceId) -> Option<Arc<Path>> {
+        let entries = self.entries.iter().take_while(|(id, _)| id.origin == Origin::Files);
+        let mut documents = entries.filter_map(|(_, entry)| entry.document());
+        let with_it = documents.find(|document| defines(&document.services, id));
+        with_it.map(|document| Arc::clone(&document.path))
     }
 
     /// How many contributions merges have looked at since the start: what changes cost.

@@ -1,0 +1,202 @@
+//! What is registered over HTTP, on its way through the store: one batch of writes at a time is
+//! judged, stored and then served; the others wait.
+
+mod judge;
+pub mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::event::{Answer, Ticket};
+use crate::engine::registrations::judge::Judge;
+use crate::engine::registrations::view::AgentView;
+use crate::engine::settings::Registering;
+use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
+use crate::model::definition::Document;
+use crate::model::origin::{EntryId, Origin};
+use crate::registry::catalogue::Catalogue;
+use crate::sources::consul::api::document;
+use crate::sources::{Change, Content, Put};
+use crate::store::registrations::{Op, Records, Table};
+
+/// Writes judged in one turn: each has its document made, and checks wait meanwhile.
+const MOST_OF_BATCH: usize = 256;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Registrations {
+    served: AgentView,
+    waiting: VecDeque<(Option<Ticket>, Write)>,
+    batch: Option<Batch>,
+}
+
+/// What is being stored.
+#[derive(Debug, Default)]
+struct Batch {
+    /// What is served once it is.
+    next: AgentView,
+    /// What the catalogue is told then, by id; `None` has gone.
+    documents: BTreeMap<Arc<str>, Option<Translated>>,
+    /// Of the node's checks, which ones are new, or have gone.
+    checks: BTreeMap<Arc<str>, Option<Arc<AgentCheck>>>,
+    /// What is answered then.
+    answers: Vec<Answer<()>>,
+}
+
+/// What the catalogue is told of a service, and what somebody should look at.
+type Translated = (Arc<Document>, Vec<String>);
+
+impl Registrations {
+    pub(super) fn view(&self) -> &AgentView {
+        &self.served
+    }
+
+    /// How many writes wait for those before them.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes writes in; without a ticket nobody is told.
+    pub(super) fn wait(&mut self, writes: impl IntoIterator<Item = (Option<Ticket>, Write)>) {
+        self.waiting.extend(writes);
+    }
+
+    /// Judges the writes that wait, unless others are being stored: what is to be stored, and the
+    /// answers to those that changed nothing.
+    pub(super) fn begin(
+        &mut self,
+        registering: &Registering,
+        catalogue: &Catalogue,
+        answers: &mut Vec<Answer<()>>,
+    ) -> Vec<Op> {
+        if self.batch.is_some() || self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut batch = Batch { next: self.served.clone(), ..Batch::default() };
+        let mut judge = Judge { batch: &mut batch, registering, catalogue };
+        let many = self.waiting.len().min(MOST_OF_BATCH);
+        for (ticket, write) in self.waiting.drain(..many) {
+            let judged = judge.judge(write);
+            judge.batch.answers.extend(ticket.map(|ticket| (ticket, judged)));
+        }
+        let ops = batch.ops(&self.served);
+        if ops.is_empty() {
+            answers.append(&mut batch.answers);
+        } else {
+            self.batch = Some(batch);
+        }
+        ops
+    }
+
+    /// The batch is stored, or could not be: what the catalogue is told. A batch that was not
+    /// stored leaves no trace.
+    pub(super) fn end(
+        &mut self,
+        stored: Result<(), String>,
+        registering: &Registering,
+        answers: &mut Vec<Answer<()>>,
+    ) -> Vec<Change> {
+        let Some(batch) = self.batch.take() else { return Vec::new() };
+        if let Err(words) = stored {
+            let failed = batch.answers.into_iter().map(|(ticket, judged)| {
+                (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
+            });
+            answers.extend(failed);
+            return Vec::new();
+        }
+        answers.extend(batch.answers);
+        self.served = batch.next;
+        let change = |(id, document): (Arc<str>, Option<Translated>)| match document {
+            Some(translated) => put(id, registering, Ok(translated)),
+            None => Change::Gone(entry(id)),
+        };
+        batch.documents.into_iter().map(change).collect()
+    }
+
+    /// Takes over what was stored before this process: what the catalogue is told. A record that
+    /// cannot be taken stays stored, and is told of.
+    pub(super) fn restore(&mut self, records: &Records, registering: &Registering) -> Vec<Change> {
+        let mut changes = vec![Change::Zone(Origin::Api, registering.zone.clone())];
+        let mut troubles = Vec::new();
+        for (key, value) in &records.checks {
+            match serde_json::from_str::<AgentCheck>(value) {
+                Ok(check) => self.served.put_check(check),
+                Err(error) => troubles.push(trouble(key, &error)),
+            }
+        }
+        for (key, value) in &records.services {
+            match serde_json::from_str::<AgentService>(value) {
+                Ok(service) => {
+                    let translated = translate(&service, &self.served, registering);
+                    changes.push(put(Arc::clone(&service.id), registering, translated));
+                    self.served.put(service);
+                }
+                Err(error) => troubles.push(trouble(key, &error)),
+            }
+        }
+        changes.extend([Change::Troubles(Origin::Api, troubles), Change::Synced(Origin::Api)]);
+        changes
+    }
+}
+
+impl Batch {
+    /// What is to be stored; nothing for what came back to what it was.
+    fn ops(&self, served: &AgentView) -> Vec<Op> {
+        let is_other = |id: &&Arc<str>| self.next.services.get(*id) != served.services.get(*id);
+        let services = self.documents.keys().filter(is_other).map(|key| {
+            let value = self.next.services.get(key).map(|service| json(&**service));
+            (Table::Services, key, value)
+        });
+        let checks =
+            self.checks.iter().filter(|(id, check)| check.as_ref() != served.checks.get(*id));
+        let checks = checks.map(|(key, c)| (Table::Checks, key, c.as_ref().map(|c| json(&**c))));
+        let op = |(table, key, value): (Table, &Arc<str>, Option<Arc<str>>)| match value {
+            Some(value) => Op::Put { table, key: Arc::clone(key), value },
+            None => Op::Remove { table, key: Arc::clone(key) },
+        };
+        services.chain(checks).map(op).collect()
+    }
+}
+
+fn json(record: &impl serde::Serialize) -> Arc<str> {
+    serde_json::to_string(record).expect("a registration has text keys alone").into()
+}
+
+/// What the catalogue is told of a service; the node's checks are checks of each.
+fn translate(
+    service: &AgentService,
+    view: &AgentView,
+    registering: &Registering,
+) -> Result<Translated, String> {
+    if view.checks.is_empty() {
+        return document(service, registering.node, &registering.targets);
+    }
+    let mut with_nodes = service.clone();
+    with_nodes.checks.extend(view.checks.iter().map(|(_, check)| AgentCheck::clone(check)));
+    document(&with_nodes, registering.node, &registering.targets)
+}
+
+fn entry(id: Arc<str>) -> EntryId {
+    EntryId { origin: Origin::Api, key: id }
+}
+
+fn put(id: Arc<str>, registering: &Registering, translated: Result<Translated, String>) -> Change {
+    let path: Arc<Path> = Path::new(&format!("api:{id}")).into();
+    let complain = |words: String| Diagnostic::of_file(&path, words);
+    let (content, diagnostics) = match translated {
+        Ok((document, warnings)) => {
+            let warn = |words| Diagnostic { severity: Severity::Warning, ..complain(words) };
+            (Content::Services(document), warnings.into_iter().map(warn).collect())
+        }
+        Err(words) => (Content::Refused, vec![complain(words)]),
+    };
+    let zone = registering.zone.apex.clone();
+    Change::Put(Put { id: entry(id), zone, content, diagnostics })
+}
+
+fn trouble(key: &str, error: &serde_json::Error) -> Diagnostic {
+    let path: Arc<Path> = Path::new(&format!("api:{key}")).into();
+    Diagnostic::of_file(&path, format!("cannot read the stored record: {error}"))
+}
