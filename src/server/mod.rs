@@ -45,7 +45,8 @@ use crate::sources::files::options;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
-use crate::store::registrations::{self, Records, Recover, Store};
+use crate::store::open::{self, Recover};
+use crate::store::registrations::{Records, Store};
 use crate::store::serial::{Opened, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
@@ -313,7 +314,7 @@ fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
 /// What was registered over HTTP before; problems are logged.
 fn registrations(state: Option<&StateDirectory>, clock: &Clock) -> (Store, Records) {
     let directory = state.map(StateDirectory::path);
-    let opened = registrations::open(directory, Recover::No, Arc::clone(clock));
+    let opened = open::open(directory, Recover::No, Arc::clone(clock));
     for error in opened.problems {
         let cause = error.source().map(ToString::to_string);
         warn!(%error, cause, "cannot use all that was registered over HTTP");

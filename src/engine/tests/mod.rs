@@ -4,3 +4,4 @@ mod routine;
 mod script_policy;
 mod sources;
 mod statics;
+mod writes;

@@ -25,7 +25,7 @@ const HOUSE: [(&str, &[&str]); 19] = [
     ("health", &["checks"]),
     ("snapshot", &[]),
     ("store", &[]),
-    ("engine", &["runs.rs", "task.rs"]),
+    ("engine", &["runs.rs", "task.rs", "tickets.rs"]),
     ("answer", &[]),
     (
         "transport",
