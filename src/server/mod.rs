@@ -30,6 +30,7 @@ use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
 use crate::health::checks::Runner;
+use crate::http::consul::node::Node;
 use crate::metrics::Metrics;
 use crate::model::origin::Origin;
 use crate::model::time::{Clock, Now};
@@ -282,7 +283,8 @@ async fn start(
         running.stop().await;
         return Err(error);
     }
-    running.show(web, clock);
+    let node = Node::new(&config.consul, host.node);
+    running.show(web, clock, node);
     Ok(running)
 }
 
@@ -350,8 +352,8 @@ impl Running {
     }
 
     /// Answers HTTP.
-    fn show(&self, web: Web, clock: &Clock) {
-        let parts = (&self.engine, &self.metrics, clock);
+    fn show(&self, web: Web, clock: &Clock, node: Node) {
+        let parts = (&self.engine, &self.metrics, clock, node);
         web.start(parts, &self.draining, &self.tasks, &self.stop);
     }
 
