@@ -31,6 +31,8 @@ pub enum Event {
     Writes(Vec<(Ticket, Write)>),
     /// What [`Effects::store`] named is stored; or the words of why it is not.
     Stored(Result<(), String>),
+    /// What [`Effects::orders`] named is kept; or the words of why it is not.
+    Ordered(Result<(), String>),
     /// Whether what [`Effects::save`] named is kept.
     Saved(bool),
     /// The time that the last effects named, or any other, has come.
@@ -57,6 +59,10 @@ pub struct Effects {
     pub snapshot: Option<Arc<Snapshot>>,
     /// To be stored all or none, before the next turn that names any; [`Event::Stored`] tells when.
     pub store: Vec<Op>,
+    /// All orders, to be kept in the place of those before; [`Event::Ordered`] tells when.
+    pub orders: Option<Vec<String>>,
+    /// Orders that have come or ended, each worth a line of the log.
+    pub ordered: Vec<OrderNews>,
     /// To be kept soon, before the next turn that names any; [`Event::Saved`] tells when.
     pub save: Vec<Op>,
     /// To be told once the snapshot is published.
@@ -80,6 +86,17 @@ pub struct Start {
     pub probe: Probe,
     /// How long after its due time it starts.
     pub lag: Duration,
+}
+
+/// What is ordered of an instance now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderNews {
+    pub service: ServiceKey,
+    pub instance: InstanceId,
+    /// `None` when orders have ended.
+    pub order: Option<&'static str>,
+    /// Why, until when, and whose word it is.
+    pub reason: Option<Arc<str>>,
 }
 
 /// An instance that changed its state.

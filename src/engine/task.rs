@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::board::Board;
-use crate::engine::event::{Effects, Event, Start, Transition};
+use crate::engine::event::{Effects, Event, OrderNews, Start, Transition};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
 use crate::engine::tickets::{Asked, Tickets};
@@ -25,7 +25,7 @@ use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
-use crate::store::registrations::{Batch, Durability, Op, Store, StoreError};
+use crate::store::registrations::{Batch, Done, Durability, Op, Store, StoreError};
 use crate::store::serial::{Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
@@ -41,8 +41,8 @@ const MOST_WRITES: usize = 4096;
 /// Writes, or heartbeats, taken in by one turn.
 const MOST_TOGETHER: usize = 1024;
 
-/// Batches that the store has at once: one that is waited for and one that is not.
-const KEEPING: usize = 2;
+/// What the store has at once: a batch that is waited for, one that is not, and orders.
+const KEEPING: usize = 3;
 
 /// A world that has shown no sign of life for so long stands still. It is asked for one each second,
 /// and a machine may be busy.
@@ -292,7 +292,11 @@ impl Engine {
         let now = (self.clock)();
         let of_sources = match &event {
             Event::Loaded(_) | Event::Changed(_) | Event::Configured(_) | Event::Stored(_) => true,
-            Event::Outcomes(_) | Event::Timer | Event::Writes(_) | Event::Saved(_) => false,
+            Event::Outcomes(_)
+            | Event::Timer
+            | Event::Writes(_)
+            | Event::Saved(_)
+            | Event::Ordered(_) => false,
         };
         let effects = turn(&mut self.world, event, now);
         let Effects {
@@ -305,6 +309,8 @@ impl Engine {
             wake,
             store,
             save,
+            orders,
+            ordered,
             answers,
         } = effects;
         let is_new = snapshot.is_some();
@@ -321,6 +327,10 @@ impl Engine {
         }
         self.tickets.answer(answers);
         self.keep(store, Durability::Now, |stored| Event::Stored(stored.map_err(|e| words(&e))));
+        if let Some(lines) = orders {
+            let told = self.tell(|kept| Event::Ordered(kept.map_err(|e| words(&e))));
+            self.store.orders(lines, told);
+        }
         self.keep(save, Durability::Soon, |saved| Event::Saved(saved.is_ok()));
         for id in stop {
             self.runs.stop(id);
@@ -330,6 +340,7 @@ impl Engine {
             self.metrics.transition(transition.to);
         }
         transitions.iter().for_each(log_transition);
+        ordered.iter().for_each(log_order);
         Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
         self.wake = wake;
         self.ready.send_if_modified(|ready| {
@@ -357,11 +368,14 @@ impl Engine {
         if ops.is_empty() {
             return;
         }
+        self.store.commit(Batch { ops, durability, done: self.tell(tell) });
+    }
+
+    /// Has the store tell of an outcome.
+    fn tell(&self, tell: fn(Result<(), StoreError>) -> Event) -> Done {
         let kept = self.kept.0.clone();
-        // There is room, for one batch of each durability is kept at a time; an engine that has ended
-        // waits for none.
-        let done = move |result| drop(kept.try_send(tell(result)));
-        self.store.commit(Batch { ops, durability, done: Box::new(done) });
+        // There is room, for one of each sort is kept at a time; an engine that has ended waits for none.
+        Box::new(move |result| drop(kept.try_send(tell(result))))
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
@@ -395,6 +409,15 @@ fn log_transition(transition: &Transition) {
     let Transition { service, instance, from, to, reason } = transition;
     let reason = reason.as_deref();
     info!(%service, %instance, from = from.word(), to = to.word(), reason, "health changed");
+}
+
+fn log_order(news: &OrderNews) {
+    let OrderNews { service, instance, order, reason } = news;
+    let reason = reason.as_deref();
+    match order {
+        Some(order) => info!(%service, %instance, order, reason, "ordered"),
+        None => info!(%service, %instance, "order ended"),
+    }
 }
 
 fn log_complaint(diagnostic: &Diagnostic) {
