@@ -29,11 +29,11 @@ pub enum Event {
     Outcomes(Vec<(CheckId, Outcome)>),
     /// What clients ask to be changed.
     Writes(Vec<(Ticket, Write)>),
-    /// What [`Effects::store`] named is stored; or the words of why it is not.
+    /// What [`Keep::now`] named is stored; or the words of why it is not.
     Stored(Result<(), String>),
-    /// What [`Effects::orders`] named is kept; or the words of why it is not.
+    /// What [`Keep::orders`] named is kept; or the words of why it is not.
     Ordered(Result<(), String>),
-    /// Whether what [`Effects::save`] named is kept.
+    /// Whether what [`Keep::soon`] named is kept.
     Saved(bool),
     /// The time that the last effects named, or any other, has come.
     Timer,
@@ -57,14 +57,10 @@ pub struct Effects {
     pub stop: Vec<CheckId>,
     /// To be served from now on.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// To be stored all or none, before the next turn that names any; [`Event::Stored`] tells when.
-    pub store: Vec<Op>,
-    /// All orders, to be kept in the place of those before; [`Event::Ordered`] tells when.
-    pub orders: Option<Vec<String>>,
+    /// To be kept by the store.
+    pub keep: Keep,
     /// Orders that have come or ended, each worth a line of the log.
     pub ordered: Vec<OrderNews>,
-    /// To be kept soon, before the next turn that names any; [`Event::Saved`] tells when.
-    pub save: Vec<Op>,
     /// To be told once the snapshot is published.
     pub answers: Vec<Answer<Written>>,
     /// Changes of state, each worth a line of the log.
@@ -75,6 +71,17 @@ pub struct Effects {
     pub dangling: Vec<Diagnostic>,
     /// When to come back with [`Event::Timer`] at the latest.
     pub wake: Option<Instant>,
+}
+
+/// What the store is to keep. No turn names more of a sort before what was named is kept, or is not.
+#[derive(Debug, Default)]
+pub struct Keep {
+    /// All or none of it; [`Event::Stored`] tells when.
+    pub now: Vec<Op>,
+    /// All orders, in the place of those before; [`Event::Ordered`] tells when.
+    pub orders: Option<Vec<String>>,
+    /// What a crash may lose; [`Event::Saved`] tells when.
+    pub soon: Vec<Op>,
 }
 
 /// One run of a check.

@@ -48,10 +48,10 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     registrations.deregister(removed(&turn.effects.transitions), catalogue);
     let registering = &settings.registering;
     let is_over = |(key, id): &_| services.condition(key, id).is_some_and(Condition::is_over);
-    turn.effects.store = registrations.begin(registering, catalogue, is_over, &mut turn.answers);
+    turn.effects.keep.now = registrations.begin(registering, catalogue, is_over, &mut turn.answers);
     let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
-    turn.effects.orders = orders.begin(&finder, now, &mut turn.answers);
-    turn.effects.save = checks.save(now.mono);
+    turn.effects.keep.orders = orders.begin(&finder, now, &mut turn.answers);
+    turn.effects.keep.soon = checks.save(now.mono);
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
     let written = Written { generation: publisher.generation() };

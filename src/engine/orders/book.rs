@@ -196,7 +196,9 @@ impl Book {
     /// Drops what has ended by now.
     pub(super) fn expire(&mut self, now: SystemTime) {
         for of_service in self.0.values_mut() {
-            of_service.values_mut().for_each(|ordered| ordered.expire(now));
+            for ordered in of_service.values_mut() {
+                ordered.expire(now);
+            }
             of_service.retain(|_, ordered| !ordered.is_empty());
         }
         self.0.retain(|_, of_service| !of_service.is_empty());
@@ -222,7 +224,9 @@ impl Book {
         now: SystemTime,
     ) {
         let Some(of_service) = self.0.get_mut(key) else { return };
-        of_service.iter_mut().for_each(|(id, ordered)| ordered.see(is_there(id), now));
+        for (id, ordered) in of_service.iter_mut() {
+            ordered.see(is_there(id), now);
+        }
         of_service.retain(|_, ordered| !ordered.is_empty());
         if of_service.is_empty() {
             self.0.remove(key);

@@ -100,7 +100,7 @@ fn what_is_registered_over_http_is_deregistered_to_the_second_when_it_stays_crit
     rig.wait(89_990);
     assert_eq!(rig.states().len(), 1);
     let effects = rig.wait(20);
-    assert!(effects.iter().any(|effects| !effects.store.is_empty()));
+    assert!(effects.iter().any(|effects| !effects.keep.now.is_empty()));
     assert_eq!(rig.states(), ["web-7 removed refused"]);
     rig.feed(Event::Stored(Err("no space left".to_owned())));
     assert_eq!(rig.states().len(), 1);
@@ -118,7 +118,7 @@ fn a_files_instance_that_stays_critical_is_removed_whatever_the_policy_until_it_
     rig.wait(69_999);
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 critical TTL expired".to_owned()], 1));
     let effects = rig.wait(1);
-    assert!(effects.iter().all(|effects| effects.store.is_empty()), "it is the file's");
+    assert!(effects.iter().all(|effects| effects.keep.now.is_empty()), "it is the file's");
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 removed TTL expired".to_owned()], 0));
     rig.beat("ttl", Verdict::Passing).unwrap();
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 passing Passing".to_owned()], 1));

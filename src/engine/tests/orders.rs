@@ -105,9 +105,9 @@ fn a_drain_deregisters_once_nobody_can_hold_an_answer() {
     rig.write(registered(HTTP)).unwrap();
     assert_eq!(rig.answer().0, 2, "the same again is no new instance");
     let early = rig.wait(4_999);
-    assert!(early.iter().all(|effects| effects.store.is_empty()));
+    assert!(early.iter().all(|effects| effects.keep.now.is_empty()));
     let due = rig.wait(1);
-    assert!(due.iter().any(|effects| !effects.store.is_empty()));
+    assert!(due.iter().any(|effects| !effects.keep.now.is_empty()));
     rig.feed(Event::Stored(Ok(())));
     assert_eq!(rig.states().len(), 2);
     rig.write(registered(HTTP)).unwrap();
@@ -159,7 +159,7 @@ fn an_order_that_is_not_kept_is_not_in_force() {
         Event::Writes(vec![(Ticket(99), order("web-1", DOWN))]),
         rig.now,
     );
-    assert!(effects.orders.is_some() && effects.answers.is_empty());
+    assert!(effects.keep.orders.is_some() && effects.answers.is_empty());
     let effects = rig.feed(Event::Ordered(Err("no space left".to_owned())));
     assert!(matches!(effects.answers[..], [(Ticket(99), Err(Refusal::NotStored(_)))]));
     assert_eq!(rig.answer().0, 2);

@@ -70,7 +70,7 @@ impl Rig {
         if let Some(snapshot) = effects.snapshot.take() {
             self.snapshot = snapshot;
         }
-        for op in effects.save.drain(..) {
+        for op in effects.keep.soon.drain(..) {
             match op {
                 Op::Put { key, value, .. } => {
                     self.kept.retain(|(known, _)| *known != *key);
@@ -81,12 +81,12 @@ impl Rig {
             turn(&mut self.world, Event::Saved(true), self.now);
         }
         self.starting.append(&mut effects.start);
-        if let Some(lines) = effects.orders.take() {
+        if let Some(lines) = effects.keep.orders.take() {
             self.lines = lines;
             let more = self.feed(Event::Ordered(Ok(())));
             effects.answers.extend(more.answers);
             effects.ordered.extend(more.ordered);
-            effects.store.extend(more.store);
+            effects.keep.now.extend(more.keep.now);
             effects.wake = more.wake;
         }
         effects
@@ -118,7 +118,7 @@ impl Rig {
     pub(super) fn write(&mut self, write: Write) -> Result<(), Refusal> {
         self.tickets += 1;
         let mut effects = self.feed(Event::Writes(vec![(Ticket(self.tickets), write)]));
-        if !effects.store.is_empty() {
+        if !effects.keep.now.is_empty() {
             effects = self.feed(Event::Stored(Ok(())));
         }
         let (ticket, answer) = effects.answers.pop().unwrap();

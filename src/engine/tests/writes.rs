@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::config::Config;
-use crate::engine::event::{Answer, Effects, Event, Ticket};
+use crate::engine::event::{Answer, Effects, Event, Keep, Ticket};
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
 use crate::engine::world::World;
@@ -50,7 +50,8 @@ impl Rig {
     }
 
     fn feed(&mut self, event: Event) {
-        let Effects { snapshot, store, answers, .. } = turn(&mut self.world, event, Now::default());
+        let Effects { snapshot, keep: Keep { now: store, .. }, answers, .. } =
+            turn(&mut self.world, event, Now::default());
         if let Some(snapshot) = snapshot {
             assert!(snapshot.generation > self.snapshot.generation);
             self.snapshot = snapshot;
