@@ -175,6 +175,7 @@ fn inherit(written: PolicyDefinition, default: Policy) -> Policy {
             .success_before_passing
             .unwrap_or(default.success_before_passing),
         immediate_status: written.immediate_status.unwrap_or(default.immediate_status),
+        deregister_after: default.deregister_after,
     }
 }
 

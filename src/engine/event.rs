@@ -31,6 +31,8 @@ pub enum Event {
     Writes(Vec<(Ticket, Write)>),
     /// What [`Effects::store`] named is stored; or the words of why it is not.
     Stored(Result<(), String>),
+    /// Whether what [`Effects::save`] named is kept.
+    Saved(bool),
     /// The time that the last effects named, or any other, has come.
     Timer,
     /// The configuration was read again.
@@ -55,6 +57,8 @@ pub struct Effects {
     pub snapshot: Option<Arc<Snapshot>>,
     /// To be stored all or none, before the next turn that names any; [`Event::Stored`] tells when.
     pub store: Vec<Op>,
+    /// To be kept soon, before the next turn that names any; [`Event::Saved`] tells when.
+    pub save: Vec<Op>,
     /// To be told once the snapshot is published.
     pub answers: Vec<Answer<Written>>,
     /// Changes of state, each worth a line of the log.

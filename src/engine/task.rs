@@ -41,6 +41,9 @@ const MOST_WRITES: usize = 4096;
 /// Writes, or heartbeats, taken in by one turn.
 const MOST_TOGETHER: usize = 1024;
 
+/// Batches that the store has at once: one that is waited for and one that is not.
+const KEEPING: usize = 2;
+
 /// A world that has shown no sign of life for so long stands still. It is asked for one each second,
 /// and a machine may be busy.
 const STILL: Duration = Duration::from_secs(10);
@@ -145,7 +148,8 @@ pub struct Engine {
     beats: mpsc::Receiver<Asked>,
     tickets: Tickets,
     store: Store,
-    stored: (mpsc::Sender<Result<(), String>>, mpsc::Receiver<Result<(), String>>),
+    /// Told by the store.
+    kept: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     ready: watch::Sender<bool>,
     generation: watch::Sender<u64>,
 }
@@ -206,7 +210,7 @@ impl Engine {
             beats,
             tickets: Tickets::default(),
             store,
-            stored: mpsc::channel(1),
+            kept: mpsc::channel(KEEPING),
             ready,
             generation,
         };
@@ -226,7 +230,7 @@ impl Engine {
                 () = stop.cancelled() => return,
                 Some(message) = self.inbox.recv() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
-                Some(stored) = self.stored.1.recv() => self.step(Event::Stored(stored)),
+                Some(kept) = self.kept.1.recv() => self.step(kept),
                 1.. = self.beats.recv_many(&mut beats, MOST_TOGETHER) => self.ask(&mut beats),
                 1.. = self.writes.recv_many(&mut writes, MOST_TOGETHER),
                     if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
@@ -286,7 +290,10 @@ impl Engine {
     /// One turn of the world, and its effects.
     fn step(&mut self, event: Event) {
         let now = (self.clock)();
-        let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer | Event::Writes(_));
+        let of_sources = match &event {
+            Event::Loaded(_) | Event::Changed(_) | Event::Configured(_) | Event::Stored(_) => true,
+            Event::Outcomes(_) | Event::Timer | Event::Writes(_) | Event::Saved(_) => false,
+        };
         let effects = turn(&mut self.world, event, now);
         let Effects {
             start,
@@ -297,6 +304,7 @@ impl Engine {
             dangling,
             wake,
             store,
+            save,
             answers,
         } = effects;
         let is_new = snapshot.is_some();
@@ -304,15 +312,16 @@ impl Engine {
             self.publish(snapshot, now.mono);
         }
         // After the snapshot: who is told that nothing waits is answered so.
-        if is_new || of_files {
-            self.board.tell(&self.world, self.published, of_files);
+        if is_new || of_sources {
+            self.board.tell(&self.world, self.published, of_sources);
         }
         self.board.turned(&self.world, now.mono);
         if is_new {
             self.generation.send_replace(self.current.load().generation);
         }
         self.tickets.answer(answers);
-        self.keep(store);
+        self.keep(store, Durability::Now, |stored| Event::Stored(stored.map_err(|e| words(&e))));
+        self.keep(save, Durability::Soon, |saved| Event::Saved(saved.is_ok()));
         for id in stop {
             self.runs.stop(id);
         }
@@ -328,27 +337,31 @@ impl Engine {
             *ready |= first;
             first
         });
-        if of_files || !transitions.is_empty() {
+        if of_sources || !transitions.is_empty() {
             self.count();
         }
-        if of_files {
+        if of_sources {
             for (origin, count) in self.world.errors() {
                 self.metrics.set_source_errors(origin.word(), count);
             }
         }
     }
 
-    /// Has this stored; [`Event::Stored`] follows.
-    fn keep(&self, ops: Vec<Op>) {
+    /// Has this stored; what `tell` makes of the outcome is the next event.
+    fn keep(
+        &self,
+        ops: Vec<Op>,
+        durability: Durability,
+        tell: fn(Result<(), StoreError>) -> Event,
+    ) {
         if ops.is_empty() {
             return;
         }
-        let stored = self.stored.0.clone();
-        let done = move |result: Result<(), StoreError>| {
-            // There is room, for one batch is stored at a time; an engine that has ended waits for none.
-            let _ = stored.try_send(result.map_err(|error| words(&error)));
-        };
-        self.store.commit(Batch { ops, durability: Durability::Now, done: Box::new(done) });
+        let kept = self.kept.0.clone();
+        // There is room, for one batch of each durability is kept at a time; an engine that has ended
+        // waits for none.
+        let done = move |result| drop(kept.try_send(tell(result)));
+        self.store.commit(Batch { ops, durability, done: Box::new(done) });
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::event::{Effects, Event, Turn};
+use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
 use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::World;
 use crate::health::scheduler::CheckId;
-use crate::model::agent::Written;
-use crate::model::health::Outcome;
-use crate::model::service::ServiceKey;
+use crate::model::agent::{Refusal, Write, Written};
+use crate::model::health::{Condition, Finding, Outcome};
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::Now;
 use crate::sources::Change;
 
@@ -21,22 +21,26 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
             register(world, changes, &mut turn);
             let ends = now.mono + world.settings.first_round;
             world.services.begin_first_round(ends, &world.checks);
+            world.checks.end_restoring();
         }
         Event::Changed(changes) => register(world, changes, &mut turn),
         Event::Outcomes(outcomes) => hear(world, outcomes, &mut turn),
-        Event::Writes(writes) => {
-            let writes = writes.into_iter().map(|(ticket, write)| (Some(ticket), write));
-            world.registrations.wait(writes);
-        }
+        Event::Writes(writes) => take(world, writes, &mut turn),
         Event::Stored(stored) => serve(world, stored, &mut turn),
+        Event::Saved(is_kept) => world.checks.end_saving(is_kept),
         Event::Timer => {}
         Event::Configured(settings) => configure(world, *settings, &mut turn),
     }
     let World { settings, catalogue, services, checks, aliases, publisher, registrations } = world;
-    let registering = &settings.registering;
-    turn.effects.store = registrations.begin(registering, catalogue, &mut turn.answers);
+    for (key, subject) in checks.expire(now) {
+        services.reassess(&key, subject, checks, &mut turn);
+    }
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
+    registrations.deregister(removed(&turn.effects.transitions), catalogue);
+    let registering = &settings.registering;
+    turn.effects.store = registrations.begin(registering, catalogue, &mut turn.answers);
+    turn.effects.save = checks.save(now.mono);
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
     let written = Written { generation: publisher.generation() };
@@ -55,6 +59,37 @@ fn register(world: &mut World, changes: Vec<Change>, turn: &mut Turn) {
     for key in touched.services {
         merge(world, &key, turn);
     }
+}
+
+/// Takes writes in: heartbeats count at once, the others wait for the store.
+fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
+    let World { services, checks, registrations, .. } = world;
+    for (ticket, write) in writes {
+        let Write::Beat { check, verdict, output } = write else {
+            registrations.wait([(Some(ticket), write)]);
+            continue;
+        };
+        let judged = match checks.told(&check) {
+            [] => Err(Refusal::NoTtl(check.to_string())),
+            &[id] => {
+                let outcome = Outcome::new(Finding::of(verdict), output);
+                if let Some((key, subject)) = checks.hear(id, &outcome, turn.now) {
+                    services.reassess(&key, subject, checks, turn);
+                }
+                Ok(())
+            }
+            _ => Err(Refusal::Invalid(format!(
+                "several instances have a check {check:?}: write \"service:\" and the id of one"
+            ))),
+        };
+        turn.answers.push((ticket, judged));
+    }
+}
+
+/// The instances that have been critical for too long.
+fn removed(transitions: &[Transition]) -> impl Iterator<Item = (&ServiceKey, &InstanceId)> {
+    let removed = transitions.iter().filter(|transition| transition.to == Condition::Removed);
+    removed.map(|transition| (&transition.service, &transition.instance))
 }
 
 /// Serves what has been stored, or forgets what could not be.
@@ -105,8 +140,8 @@ fn hear(world: &mut World, outcomes: Vec<(CheckId, Outcome)>, turn: &mut Turn) {
     let World { services, checks, .. } = world;
     let mut heard = BTreeSet::new();
     for (id, outcome) in outcomes {
-        let Some((key, target)) = checks.outcome(id, &outcome, turn.now) else { continue };
-        services.assess(&key, target, checks, turn);
+        let Some((key, subject)) = checks.outcome(id, &outcome, turn.now) else { continue };
+        services.reassess(&key, subject, checks, turn);
         if services.waiting().contains(&*key) {
             heard.insert(key);
         }

@@ -60,6 +60,7 @@ impl World {
     ///
     /// [`Event::Loaded`]: crate::engine::event::Event::Loaded
     pub fn restore(&mut self, records: &Records) -> Vec<Change> {
+        self.checks.restore(&records.beats);
         self.registrations.restore(records, &self.settings.registering)
     }
 
@@ -149,7 +150,13 @@ impl World {
         self.checks.changes()
     }
 
-    /// What is wrong with what the sources hold now.
+    /// Another number whenever something else may be wrong with what the sources hold.
+    pub(super) fn complaint_changes(&self) -> u64 {
+        let aliases = if self.aliases.any() { self.publisher.generation() } else { 0 };
+        self.catalogue.complaint_changes() + aliases
+    }
+
+    /// What is wrong with what the sources hold now. Goes through all entries.
     pub(super) fn complaints(&self) -> Vec<Diagnostic> {
         report::complaints(&self.catalogue, &self.services, &self.aliases)
     }

@@ -29,6 +29,15 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// What a heartbeat says decides at once.
+    pub fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Passing => Self::Pass,
+            Verdict::Warning => Self::Warn,
+            Verdict::Critical => Self::FailAtOnce,
+        }
+    }
+
     /// The label in metrics.
     pub fn word(self) -> &'static str {
         match self {
@@ -77,11 +86,13 @@ pub enum Condition {
     Recovering,
     /// Not served.
     Critical,
+    /// Critical for so long that no policy serves it.
+    Removed,
 }
 
 impl Condition {
     /// All of them, from best to worst.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unchecked,
         Self::Passing,
         Self::Warning,
@@ -89,6 +100,7 @@ impl Condition {
         Self::Unknown,
         Self::Recovering,
         Self::Critical,
+        Self::Removed,
     ];
 
     /// As JSON and metrics spell it.
@@ -101,6 +113,7 @@ impl Condition {
             Self::Unknown => "unknown",
             Self::Recovering => "recovering",
             Self::Critical => "critical",
+            Self::Removed => "removed",
         }
     }
 }

@@ -46,8 +46,8 @@ use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::open::{self, Recover};
-use crate::store::registrations::{Records, Store};
-use crate::store::serial::{Opened, SerialFile};
+use crate::store::registrations::{Opened, Records, Store};
+use crate::store::serial::{self, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
 use crate::transport::respond::Context;
@@ -70,6 +70,8 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// For SIGHUP.
     pub reload: Reread,
+    /// What to do with the last export of registrations.
+    pub recover: Recover,
     /// Told how the server is.
     pub supervisor: Supervisor,
     /// Called once everything is bound.
@@ -185,7 +187,7 @@ struct Running {
 }
 
 async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
-    let Options { config, metrics, ready_file, reload, supervisor, started } = options;
+    let Options { config, metrics, ready_file, reload, recover, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
     let drawn = cookies::draw().map_err(system("random bytes"))?;
     let config = cookies::with_secret(config, drawn);
@@ -202,7 +204,8 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(system("signals"))?;
 
     let http = Arc::clone(&web.current);
-    let running = start(&config, state.as_ref(), bound, web, (&clock, metrics)).await?;
+    let kept = Kept::open(state.as_ref(), recover, &clock);
+    let running = start(&config, kept, bound, web, (&clock, metrics)).await?;
     announce(&addresses);
     if let Some(started) = started {
         started(&addresses);
@@ -238,7 +241,7 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
 /// cannot be started, those before it are stopped.
 async fn start(
     config: &Config,
-    state: Option<&StateDirectory>,
+    kept: Kept,
     bound: Bound,
     web: Web,
     (clock, metrics): (&Clock, Metrics),
@@ -248,8 +251,7 @@ async fn start(
     let now = clock();
     let host = Arc::new(Host::new(config));
     let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
-    let (serials, first_serial) = serials(state, now);
-    let (store, records) = registrations(state, clock);
+    let Kept { serials, first_serial, store, records } = kept;
     let mut settings = Settings::of(config);
     settings.registering.node = host.node;
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
@@ -300,26 +302,31 @@ fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
     }
 }
 
-/// The file of serials and the first serial; a problem is logged, and the clock counts.
-fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
-    let directory = state.map(StateDirectory::path);
-    let Opened { file, first, problem } = SerialFile::open(directory, unix_seconds(now), now.mono);
-    if let Some(error) = problem {
-        let cause = error.source().map(ToString::to_string);
-        warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
-    }
-    (file, first)
+/// What a restart begins with.
+struct Kept {
+    serials: SerialFile,
+    first_serial: u32,
+    store: Store,
+    records: Records,
 }
 
-/// What was registered over HTTP before; problems are logged.
-fn registrations(state: Option<&StateDirectory>, clock: &Clock) -> (Store, Records) {
-    let directory = state.map(StateDirectory::path);
-    let opened = open::open(directory, Recover::No, Arc::clone(clock));
-    for error in opened.problems {
-        let cause = error.source().map(ToString::to_string);
-        warn!(%error, cause, "cannot use all that was registered over HTTP");
+impl Kept {
+    /// Problems are logged: serials start from the clock then, and registrations may be missing.
+    fn open(state: Option<&StateDirectory>, recover: Recover, clock: &Clock) -> Self {
+        let (directory, now) = (state.map(StateDirectory::path), clock());
+        let serial::Opened { file, first, problem } =
+            SerialFile::open(directory, unix_seconds(now), now.mono);
+        if let Some(error) = problem {
+            let cause = error.source().map(ToString::to_string);
+            warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
+        }
+        let Opened { store, records, problems, .. } =
+            open::open(directory, recover, Arc::clone(clock));
+        for problem in problems {
+            warn!(%problem, "not all registrations and orders are as they were saved");
+        }
+        Self { serials: file, first_serial: first, store, records }
     }
-    (opened.store, opened.records)
 }
 
 impl Running {

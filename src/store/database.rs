@@ -1,7 +1,7 @@
 //! The database file: opened with every page verified, read as a whole, changed a transaction at a
 //! time.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -195,7 +195,7 @@ impl Database {
     pub(super) fn is_as_after(&self, ops: &[Op]) -> Result<bool, DatabaseError> {
         guarded(|| {
             let transaction = self.0.begin_read()?;
-            let mut later = HashSet::new();
+            let mut later = BTreeSet::new();
             for op in ops.iter().rev() {
                 if !later.insert((op.table(), op.key())) {
                     continue;

@@ -11,6 +11,7 @@ use livezone::config::Config;
 use livezone::metrics::Metrics;
 use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
+use livezone::store::open::Recover;
 
 use crate::query::ask;
 use crate::support::server::House;
@@ -43,8 +44,15 @@ fn start() -> SocketAddr {
     let reload = Box::new(|| Err("these tests read nothing again".to_owned()));
     let supervisor = Supervisor::default();
     let metrics = Metrics::new("0");
-    let options =
-        Options { config, metrics, ready_file: None, reload, supervisor, started: Some(started) };
+    let options = Options {
+        config,
+        metrics,
+        ready_file: None,
+        reload,
+        recover: Recover::No,
+        supervisor,
+        started: Some(started),
+    };
     thread::spawn(move || {
         let ended = run(options);
         drop(house);

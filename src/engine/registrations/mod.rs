@@ -16,6 +16,7 @@ use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
 use crate::model::definition::Document;
 use crate::model::origin::{EntryId, Origin};
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::sources::consul::api::document;
 use crate::sources::{Change, Content, Put};
@@ -30,6 +31,9 @@ pub(super) struct Registrations {
     served: AgentView,
     waiting: VecDeque<(Option<Ticket>, Write)>,
     batch: Option<Batch>,
+    /// Deregistrations that nobody waits for and that could not be stored: they go with the next
+    /// batch.
+    put_off: Vec<Arc<str>>,
 }
 
 /// What is being stored.
@@ -41,6 +45,8 @@ struct Batch {
     documents: BTreeMap<Arc<str>, Option<Translated>>,
     /// Of the node's checks, which ones are new, or have gone.
     checks: BTreeMap<Arc<str>, Option<Arc<AgentCheck>>>,
+    /// Deregistrations that nobody waits for.
+    own: Vec<Arc<str>>,
     /// What is answered then.
     answers: Vec<Answer<()>>,
 }
@@ -63,6 +69,17 @@ impl Registrations {
         self.waiting.extend(writes);
     }
 
+    /// Deregisters those of these instances that are registered over HTTP.
+    pub(super) fn deregister<'i>(
+        &mut self,
+        instances: impl Iterator<Item = (&'i ServiceKey, &'i InstanceId)>,
+        catalogue: &Catalogue,
+    ) {
+        let entries = instances.filter_map(|(key, id)| catalogue.entry_with(key, id));
+        let ours = entries.filter(|entry| entry.origin == Origin::Api);
+        self.waiting.extend(ours.map(|entry| (None, Write::Deregister(Arc::clone(&entry.key)))));
+    }
+
     /// Judges the writes that wait, unless others are being stored: what is to be stored, and the
     /// answers to those that changed nothing.
     pub(super) fn begin(
@@ -77,7 +94,11 @@ impl Registrations {
         let mut batch = Batch { next: self.served.clone(), ..Batch::default() };
         let mut judge = Judge { batch: &mut batch, registering, catalogue };
         let many = self.waiting.len().min(MOST_OF_BATCH);
-        for (ticket, write) in self.waiting.drain(..many) {
+        let put_off = self.put_off.drain(..).map(|id| (None, Write::Deregister(id)));
+        for (ticket, write) in put_off.chain(self.waiting.drain(..many)) {
+            if let (None, Write::Deregister(id)) = (ticket, &write) {
+                judge.batch.own.push(Arc::clone(id));
+            }
             let judged = judge.judge(write);
             judge.batch.answers.extend(ticket.map(|ticket| (ticket, judged)));
         }
@@ -104,6 +125,7 @@ impl Registrations {
                 (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
             });
             answers.extend(failed);
+            self.put_off = batch.own;
             return Vec::new();
         }
         answers.extend(batch.answers);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::checks::Checks;
+use crate::engine::checks::check::Subject;
 use crate::engine::event::{Transition, Turn};
 use crate::engine::evidence::Evidence;
 use crate::engine::services::carry_over::carry_over;
@@ -159,6 +160,20 @@ impl Services {
         }
     }
 
+    /// Works out anew how what a check is about stands.
+    pub(super) fn reassess(
+        &mut self,
+        key: &ServiceKey,
+        subject: Subject,
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        match subject {
+            Subject::Target(target) => self.assess(key, target, checks, turn),
+            Subject::Instance(instance) => self.assess_instance(key, instance, checks, turn),
+        }
+    }
+
     /// Works out anew how all targets of one instance stand.
     pub(super) fn assess_instance(
         &mut self,
@@ -218,6 +233,6 @@ fn assess_instance(
 /// Whether each check of a service that is waited for has had an outcome.
 fn is_heard(state: &ServiceState, checks: &Checks) -> bool {
     let mut awaited = state.target_checks.iter().filter(|checks| checks.awaited);
-    awaited.all(|of_target| checks.have_outcomes(&of_target.ids))
-        && state.instance_checks.values().all(|ids| checks.have_outcomes(ids))
+    awaited.all(|of_target| checks.are_heard(&of_target.ids))
+        && state.instance_checks.values().all(|ids| checks.are_heard(ids))
 }

@@ -1,5 +1,6 @@
 //! What no part of the engine shows alone, seen through `turn`.
 
+mod heartbeats;
 mod routine;
 mod script_policy;
 mod sources;
