@@ -98,6 +98,8 @@ fn verdict(condition: Condition) -> Verdict {
     match condition {
         Condition::Unchecked | Condition::Passing | Condition::Suspect => Verdict::Passing,
         Condition::Warning => Verdict::Warning,
-        Condition::Unknown | Condition::Recovering | Condition::Critical => Verdict::Critical,
+        Condition::Unknown | Condition::Recovering | Condition::Critical | Condition::Removed => {
+            Verdict::Critical
+        }
     }
 }
