@@ -296,3 +296,73 @@ fn many_clients_at_once_are_each_answered() {
     let services = server.get("/v1/agent/services").json();
     assert_eq!(services.as_object().unwrap().len(), 200);
 }
+
+#[test]
+fn a_heartbeat_is_seen_by_the_next_question() {
+    let server = House::new().start();
+    let body = json!({ "ID": "job-1", "Name": "job", "Address": "10.0.0.7",
+        "Checks": [{ "TTL": "1h" }, { "CheckID": "own", "TTL": "1h", "Status": "passing" }] });
+    register(&server, &body);
+    let checks = |id: &str| server.get("/v1/agent/checks").json()[id].clone();
+    assert_eq!(checks("service:job-1:1")["Status"], "critical", "until the first beat");
+    assert_eq!(
+        (&checks("own")["Status"], &checks("own")["Type"]),
+        (&"passing".into(), &"ttl".into())
+    );
+    assert_eq!(server.addresses("job").len(), 0);
+    let beat = |path: &str| server.put(&format!("/v1/agent/check/{path}"), "").status;
+    for (path, output, status, served) in [
+        ("pass/service:job-1:1?note=all+is%20well", "all is well", "passing", 1),
+        ("fail/service:job-1:1?note=broken", "broken", "critical", 0),
+        ("warn/service:job-1:1", "", "warning", 1),
+    ] {
+        assert_eq!(beat(path), 200, "{path}");
+        assert_eq!(server.addresses("job").len(), served, "{path}");
+        let check = checks("service:job-1:1");
+        assert_eq!((&check["Output"], &check["Status"]), (&output.into(), &status.into()));
+    }
+    let long = json!({ "Status": "passing", "Output": "ä".repeat(4096) }).to_string();
+    assert_eq!(server.put("/v1/agent/check/update/service:job-1:1", &long).status, 200);
+    let output = checks("service:job-1:1")["Output"].as_str().unwrap().to_owned();
+    assert!(output.ends_with("ä ... (captured 4096 of 8192 bytes)"), "{output}");
+    for path in ["pass/nobody", "pass/own2"] {
+        let answer = server.put(&format!("/v1/agent/check/{path}"), "");
+        refused(&answer, 404, "does not have associated TTL");
+    }
+    register(&server, &body);
+    assert_eq!(checks("service:job-1:1")["Status"], "passing", "it stays as it was");
+}
+
+#[test]
+fn bodies_that_nobody_means_well_are_refused_and_nothing_is_left_of_them() {
+    let server = House::new().start();
+    let nested = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!("{{\"Name\":\"web\",\"Proxy\":{open}{close}}}")
+    };
+    for (body, status) in [
+        (nested(100), 400),
+        (nested(100_000), 400),
+        ("{\"Name\":\"web\",\"Meta\":{\"a\":\"".to_owned() + &"x".repeat(300_000) + "\"}}", 413),
+        (r#"{"Name":"web","Name":"api"}"#.to_owned(), 400),
+        (r#"{"Name":"web","ID":"a\u0000b"}"#.to_owned(), 400),
+        (r#"{"Name":"web","ID":"a\r\nSet-Cookie: b"}"#.to_owned(), 400),
+        (r#"{"Name":"web\u0000"}"#.to_owned(), 400),
+        (r#"{"Name":"web","Check":{"HTTP":"http://localhost/\r\nX: y","Interval":"1s"}}"#.to_owned(), 400),
+        (r#"{"Name":"web","Check":{"HTTP":"/","Header":{"X":["a\r\nb"]},"Interval":"1s"}}"#.to_owned(), 400),
+        (r#"{"Name":"web","Check":{"HTTP":"/","Method":"GET / HTTP/1.1\r\n\r\n","Interval":"1s"}}"#.to_owned(), 400),
+        (r#"{"Name":"web","Port":99999}"#.to_owned(), 400),
+        (r#"{"Name":"web","Port":1e400}"#.to_owned(), 400),
+        (r#"{"Name":"web","Tags":{"a":1}}"#.to_owned(), 400),
+        ("\u{feff}{\"Name\"".to_owned(), 400),
+    ] {
+        let answer = server.put(REGISTER, &body);
+        assert_eq!(answer.status, status, "{body:.60}: {answer:?}");
+        assert!(!answer.body.contains(['\r', '\0']), "{:?}", answer.body);
+    }
+    assert_eq!(server.get("/v1/agent/services").body, "{}");
+    assert_eq!(server.get("/v1/agent/checks").body, "{}");
+    let split = "/v1/agent/health/service/id/a%0d%0aSet-Cookie:%20b";
+    let answer = server.get(split);
+    assert_eq!((answer.status, answer.header("Set-Cookie")), (404, None));
+}
