@@ -275,6 +275,8 @@ impl<'s> Selected<'s> {
             .collect();
         let mut text = format!("{name}: 0 of {} healthy", instances.len());
         let reason = self.members(rtype).find_map(|t| match &t.standing.reason {
+            // Why an operator ordered it is no business of whoever asks.
+            _ if t.standing.condition.is_ordered() => Some(t.standing.condition.word()),
             Some(reason) => Some(&**reason),
             None => (t.standing.condition == Condition::Unknown).then_some("no check result yet"),
         });

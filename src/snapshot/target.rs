@@ -96,7 +96,7 @@ pub fn named<'t>(
     let only_passing = service.only_passing;
     let any = its.iter().any(|target| is_eligible(service, target));
     its.iter().filter(move |target| match target.standing.fitness {
-        Fitness::Fit { warning, .. } => !any || !(only_passing && warning),
+        Fitness::Fit { warning, .. } => !(any && only_passing && warning),
         Fitness::Unfit { .. } => !any,
         Fitness::Out { named } => !any && named,
     })

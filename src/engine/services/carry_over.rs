@@ -65,6 +65,7 @@ pub(super) fn carry_over(
         instance_checks,
         targets: targets.into(),
         target_checks: target_checks.into(),
+        orders: BTreeMap::new(),
         checks_shown: Arc::default(),
     };
     state.checks_shown = shown(&state, checks);

@@ -11,12 +11,13 @@ use crate::engine::checks::Checks;
 use crate::engine::checks::check::Subject;
 use crate::engine::event::{Transition, Turn};
 use crate::engine::evidence::Evidence;
+use crate::engine::orders::Override;
 use crate::engine::services::carry_over::carry_over;
 use crate::engine::services::state::ServiceState;
 use crate::model::check::Sources;
 use crate::model::health::Condition;
 use crate::model::name::Name;
-use crate::model::service::{Service, ServiceKey};
+use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::time::Instant;
 
 /// See the module.
@@ -76,6 +77,13 @@ impl Services {
         self.conditions.0.get(&condition).copied().unwrap_or(0)
     }
 
+    /// How an instance stands. Goes through those of the service.
+    pub(super) fn condition(&self, key: &ServiceKey, id: &InstanceId) -> Option<Condition> {
+        let state = self.states.get(key)?;
+        let place = state.service.instances.iter().position(|instance| instance.id == *id)?;
+        Some(state.instances.get(place)?.condition)
+    }
+
     /// Whether no service waits for its first outcomes.
     pub(super) fn are_ready(&self) -> bool {
         self.first_round_ends.is_some() && self.waiting.is_empty()
@@ -121,7 +129,7 @@ impl Services {
     /// checks ask from `sources`.
     pub(super) fn put(
         &mut self,
-        service: Arc<Service>,
+        (service, orders): (Arc<Service>, BTreeMap<InstanceId, Override>),
         sources: Sources,
         checks: &mut Checks,
         turn: &mut Turn,
@@ -131,12 +139,25 @@ impl Services {
         if let Some(old) = &old {
             self.conditions.remove(old);
         }
-        let state = carry_over(service, old, sources, checks, turn);
+        let state = ServiceState { orders, ..carry_over(service, old, sources, checks, turn) };
         self.conditions.add(&state);
         self.states.insert(key.clone(), state);
         self.assess_all(&key, checks, turn);
         self.hear(&key, checks, turn);
         turn.dirty.insert(key);
+    }
+
+    /// Puts orders of a service's instances in the place of others.
+    pub(super) fn order(
+        &mut self,
+        key: &ServiceKey,
+        orders: BTreeMap<InstanceId, Override>,
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        let Some(state) = self.states.get_mut(key) else { return };
+        state.orders = orders;
+        self.assess_all(key, checks, turn);
     }
 
     pub(super) fn remove(&mut self, key: &ServiceKey, checks: &mut Checks, turn: &mut Turn) {
@@ -203,7 +224,11 @@ impl Services {
         let own = checks.evidence(state.checks_of_target(target));
         let says = own.chain(checks.evidence(state.checks_of_instance(instance)));
         let evidence: Evidence = says.collect();
-        let standing = evidence.standing(before.standing.fitness, turn.now);
+        let mut standing = evidence.standing(before.standing.fitness, turn.now);
+        let registered = state.service.instances.get(instance);
+        if let Some(order) = registered.and_then(|instance| state.orders.get(&instance.id)) {
+            standing = order.standing(before.standing.fitness, turn.now);
+        }
         if standing == before.standing {
             return;
         }

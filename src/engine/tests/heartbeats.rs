@@ -1,140 +1,10 @@
 //! Checks that wait for heartbeats, and what is critical for too long, seen through `turn`.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
-
-use crate::config::Config;
-use crate::engine::event::{Effects, Event, Start, Ticket};
-use crate::engine::settings::Settings;
-use crate::engine::turn::turn;
-use crate::engine::world::World;
+use crate::engine::event::Event;
+use crate::engine::tests::rig::{Rig, registered};
 use crate::model::agent::{Refusal, Write};
-use crate::model::health::{Finding, Outcome, Verdict};
-use crate::model::origin::{EntryId, Origin};
-use crate::model::time::{Instant, Now};
-use crate::model::zone::ZoneSettings;
-use crate::snapshot::{Rules, Snapshot};
+use crate::model::health::Verdict;
 use crate::sources::consul::api::body;
-use crate::sources::native;
-use crate::sources::{Change, Content, Put};
-use crate::store::registrations::{Op, Records};
-
-struct Rig {
-    world: World,
-    snapshot: Arc<Snapshot>,
-    now: Now,
-    kept: Vec<(String, String)>,
-    /// Runs that fail once time passes.
-    starting: Vec<Start>,
-    tickets: u64,
-}
-
-fn registered(text: &str) -> Write {
-    Write::Register {
-        service: Box::new(body::service(text.as_bytes()).unwrap()),
-        replace_checks: false,
-    }
-}
-
-impl Rig {
-    fn new(files: &str, beats: Vec<(String, String)>) -> Self {
-        let mut settings = Settings::of(&Config::default());
-        settings.registering.node = Some("10.0.0.254".parse().unwrap());
-        let zone = settings.registering.zone.apex.clone();
-        let mut world = World::new(settings, 1, 1);
-        let path: Arc<Path> = Path::new("web.toml").into();
-        let (document, diagnostics) = native::parse(Arc::clone(&path), files.into());
-        let content = Content::Services(Arc::new(document.expect("the text is good")));
-        let put = Put { id: EntryId::of_file(&path), zone: zone.clone(), content, diagnostics };
-        let mut loaded =
-            vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), Change::Put(put)];
-        loaded.extend(world.restore(&Records { beats: beats.clone(), ..Records::default() }));
-        let now = Now::default().after(Duration::from_secs(1000));
-        let snapshot = Arc::new(Snapshot::empty(Rules::default()));
-        let (kept, starting) = (beats, Vec::new());
-        let mut rig = Self { world, snapshot, now, kept, starting, tickets: 0 };
-        rig.feed(Event::Loaded(loaded));
-        rig
-    }
-
-    fn feed(&mut self, event: Event) -> Effects {
-        let mut effects = turn(&mut self.world, event, self.now);
-        if let Some(snapshot) = effects.snapshot.take() {
-            self.snapshot = snapshot;
-        }
-        for op in effects.save.drain(..) {
-            match op {
-                Op::Put { key, value, .. } => {
-                    self.kept.retain(|(known, _)| *known != *key);
-                    self.kept.push((key.to_string(), value.to_string()));
-                }
-                Op::Remove { key, .. } => self.kept.retain(|(known, _)| *known != *key),
-            }
-            turn(&mut self.world, Event::Saved(true), self.now);
-        }
-        self.starting.append(&mut effects.start);
-        effects
-    }
-
-    /// Time passes, and the world is woken when it wants to be.
-    fn wait(&mut self, millis: u64) -> Vec<Effects> {
-        let end = self.now.after(Duration::from_millis(millis));
-        let mut all = Vec::new();
-        let woken = self.feed(Event::Timer).wake;
-        let mut wake = self.fail().or(woken);
-        while let Some(due) = wake.filter(|due| *due <= end.mono) {
-            self.now = self.now.after(due.since(self.now.mono));
-            let effects = self.feed(Event::Timer);
-            wake = self.fail().or(effects.wake);
-            all.push(effects);
-        }
-        self.now = self.now.after(end.mono.since(self.now.mono));
-        all
-    }
-
-    /// What runs fails; when the world wants to be woken then.
-    fn fail(&mut self) -> Option<Instant> {
-        let failed = |start: Start| (start.id, Outcome::new(Finding::Fail, "refused"));
-        let found: Vec<_> = self.starting.drain(..).map(failed).collect();
-        if found.is_empty() { None } else { self.feed(Event::Outcomes(found)).wake }
-    }
-
-    fn write(&mut self, write: Write) -> Result<(), Refusal> {
-        self.tickets += 1;
-        let mut effects = self.feed(Event::Writes(vec![(Ticket(self.tickets), write)]));
-        if !effects.store.is_empty() {
-            effects = self.feed(Event::Stored(Ok(())));
-        }
-        let (ticket, answer) = effects.answers.pop().unwrap();
-        assert_eq!(ticket, Ticket(self.tickets));
-        answer.map(drop)
-    }
-
-    fn beat(&mut self, check: &str, verdict: Verdict) -> Result<(), Refusal> {
-        let output = format!("{verdict:?}").into();
-        self.write(Write::Beat { check: check.into(), verdict, output })
-    }
-
-    /// The state of each instance with what its first check says.
-    fn states(&self) -> Vec<String> {
-        let services = self.world.report().services;
-        let instances = services.into_iter().flat_map(|service| service.instances);
-        instances
-            .map(|i| {
-                let output = i.checks.first().map(|check| check.output.clone());
-                format!("{} {} {}", i.id, i.state, output.unwrap_or_default())
-            })
-            .collect()
-    }
-
-    /// What the service's name answers, and with which TTL.
-    fn answer(&self) -> (usize, u32) {
-        let zone = self.snapshot.zones.values().next().unwrap();
-        let view = zone.service("web").unwrap();
-        (view.all.a.items.len(), view.all.ttl)
-    }
-}
 
 const FILE: &str = "[[service]]\nname = 'web'\ncheck = [{ ttl = '30s' }]\n\
     instance = [{ id = 'web-1', address = '10.0.0.1' }]\n";
@@ -230,7 +100,7 @@ fn what_is_registered_over_http_is_deregistered_to_the_second_when_it_stays_crit
     rig.wait(89_990);
     assert_eq!(rig.states().len(), 1);
     let effects = rig.wait(20);
-    assert!(effects.iter().any(|effects| !effects.store.is_empty()));
+    assert!(effects.iter().any(|effects| !effects.keep.now.is_empty()));
     assert_eq!(rig.states(), ["web-7 removed refused"]);
     rig.feed(Event::Stored(Err("no space left".to_owned())));
     assert_eq!(rig.states().len(), 1);
@@ -248,7 +118,7 @@ fn a_files_instance_that_stays_critical_is_removed_whatever_the_policy_until_it_
     rig.wait(69_999);
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 critical TTL expired".to_owned()], 1));
     let effects = rig.wait(1);
-    assert!(effects.iter().all(|effects| effects.store.is_empty()), "it is the file's");
+    assert!(effects.iter().all(|effects| effects.keep.now.is_empty()), "it is the file's");
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 removed TTL expired".to_owned()], 0));
     rig.beat("ttl", Verdict::Passing).unwrap();
     assert_eq!((rig.states(), rig.answer().0), (vec!["web-1 passing Passing".to_owned()], 1));

@@ -27,9 +27,10 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-            Refusal::UnknownService(_) | Refusal::UnknownCheck(_) | Refusal::NoTtl(_) => {
-                StatusCode::NOT_FOUND
-            }
+            Refusal::UnknownService(_)
+            | Refusal::NoInstance { .. }
+            | Refusal::UnknownCheck(_)
+            | Refusal::NoTtl(_) => StatusCode::NOT_FOUND,
             Refusal::Held { .. } | Refusal::Several { .. } => StatusCode::CONFLICT,
             Refusal::NotStored(_) => StatusCode::INSUFFICIENT_STORAGE,
             Refusal::Busy | Refusal::Ended => StatusCode::SERVICE_UNAVAILABLE,

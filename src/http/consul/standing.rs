@@ -96,10 +96,16 @@ fn initial(check: &AgentCheck) -> Said {
 /// Consul's word: a suspect is served, and one that recovers is not.
 fn verdict(condition: Condition) -> Verdict {
     match condition {
-        Condition::Unchecked | Condition::Passing | Condition::Suspect => Verdict::Passing,
-        Condition::Warning => Verdict::Warning,
-        Condition::Unknown | Condition::Recovering | Condition::Critical | Condition::Removed => {
-            Verdict::Critical
+        Condition::Unchecked | Condition::Passing | Condition::Suspect | Condition::ForcedUp => {
+            Verdict::Passing
         }
+        Condition::Warning => Verdict::Warning,
+        Condition::Unknown
+        | Condition::Recovering
+        | Condition::Critical
+        | Condition::Removed
+        | Condition::ForcedDown
+        | Condition::Drained
+        | Condition::Maintenance => Verdict::Critical,
     }
 }
