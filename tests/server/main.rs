@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod measurements;
 mod operation;
+mod orders;
 mod readers;
 mod registration;
 mod resolver;
