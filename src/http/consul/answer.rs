@@ -1,9 +1,13 @@
 //! Answers in Consul's form: JSON, or nothing for a write that is done.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::PrettyFormatter;
 
 use crate::http::Face;
 use crate::http::consul::failure::Failure;
@@ -21,18 +25,26 @@ pub(in crate::http) async fn write(face: &Face, write: Write) -> Answer {
 }
 
 pub(super) fn json(params: &Params, value: &impl Serialize) -> Response {
-    let text = text(params, value);
+    let mut text = text(params, value);
+    if params.is_pretty() {
+        text.push('\n');
+    }
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// What others register is escaped in it: it may be looked at in a terminal.
 pub(super) fn text(params: &Params, value: &(impl Serialize + ?Sized)) -> String {
-    let written = if params.is_pretty() {
-        serde_json::to_string_pretty(value).map(|text| text + "\n")
+    let mut octets = Vec::new();
+    // Writing to a `Vec` does not fail, and nothing that is shown has keys that JSON does not know.
+    let _ = if params.is_pretty() {
+        let as_go = PrettyFormatter::with_indent(b"    ");
+        value.serialize(&mut Serializer::with_formatter(&mut octets, as_go))
     } else {
-        serde_json::to_string(value)
+        value.serialize(&mut Serializer::new(&mut octets))
     };
-    // Nothing that is shown has keys that JSON does not know.
-    let written = written.unwrap_or_default();
-    printable_json(&written).into_owned()
+    let text = String::from_utf8(octets).unwrap_or_default();
+    match printable_json(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(printable) => printable,
+    }
 }

@@ -69,7 +69,7 @@ impl<'a> Entries<'a> {
         let id = answer::text(&Params::default(), &**id);
         let mut value = answer::text(self.params, value);
         if self.params.is_pretty() {
-            value = format!(" {}", value.trim_end().replace('\n', "\n    "));
+            value = format!(" {}", value.replace('\n', "\n    "));
             self.octets.extend_from_slice(b"\n    ");
         }
         self.octets.extend_from_slice(id.as_bytes());

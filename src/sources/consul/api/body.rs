@@ -147,7 +147,7 @@ fn read_service(report: &Report, tree: &Tree) -> Option<AgentService> {
         enable_tag_override: reader
             .boolean("enable_tag_override")
             .is_some_and(|placed| placed.value),
-        checks: checks(report, &table, &id),
+        checks: checks(report, &table, (&id, &name)),
         id,
         name,
     })
@@ -195,7 +195,7 @@ fn weights(report: &Report, table: &Tree) -> Weights {
 }
 
 /// `Check` comes before `Checks`, and what has no id has that of its place.
-fn checks(report: &Report, table: &Tree, service: &Arc<str>) -> Vec<AgentCheck> {
+fn checks(report: &Report, table: &Tree, (id, name): (&Arc<str>, &str)) -> Vec<AgentCheck> {
     let written = ["check", "checks"].into_iter().filter_map(|key| value(table, key));
     let tables: Vec<Tree> = written
         .flat_map(one_or_many)
@@ -203,12 +203,15 @@ fn checks(report: &Report, table: &Tree, service: &Arc<str>) -> Vec<AgentCheck> 
         .filter_map(|tree| CHECK.read(report, tree))
         .collect();
     let place = |number: usize| match tables.len() {
-        1 => format!("service:{service}"),
-        _ => format!("service:{service}:{number}"),
+        1 => format!("service:{id}"),
+        _ => format!("service:{id}:{number}"),
     };
     let read = tables.iter().zip(1..).filter_map(|(table, number)| {
-        let service = Some(Arc::clone(service));
-        read_check(report, table, service, |_| place(number))
+        let mut check = read_check(report, table, Some(Arc::clone(id)), |_| place(number))?;
+        if check.name.is_empty() {
+            check.name = format!("Service '{name}' check");
+        }
+        Some(check)
     });
     read.collect()
 }

@@ -17,8 +17,7 @@ pub struct Targets {
 impl Targets {
     /// Why a check may not connect to its instance's own address.
     pub fn refusal_of_own(&self, to: IpAddr) -> Option<&'static str> {
-        let to = plain(to);
-        if to.is_loopback() && !self.loopback {
+        if plain(to).is_loopback() && !self.loopback {
             return Some("it is this server's own, and the API can be reached from elsewhere");
         }
         never(to)
@@ -51,8 +50,9 @@ fn plain(address: IpAddr) -> IpAddr {
 const METADATA_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
-fn never(address: IpAddr) -> Option<&'static str> {
-    let (is_local, is_one_host) = match address {
+/// Why no check of anybody may connect there.
+pub fn never(to: IpAddr) -> Option<&'static str> {
+    let (is_local, is_one_host) = match plain(to) {
         IpAddr::V4(v4) => {
             let is_one_host = v4.octets()[0] != 0 && !v4.is_broadcast() && !v4.is_multicast();
             (v4.is_link_local() || v4 == METADATA_V4, is_one_host)

@@ -42,6 +42,7 @@ fn what_a_go_client_registers_is_kept_as_it_was_said() {
     assert_eq!(read.tagged_addresses["lan"], lan);
     let [check] = &read.checks[..] else { panic!("{read:?}") };
     assert_eq!((&*check.id, check.service.as_deref()), ("service:user-1", Some("user-1")));
+    assert_eq!(check.name, "Service 'user-service' check");
     let definition = json!({
         "HTTP": "http://192.168.1.10:8080/health", "Interval": "10s", "Timeout": "5s",
         "Header": {"X-A": ["1", "2"]}, "DeregisterCriticalServiceAfter": "1m",
