@@ -42,6 +42,8 @@ struct Facts {
     checks: usize,
     origins: Vec<Origin>,
     complaints: Arc<[Diagnostic]>,
+    /// By which they are known to be the same.
+    complaint_changes: u64,
     agent: AgentView,
     generation: u64,
     published: Instant,
@@ -70,10 +72,12 @@ impl Board {
     /// Takes over what has changed with a snapshot that was published then, or with the sources.
     pub(super) fn tell(&self, world: &World, published: Instant, sources_changed: bool) {
         let before = self.facts.load();
-        let complaints = if sources_changed {
-            world.complaints().into()
+        let now = world.complaint_changes();
+        let (complaints, complaint_changes) = if sources_changed && now != before.complaint_changes
+        {
+            (world.complaints().into(), now)
         } else {
-            Arc::clone(&before.complaints)
+            (Arc::clone(&before.complaints), before.complaint_changes)
         };
         self.facts.store(Arc::new(Facts {
             version: before.version + 1,
@@ -82,6 +86,7 @@ impl Board {
             checks: world.check_count(),
             origins: world.origins().collect(),
             complaints,
+            complaint_changes,
             agent: world.agent().clone(),
             generation: self.snapshot.load().generation,
             published,

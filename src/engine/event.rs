@@ -29,8 +29,12 @@ pub enum Event {
     Outcomes(Vec<(CheckId, Outcome)>),
     /// What clients ask to be changed.
     Writes(Vec<(Ticket, Write)>),
-    /// What [`Effects::store`] named is stored; or the words of why it is not.
+    /// What [`Keep::now`] named is stored; or the words of why it is not.
     Stored(Result<(), String>),
+    /// What [`Keep::orders`] named is kept; or the words of why it is not.
+    Ordered(Result<(), String>),
+    /// Whether what [`Keep::soon`] named is kept.
+    Saved(bool),
     /// The time that the last effects named, or any other, has come.
     Timer,
     /// The configuration was read again.
@@ -53,8 +57,10 @@ pub struct Effects {
     pub stop: Vec<CheckId>,
     /// To be served from now on.
     pub snapshot: Option<Arc<Snapshot>>,
-    /// To be stored all or none, before the next turn that names any; [`Event::Stored`] tells when.
-    pub store: Vec<Op>,
+    /// To be kept by the store.
+    pub keep: Keep,
+    /// Orders that have come or ended, each worth a line of the log.
+    pub ordered: Vec<OrderNews>,
     /// To be told once the snapshot is published.
     pub answers: Vec<Answer<Written>>,
     /// Changes of state, each worth a line of the log.
@@ -67,6 +73,17 @@ pub struct Effects {
     pub wake: Option<Instant>,
 }
 
+/// What the store is to keep. No turn names more of a sort before what was named is kept, or is not.
+#[derive(Debug, Default)]
+pub struct Keep {
+    /// All or none of it; [`Event::Stored`] tells when.
+    pub now: Vec<Op>,
+    /// All orders, in the place of those before; [`Event::Ordered`] tells when.
+    pub orders: Option<Vec<String>>,
+    /// What a crash may lose; [`Event::Saved`] tells when.
+    pub soon: Vec<Op>,
+}
+
 /// One run of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
@@ -76,6 +93,17 @@ pub struct Start {
     pub probe: Probe,
     /// How long after its due time it starts.
     pub lag: Duration,
+}
+
+/// What is ordered of an instance now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderNews {
+    pub service: ServiceKey,
+    pub instance: InstanceId,
+    /// `None` when orders have ended.
+    pub order: Option<&'static str>,
+    /// Why, until when, and whose word it is.
+    pub reason: Option<Arc<str>>,
 }
 
 /// An instance that changed its state.

@@ -9,6 +9,7 @@ pub mod board;
 mod checks;
 pub mod event;
 mod evidence;
+mod orders;
 mod publisher;
 pub mod registrations;
 pub mod report;

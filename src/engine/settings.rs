@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::config::{Config, default_ns_addresses, zone_toml};
 use crate::model::check::{Policy, Scripts, Sources};
-use crate::model::name::Name;
 use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
 use crate::sources::consul::api::targets::Targets;
@@ -42,12 +41,15 @@ pub struct Registering {
 impl Registering {
     /// `node` is the address of this host.
     pub fn of(config: &Config) -> Self {
-        let apex = Name::parse("service.internal").unwrap_or_else(|_| Name::root());
-        let loopback = config.http.listen.is_some_and(|address| address.ip().is_loopback());
+        let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+        let name_servers = default_ns_addresses(&config.dns.listen);
         Self {
-            zone: zone_toml::defaults(&apex, &default_ns_addresses(&config.dns.listen)),
+            zone: zone_toml::defaults(&config.consul.zone, &name_servers),
             node: config.consul.node_address,
-            targets: Targets { loopback, ..Targets::default() },
+            targets: Targets {
+                networks: config.http.check_networks.clone(),
+                loopback: config.http.listen.is_some_and(|address| is_loopback(address.ip())),
+            },
         }
     }
 }

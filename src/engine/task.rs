@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::board::Board;
-use crate::engine::event::{Effects, Event, Start, Transition};
+use crate::engine::event::{Effects, Event, Keep, OrderNews, Start, Transition};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
 use crate::engine::tickets::{Asked, Tickets};
@@ -25,7 +25,7 @@ use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
-use crate::store::registrations::{Batch, Durability, Op, Store, StoreError};
+use crate::store::registrations::{Batch, Done, Durability, Store, StoreError};
 use crate::store::serial::{Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
@@ -40,6 +40,9 @@ const IDLE: Duration = Duration::from_secs(60);
 const MOST_WRITES: usize = 4096;
 /// Writes, or heartbeats, taken in by one turn.
 const MOST_TOGETHER: usize = 1024;
+
+/// What the store has at once: a batch that is waited for, one that is not, and orders.
+const KEEPING: usize = 3;
 
 /// A world that has shown no sign of life for so long stands still. It is asked for one each second,
 /// and a machine may be busy.
@@ -145,7 +148,8 @@ pub struct Engine {
     beats: mpsc::Receiver<Asked>,
     tickets: Tickets,
     store: Store,
-    stored: (mpsc::Sender<Result<(), String>>, mpsc::Receiver<Result<(), String>>),
+    /// Told by the store.
+    kept: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     ready: watch::Sender<bool>,
     generation: watch::Sender<u64>,
 }
@@ -206,7 +210,7 @@ impl Engine {
             beats,
             tickets: Tickets::default(),
             store,
-            stored: mpsc::channel(1),
+            kept: mpsc::channel(KEEPING),
             ready,
             generation,
         };
@@ -226,7 +230,7 @@ impl Engine {
                 () = stop.cancelled() => return,
                 Some(message) = self.inbox.recv() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
-                Some(stored) = self.stored.1.recv() => self.step(Event::Stored(stored)),
+                Some(kept) = self.kept.1.recv() => self.step(kept),
                 1.. = self.beats.recv_many(&mut beats, MOST_TOGETHER) => self.ask(&mut beats),
                 1.. = self.writes.recv_many(&mut writes, MOST_TOGETHER),
                     if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
@@ -286,33 +290,19 @@ impl Engine {
     /// One turn of the world, and its effects.
     fn step(&mut self, event: Event) {
         let now = (self.clock)();
-        let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer | Event::Writes(_));
+        let of_sources = match &event {
+            Event::Loaded(_) | Event::Changed(_) | Event::Configured(_) | Event::Stored(_) => true,
+            Event::Outcomes(_)
+            | Event::Timer
+            | Event::Writes(_)
+            | Event::Saved(_)
+            | Event::Ordered(_) => false,
+        };
         let effects = turn(&mut self.world, event, now);
-        let Effects {
-            start,
-            stop,
-            snapshot,
-            transitions,
-            complaints,
-            dangling,
-            wake,
-            store,
-            answers,
-        } = effects;
-        let is_new = snapshot.is_some();
-        if let Some(snapshot) = snapshot {
-            self.publish(snapshot, now.mono);
-        }
-        // After the snapshot: who is told that nothing waits is answered so.
-        if is_new || of_files {
-            self.board.tell(&self.world, self.published, of_files);
-        }
-        self.board.turned(&self.world, now.mono);
-        if is_new {
-            self.generation.send_replace(self.current.load().generation);
-        }
-        self.tickets.answer(answers);
-        self.keep(store);
+        let Effects { start, stop, snapshot, transitions, complaints, dangling, .. } = effects;
+        self.show(snapshot, of_sources, now.mono);
+        self.tickets.answer(effects.answers);
+        self.keep(effects.keep);
         for id in stop {
             self.runs.stop(id);
         }
@@ -321,34 +311,62 @@ impl Engine {
             self.metrics.transition(transition.to);
         }
         transitions.iter().for_each(log_transition);
+        effects.ordered.iter().for_each(log_order);
         Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
-        self.wake = wake;
+        self.wake = effects.wake;
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
             *ready |= first;
             first
         });
-        if of_files || !transitions.is_empty() {
+        if of_sources || !transitions.is_empty() {
             self.count();
         }
-        if of_files {
+        if of_sources {
             for (origin, count) in self.world.errors() {
                 self.metrics.set_source_errors(origin.word(), count);
             }
         }
     }
 
-    /// Has this stored; [`Event::Stored`] follows.
-    fn keep(&self, ops: Vec<Op>) {
-        if ops.is_empty() {
-            return;
+    /// Publishes what is new, for DNS and then for readers.
+    fn show(&mut self, snapshot: Option<Arc<Snapshot>>, sources_changed: bool, now: Instant) {
+        let generation = snapshot.as_ref().map(|snapshot| snapshot.generation);
+        if let Some(snapshot) = snapshot {
+            self.publish(snapshot, now);
         }
-        let stored = self.stored.0.clone();
-        let done = move |result: Result<(), StoreError>| {
-            // There is room, for one batch is stored at a time; an engine that has ended waits for none.
-            let _ = stored.try_send(result.map_err(|error| words(&error)));
-        };
-        self.store.commit(Batch { ops, durability: Durability::Now, done: Box::new(done) });
+        // After the snapshot: who is told that nothing waits is answered so.
+        if generation.is_some() || sources_changed {
+            self.board.tell(&self.world, self.published, sources_changed);
+        }
+        self.board.turned(&self.world, now);
+        if let Some(generation) = generation {
+            self.generation.send_replace(generation);
+        }
+    }
+
+    /// Has this kept; an event tells of each when it is.
+    fn keep(&self, keep: Keep) {
+        let Keep { now, soon, orders } = keep;
+        if !now.is_empty() {
+            let done = self.tell(|stored| Event::Stored(stored.map_err(|error| words(&error))));
+            self.store.commit(Batch { ops: now, durability: Durability::Now, done });
+        }
+        if !soon.is_empty() {
+            let done = self.tell(|saved| Event::Saved(saved.is_ok()));
+            self.store.commit(Batch { ops: soon, durability: Durability::Soon, done });
+        }
+        if let Some(lines) = orders {
+            let done = self.tell(|kept| Event::Ordered(kept.map_err(|error| words(&error))));
+            self.store.orders(lines, done);
+        }
+    }
+
+    /// Has the store tell of an outcome.
+    fn tell(&self, tell: fn(Result<(), StoreError>) -> Event) -> Done {
+        let kept = self.kept.0.clone();
+        // There is room, for one of each sort is kept at a time; an engine that has ended waits for none.
+        Box::new(move |result| drop(kept.try_send(tell(result))))
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
@@ -382,6 +400,16 @@ fn log_transition(transition: &Transition) {
     let Transition { service, instance, from, to, reason } = transition;
     let reason = reason.as_deref();
     info!(%service, %instance, from = from.word(), to = to.word(), reason, "health changed");
+}
+
+fn log_order(news: &OrderNews) {
+    let OrderNews { service, instance, order, reason } = news;
+    let reason = reason.as_deref();
+    if let Some(order) = order {
+        info!(%service, %instance, order, reason, "ordered");
+    } else {
+        info!(%service, %instance, "order ended");
+    }
 }
 
 fn log_complaint(diagnostic: &Diagnostic) {

@@ -4,6 +4,7 @@
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
+use crate::engine::orders::Orders;
 use crate::engine::publisher::Publisher;
 use crate::engine::registrations::Registrations;
 use crate::engine::registrations::view::AgentView;
@@ -31,6 +32,7 @@ pub struct World {
     pub(super) aliases: Aliases,
     pub(super) publisher: Publisher,
     pub(super) registrations: Registrations,
+    pub(super) orders: Orders,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             aliases: Aliases::default(),
             publisher: Publisher::new(settings.rules.clone(), first_serial),
             registrations: Registrations::default(),
+            orders: Orders::default(),
             settings,
         }
     }
@@ -59,7 +62,9 @@ impl World {
     /// [`Event::Loaded`] tells beside the files.
     ///
     /// [`Event::Loaded`]: crate::engine::event::Event::Loaded
-    pub fn restore(&mut self, records: &Records) -> Vec<Change> {
+    pub fn restore(&mut self, records: &Records, orders: &[String]) -> Vec<Change> {
+        self.orders.restore(orders);
+        self.checks.restore(&records.beats);
         self.registrations.restore(records, &self.settings.registering)
     }
 
@@ -149,7 +154,13 @@ impl World {
         self.checks.changes()
     }
 
-    /// What is wrong with what the sources hold now.
+    /// Another number whenever something else may be wrong with what the sources hold.
+    pub(super) fn complaint_changes(&self) -> u64 {
+        let aliases = if self.aliases.any() { self.publisher.generation() } else { 0 };
+        self.catalogue.complaint_changes() + aliases
+    }
+
+    /// What is wrong with what the sources hold now. Goes through all entries.
     pub(super) fn complaints(&self) -> Vec<Diagnostic> {
         report::complaints(&self.catalogue, &self.services, &self.aliases)
     }

@@ -128,6 +128,8 @@ pub enum Refusal {
         "Unknown service ID {0:?}. Ensure that the service ID is passed, not the service name."
     )]
     UnknownService(String),
+    #[error("there is no instance {id:?} of service {service:?}")]
+    NoInstance { service: String, id: String },
     #[error("Unknown check ID {0:?}. Ensure that the check ID is passed, not the check name.")]
     UnknownCheck(String),
     #[error("CheckID {0:?} does not have associated TTL")]

@@ -30,6 +30,7 @@ use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
 use crate::health::checks::Runner;
+use crate::http::consul::node::Node;
 use crate::metrics::Metrics;
 use crate::model::origin::Origin;
 use crate::model::time::{Clock, Now};
@@ -250,13 +251,13 @@ async fn start(
     let now = clock();
     let host = Arc::new(Host::new(config));
     let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
-    let Kept { serials, first_serial, store, records } = kept;
+    let Kept { serials, first_serial, store, records, orders } = kept;
     let mut settings = Settings::of(config);
     settings.registering.node = host.node;
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let mut world = World::new(settings, first_serial, fastrand::u64(..));
     world.wait_for(Origin::Files);
-    loaded.extend(world.restore(&records));
+    loaded.extend(world.restore(&records, &orders));
     let parts = Parts {
         world,
         current: Arc::clone(&current),
@@ -282,7 +283,8 @@ async fn start(
         running.stop().await;
         return Err(error);
     }
-    running.show(web, clock);
+    let node = Node::new(&config.consul, host.node);
+    running.show(web, clock, node);
     Ok(running)
 }
 
@@ -306,6 +308,7 @@ struct Kept {
     first_serial: u32,
     store: Store,
     records: Records,
+    orders: Vec<String>,
 }
 
 impl Kept {
@@ -318,12 +321,12 @@ impl Kept {
             let cause = error.source().map(ToString::to_string);
             warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
         }
-        let Opened { store, records, problems, .. } =
+        let Opened { store, records, orders, problems } =
             open::open(directory, recover, Arc::clone(clock));
         for problem in problems {
             warn!(%problem, "not all registrations and orders are as they were saved");
         }
-        Self { serials: file, first_serial: first, store, records }
+        Self { serials: file, first_serial: first, store, records, orders }
     }
 }
 
@@ -350,8 +353,8 @@ impl Running {
     }
 
     /// Answers HTTP.
-    fn show(&self, web: Web, clock: &Clock) {
-        let parts = (&self.engine, &self.metrics, clock);
+    fn show(&self, web: Web, clock: &Clock, node: Node) {
+        let parts = (&self.engine, &self.metrics, clock, node);
         web.start(parts, &self.draining, &self.tasks, &self.stop);
     }
 

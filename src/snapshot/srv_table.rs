@@ -31,7 +31,7 @@ use triomphe::ThinArc;
 use crate::model::dns::Rtype;
 use crate::model::name::{Label, MAX_NAME, Name, NameError};
 use crate::model::service::{Instance, Service};
-use crate::snapshot::target::{Fitness, Target, is_eligible, targets_of};
+use crate::snapshot::target::{Fitness, Target, is_eligible, named, targets_of};
 
 /// Octets of a place.
 const PLACE: usize = 4;
@@ -119,8 +119,9 @@ impl SrvTable {
                 addresses.truncate(1);
             }
             let first = addresses.first().copied();
-            let target =
-                instance.port.and_then(|_| target(service, instance, suffix, (label, first)));
+            let is_named = named(service, its).next().is_some();
+            let port = instance.port.filter(|_| is_named);
+            let target = port.and_then(|_| target(service, instance, suffix, (label, first)));
             put_target(words(service, instance, its), target, suffix, (&mut octets, &mut lines));
             put_addresses(&addresses, (&mut octets, &mut lines));
         }
@@ -270,14 +271,13 @@ pub(super) fn is_one_line(service: &Service, place: usize, targets: [&[Target]; 
     service.instances.get(place).is_none_or(|instance| {
         weight(service, instance, before) == weight(service, instance, now)
             && chosen(service, before).eq(chosen(service, now))
+            && named(service, before).next().is_some() == named(service, now).next().is_some()
     })
 }
 
-/// The fit addresses of an instance, or all where none is.
+/// The addresses that an instance's own name answers.
 fn chosen(service: &Service, its: &[Target]) -> impl Iterator<Item = IpAddr> {
-    let any = its.iter().any(|t| is_eligible(service, t));
-    let chosen = its.iter().filter(move |t| !any || is_eligible(service, t));
-    chosen.filter_map(|t| t.endpoint.address())
+    named(service, its).filter_map(|target| target.endpoint.address())
 }
 
 /// A service of so many instances that this fails does not fit the memory of any machine.

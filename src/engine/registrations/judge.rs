@@ -24,19 +24,26 @@ impl Judge<'_> {
             Write::Deregister(id) => self.deregister(&id),
             Write::RegisterCheck(check) => self.register_check(*check),
             Write::DeregisterCheck(id) => self.deregister_check(&id),
-            Write::Beat { .. } | Write::Maintenance { .. } | Write::Order(_) => Ok(()),
+            Write::Beat { .. } | Write::Maintenance { .. } | Write::Order(_) => {
+                Err(Refusal::Invalid("this registers nothing".to_owned()))
+            }
         }
     }
 
     fn register(&mut self, mut service: AgentService, replace_checks: bool) -> Result<(), Refusal> {
-        let before = self.batch.next.services.get(&service.id);
-        if let Some(before) = before.filter(|_| !replace_checks) {
+        let id = Arc::clone(&service.id);
+        let before = self.batch.next.services.get(&id).cloned();
+        if let Some(before) = before.as_ref().filter(|_| !replace_checks) {
             let is_written = |id: &str| service.checks.iter().any(|own| *own.id == *id);
             let kept = before.checks.iter().filter(|check| !is_written(&check.id));
             let kept: Vec<_> = kept.cloned().collect();
             service.checks.extend(kept);
         }
-        self.replace(service)
+        self.replace(service)?;
+        if self.batch.next.services.get(&id) != before.as_ref() {
+            self.batch.registered.push(id);
+        }
+        Ok(())
     }
 
     /// Puts a service with all of its checks in the place of the one with its id.

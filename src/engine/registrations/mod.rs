@@ -15,7 +15,9 @@ use crate::engine::registrations::view::AgentView;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
 use crate::model::definition::Document;
+use crate::model::name::Label;
 use crate::model::origin::{EntryId, Origin};
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::sources::consul::api::document;
 use crate::sources::{Change, Content, Put};
@@ -30,6 +32,9 @@ pub(super) struct Registrations {
     served: AgentView,
     waiting: VecDeque<(Option<Ticket>, Write)>,
     batch: Option<Batch>,
+    /// Deregistrations that nobody waits for and that could not be stored: they go with the next
+    /// batch.
+    put_off: Vec<Arc<str>>,
 }
 
 /// What is being stored.
@@ -41,6 +46,10 @@ struct Batch {
     documents: BTreeMap<Arc<str>, Option<Translated>>,
     /// Of the node's checks, which ones are new, or have gone.
     checks: BTreeMap<Arc<str>, Option<Arc<AgentCheck>>>,
+    /// Those that were registered anew, or say something else of themselves.
+    registered: Vec<Arc<str>>,
+    /// Deregistrations that nobody waits for.
+    own: Vec<Arc<str>>,
     /// What is answered then.
     answers: Vec<Answer<()>>,
 }
@@ -58,26 +67,54 @@ impl Registrations {
         self.waiting.len()
     }
 
-    /// Takes writes in; without a ticket nobody is told.
-    pub(super) fn wait(&mut self, writes: impl IntoIterator<Item = (Option<Ticket>, Write)>) {
-        self.waiting.extend(writes);
+    pub(super) fn wait(&mut self, ticket: Ticket, write: Write) {
+        self.waiting.push_back((Some(ticket), write));
+    }
+
+    /// Deregisters those of these instances that are registered over HTTP.
+    pub(super) fn deregister<'i>(
+        &mut self,
+        instances: impl Iterator<Item = (&'i ServiceKey, &'i InstanceId)>,
+        catalogue: &Catalogue,
+    ) {
+        let entries = instances.filter_map(|(key, id)| catalogue.entry_with(key, id));
+        let ours = entries.filter(|entry| entry.origin == Origin::Api);
+        self.waiting.extend(ours.map(|entry| (None, Write::Deregister(Arc::clone(&entry.key)))));
+    }
+
+    /// The instance that a service registered over HTTP is.
+    pub(super) fn instance(
+        &self,
+        id: &str,
+        registering: &Registering,
+    ) -> Option<(ServiceKey, InstanceId)> {
+        let name = Label::parse(&self.served.services.get(id)?.name).ok()?;
+        Some((ServiceKey { zone: registering.zone.apex.clone(), name }, InstanceId::keep(id)))
     }
 
     /// Judges the writes that wait, unless others are being stored: what is to be stored, and the
-    /// answers to those that changed nothing.
+    /// answers to those that changed nothing. `is_over` tells whether an instance is still to be
+    /// deregistered.
     pub(super) fn begin(
         &mut self,
         registering: &Registering,
         catalogue: &Catalogue,
+        is_over: impl Fn(&(ServiceKey, InstanceId)) -> bool,
         answers: &mut Vec<Answer<()>>,
     ) -> Vec<Op> {
         if self.batch.is_some() || self.waiting.is_empty() {
             return Vec::new();
         }
+        let mut put_off = std::mem::take(&mut self.put_off);
+        put_off.retain(|id| self.instance(id, registering).is_some_and(|it| is_over(&it)));
         let mut batch = Batch { next: self.served.clone(), ..Batch::default() };
         let mut judge = Judge { batch: &mut batch, registering, catalogue };
         let many = self.waiting.len().min(MOST_OF_BATCH);
-        for (ticket, write) in self.waiting.drain(..many) {
+        let put_off = put_off.into_iter().map(|id| (None, Write::Deregister(id)));
+        for (ticket, write) in put_off.chain(self.waiting.drain(..many)) {
+            if let (None, Write::Deregister(id)) = (ticket, &write) {
+                judge.batch.own.push(Arc::clone(id));
+            }
             let judged = judge.judge(write);
             judge.batch.answers.extend(ticket.map(|ticket| (ticket, judged)));
         }
@@ -90,21 +127,22 @@ impl Registrations {
         ops
     }
 
-    /// The batch is stored, or could not be: what the catalogue is told. A batch that was not
-    /// stored leaves no trace.
+    /// The batch is stored, or could not be: what the catalogue is told, and the instances that were
+    /// registered anew. A batch that was not stored leaves no trace.
     pub(super) fn end(
         &mut self,
         stored: Result<(), String>,
         registering: &Registering,
         answers: &mut Vec<Answer<()>>,
-    ) -> Vec<Change> {
-        let Some(batch) = self.batch.take() else { return Vec::new() };
+    ) -> (Vec<Change>, Vec<(ServiceKey, InstanceId)>) {
+        let Some(batch) = self.batch.take() else { return (Vec::new(), Vec::new()) };
         if let Err(words) = stored {
             let failed = batch.answers.into_iter().map(|(ticket, judged)| {
                 (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
             });
             answers.extend(failed);
-            return Vec::new();
+            self.put_off = batch.own;
+            return (Vec::new(), Vec::new());
         }
         answers.extend(batch.answers);
         self.served = batch.next;
@@ -112,7 +150,9 @@ impl Registrations {
             Some(translated) => put(id, registering, Ok(translated)),
             None => Change::Gone(entry(id)),
         };
-        batch.documents.into_iter().map(change).collect()
+        let registered = batch.registered.iter();
+        let registered = registered.filter_map(|id| self.instance(id, registering)).collect();
+        (batch.documents.into_iter().map(change).collect(), registered)
     }
 
     /// Takes over what was stored before this process: what the catalogue is told. A record that

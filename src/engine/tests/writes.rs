@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::config::Config;
-use crate::engine::event::{Answer, Effects, Event, Ticket};
+use crate::engine::event::{Answer, Effects, Event, Keep, Ticket};
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
 use crate::engine::world::World;
@@ -43,14 +43,15 @@ impl Rig {
             checks: of(Table::Checks),
             beats: of(Table::Beats),
         };
-        let loaded = world.restore(&records);
+        let loaded = world.restore(&records, &[]);
         let effects = turn(&mut world, Event::Loaded(loaded), Now::default());
         let snapshot = effects.snapshot.unwrap();
         Self { world, snapshot, disk, storing: Vec::new(), answers: Vec::new(), tickets: 0 }
     }
 
     fn feed(&mut self, event: Event) {
-        let Effects { snapshot, store, answers, .. } = turn(&mut self.world, event, Now::default());
+        let Effects { snapshot, keep: Keep { now: store, .. }, answers, .. } =
+            turn(&mut self.world, event, Now::default());
         if let Some(snapshot) = snapshot {
             assert!(snapshot.generation > self.snapshot.generation);
             self.snapshot = snapshot;

@@ -1,4 +1,5 @@
 mod connections;
+mod conventions;
 mod published;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::config::Config;
+use crate::config::consul::Consul;
 use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Parts};
 use crate::engine::world::World;
@@ -63,6 +65,8 @@ impl Stage {
             draining: draining_too,
             clock,
             services: Arc::default(),
+            node: Arc::new(Node::new(&Consul::default(), None)),
+            listings: Arc::default(),
         };
         tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
         (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
@@ -167,7 +171,7 @@ async fn an_unknown_path_is_told_what_there_is() {
     assert!(body.contains("GET /v1/livezone/services\n"), "{body}");
     let posted = client().post(format!("{}/metrics", stage.base)).send().await.unwrap();
     assert_eq!(posted.status(), 405);
-    assert_eq!(posted.headers()["allow"], "GET,HEAD");
+    assert_eq!(posted.headers()["allow"], "GET,HEAD,OPTIONS");
 }
 
 #[tokio::test]

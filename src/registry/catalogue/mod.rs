@@ -96,6 +96,11 @@ impl Catalogue {
         all.map(|origin| (origin, self.errors.of(origin)))
     }
 
+    /// Another number whenever another complaint stands.
+    pub fn complaint_changes(&self) -> u64 {
+        self.errors.changes()
+    }
+
     /// Every complaint that stands.
     pub fn complaints(&self) -> impl Iterator<Item = &Diagnostic> {
         let entries = self.entries.values();
@@ -124,10 +129,19 @@ impl Catalogue {
     /// The file that defines this instance of a service.
     pub fn file_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<Arc<Path>> {
         let ids = self.contributors.get(key)?.iter();
-        let files = ids.take_while(|id| id.origin == Origin::Files);
-        let entries = files.filter_map(|file| self.entries.get(file)?.definitions(&key.name));
-        let mut has = entries.filter(|(_, definitions)| defines(definitions, id));
-        has.next().map(|(document, _)| Arc::clone(&document.path))
+        let mut files = ids.take_while(|id| id.origin == Origin::Files);
+        let file = files.find(|file| self.defines(file, key, id))?;
+        Some(Arc::clone(&self.entries.get(file)?.document()?.path))
+    }
+
+    /// The entry that defines this instance of a service. Goes through those of the service.
+    pub fn entry_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<&EntryId> {
+        self.contributors.get(key)?.iter().find(|entry| self.defines(entry, key, id))
+    }
+
+    fn defines(&self, entry: &EntryId, key: &ServiceKey, id: &InstanceId) -> bool {
+        let said = self.entries.get(entry).and_then(|entry| entry.definitions(&key.name));
+        said.is_some_and(|(_, definitions)| defines(definitions, id))
     }
 
     /// A file that defines an instance with this id of any service. Goes through all files.

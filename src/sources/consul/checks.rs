@@ -32,7 +32,7 @@ const KINDS: [&str; 12] = [
 ];
 
 /// The keys of every kind; the rest goes with one.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "id",
     "name",
     "notes",
@@ -43,6 +43,7 @@ const SHARED: [&str; 10] = [
     "success_before_passing",
     "failures_before_warning",
     "failures_before_critical",
+    "deregister_critical_service_after",
 ];
 
 /// Why a check is not among those that are run. It has been told.
@@ -168,10 +169,11 @@ fn ask(
         "grpc" => &["grpc"],
         "args" => &["args"],
         "alias_service" => &["alias_service"],
+        "ttl" => &["ttl"],
         _ => {
             let message = format!("livezone does not support {kind:?} checks");
             let label = format!(
-                "service {:?} is refused: write an http, tcp or grpc check",
+                "service {:?} is refused: write an http, tcp, grpc or ttl check",
                 instance.id.as_str()
             );
             let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
@@ -181,7 +183,7 @@ fn ask(
     };
     // Redirects are never followed.
     let is_shared = |key: &str| match kind {
-        "alias_service" => SHARED.contains(&key) && !effect::is_time(key),
+        "alias_service" | "ttl" => SHARED.contains(&key) && !effect::is_time(key),
         "http" => SHARED.contains(&key) || key == "disable_redirects",
         _ => SHARED.contains(&key),
     };
@@ -200,6 +202,7 @@ fn ask(
         "grpc" => grpc::read(&mut reader),
         "args" => script::read(&mut reader),
         "alias_service" => alias(&mut reader),
+        "ttl" => ttl(&mut reader),
         _ => tcp::read(&mut reader),
     })
 }
@@ -209,6 +212,11 @@ fn alias(reader: &mut Reader<'_>) -> Option<Asked> {
     let of = reader.string("alias_service")?;
     let kind = Kind::Alias(AliasCheck::of(of.value));
     Some(Asked { kind, literal: None, needs_port: false, summary: format!("alias:{}", of.value) })
+}
+
+fn ttl(reader: &mut Reader<'_>) -> Option<Asked> {
+    let kind = Kind::Ttl(times::duration(reader, "ttl")?.value);
+    Some(Asked { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
 }
 
 /// An HTTP check that a registration sends to another host, where that is allowed.

@@ -127,6 +127,7 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
         Kind::Script(script) => {
             writeln!(out, "    script {} {:?}", script.program, script.arguments).unwrap();
         }
+        Kind::Ttl(ttl) => writeln!(out, "    ttl {ttl:?}").unwrap(),
         Kind::Alias(alias) => writeln!(out, "    alias of {}", alias.instance).unwrap(),
     }
     let policy = &check.policy;

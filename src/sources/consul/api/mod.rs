@@ -105,7 +105,7 @@ fn connects_where_it_may(service: &ServiceDefinition, targets: &Targets) -> Resu
         let connects = |kind: &Kind| match kind {
             Kind::Http(http) => http.connect.is_none(),
             Kind::Tcp(_) | Kind::Grpc(_) => true,
-            Kind::Script(_) | Kind::Alias(_) => false,
+            Kind::Script(_) | Kind::Alias(_) | Kind::Ttl(_) => false,
         };
         if !instance.checks.iter().any(|check| connects(&check.kind)) {
             continue;
