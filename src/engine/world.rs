@@ -15,7 +15,7 @@ use crate::model::origin::Origin;
 use crate::model::service::{Service, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
-use crate::registry::statics::Statics;
+use crate::registry::statics::StaticRecords;
 
 /// See the module.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// The static names of each zone.
-    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &StaticRecords)> {
         self.catalogue.statics()
     }
 

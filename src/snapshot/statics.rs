@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
-use crate::registry::statics::Statics;
+use crate::registry::statics::StaticRecords;
 use crate::snapshot::hot_entry::Key;
 
 /// See the module. Lookups only read it.
@@ -70,7 +70,7 @@ pub struct Cut {
 
 impl StaticNames {
     /// Lays out what was merged for a zone.
-    pub fn build(apex: &Name, statics: &Statics) -> Self {
+    pub fn build(apex: &Name, statics: &StaticRecords) -> Self {
         let mut names = Self::default();
         for (name, rrsets) in &statics.names {
             let rrsets: Vec<Rrset> =

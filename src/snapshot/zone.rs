@@ -7,7 +7,7 @@ use crate::model::dns::Soa;
 use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
-use crate::registry::statics::{Statics, merge};
+use crate::registry::statics::{StaticRecords, merge};
 use crate::snapshot::hot_entry::{HotEntry, Key};
 use crate::snapshot::hot_table::HotTable;
 use crate::snapshot::persistent_map::PersistentMap;
@@ -90,7 +90,7 @@ impl Spelled {
 
 impl Facts {
     /// Puts together what stays until a file is changed.
-    pub fn new(settings: &ZoneSettings, statics: &Statics) -> Self {
+    pub fn new(settings: &ZoneSettings, statics: &StaticRecords) -> Self {
         let negative_ttl = ttl_seconds(settings.negative_ttl);
         let Soa { mname, rname, .. } = soa(settings, statics, 0);
         Self {
@@ -258,7 +258,7 @@ fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>,
 }
 
 /// The start of authority: a master file's, else what zone.toml says; the serial is ours.
-pub fn soa(settings: &ZoneSettings, statics: &Statics, serial: u32) -> Soa {
+pub fn soa(settings: &ZoneSettings, statics: &StaticRecords, serial: u32) -> Soa {
     if let Some((_, soa)) = &statics.soa {
         return Soa { serial, ..soa.clone() };
     }

@@ -13,7 +13,7 @@ use livezone::server::notify::Supervisor;
 use livezone::server::{Options, run};
 
 use crate::query::ask;
-use crate::support::server::House;
+use crate::support::server::TestServer;
 use crate::support::time::SOON;
 use crate::zones;
 
@@ -25,11 +25,11 @@ pub(crate) fn address() -> SocketAddr {
 }
 
 fn start() -> SocketAddr {
-    let house = House::below(&folder());
-    zones::write(&house);
+    let server = TestServer::below(&folder());
+    zones::write(&server);
     let mut config = Config {
-        zones_dir: house.path().join("zones"),
-        state_dir: house.path().join("state"),
+        zones_dir: server.path().join("zones"),
+        state_dir: server.path().join("state"),
         shutdown_grace: Duration::ZERO,
         ..Config::default()
     };
@@ -47,7 +47,7 @@ fn start() -> SocketAddr {
         Options { config, metrics, ready_file: None, reload, supervisor, started: Some(started) };
     thread::spawn(move || {
         let ended = run(options);
-        drop(house);
+        drop(server);
         // A signal, which means the tests too; or no start, which `recv_timeout` tells.
         eprintln!("the server has ended: {ended:?}");
         end();

@@ -30,7 +30,7 @@ use crate::registry::catalogue::zone::ZoneState;
 use crate::registry::merge::{Contribution, merge};
 use crate::registry::script_policy::permitted;
 use crate::registry::statics::conflicts::conflicts;
-use crate::registry::statics::{self, Statics};
+use crate::registry::statics::{self, StaticRecords};
 use crate::sources::{Change, Content, Put};
 
 /// See the module.
@@ -68,7 +68,7 @@ impl Catalogue {
     }
 
     /// The static names of each zone.
-    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &StaticRecords)> {
         self.zones.iter().map(|(apex, zone)| (apex, &zone.statics))
     }
 

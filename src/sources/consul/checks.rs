@@ -9,7 +9,7 @@ use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::consul::keys::{CHECK, says, value};
 use crate::sources::consul::{File, effect, only, text, times};
-use crate::sources::native::asked::Asked;
+use crate::sources::native::asked::KindKeys;
 use crate::sources::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
@@ -150,7 +150,7 @@ fn ask(
     table: &Tree,
     kind: &'static str,
     instance: &InstanceDefinition,
-) -> Result<Option<Asked>, Refused> {
+) -> Result<Option<KindKeys>, Refused> {
     let own: &[&str] = match kind {
         "http" if is_https(table) => {
             &["http", "method", "header", "body", "tls_skip_verify", "tls_server_name"]
@@ -203,10 +203,15 @@ fn ask(
 }
 
 /// Consul names a service by its id: what livezone calls an instance.
-fn alias(reader: &mut Reader<'_>) -> Option<Asked> {
+fn alias(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let of = reader.string("alias_service")?;
     let kind = Kind::Alias(AliasCheck::of(of.value));
-    Some(Asked { kind, literal: None, needs_port: false, summary: format!("alias:{}", of.value) })
+    Some(KindKeys {
+        kind,
+        literal: None,
+        needs_port: false,
+        summary: format!("alias:{}", of.value),
+    })
 }
 
 /// A check goes to its instance: an address that is another's, or a port that nobody names, refuse
@@ -215,7 +220,7 @@ fn fits(
     file: &File<'_>,
     table: &Tree,
     kind: &str,
-    (asked, instance): (&Asked, &InstanceDefinition),
+    (asked, instance): (&KindKeys, &InstanceDefinition),
 ) -> Result<(), Refused> {
     let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
     let id = &instance.id;
