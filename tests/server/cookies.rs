@@ -31,7 +31,7 @@ fn exchange(server: SocketAddr, cookie: &[u8]) -> (u16, Vec<u8>) {
 }
 
 fn reload(server: &Server, configuration: &str) {
-    server.server.configure(configuration);
+    server.setup.configure(configuration);
     server.process.signal(Signal::SIGHUP);
 }
 
@@ -77,7 +77,7 @@ fn a_secret_stands_in_no_line_of_the_log() {
     exchange(server.dns, CLIENT);
     reload(&server, &format!("[cookies]\nsecret = \"{NEW}0\"\nprevious = \"{OLD}\"\n"));
     server.process.wait_for_log(&["configuration rejected"]);
-    let checked = livezone().current_dir(server.server.path()).arg("check").output().unwrap();
+    let checked = livezone().current_dir(server.setup.path()).arg("check").output().unwrap();
     let output = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
     assert!(output.contains("invalid secret"), "{output}");
     let log = server.process.log().join("\n") + &output;

@@ -47,7 +47,7 @@ fn all_that_is_said(server: &Server) -> String {
         said += &String::from_utf8(output.stderr).unwrap();
     }
     let mut check = crate::support::server::livezone();
-    let output = check.current_dir(server.server.path()).arg("check").output().unwrap();
+    let output = check.current_dir(server.setup.path()).arg("check").output().unwrap();
     said + &String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
@@ -85,13 +85,13 @@ fn a_password_in_a_url_is_sent_and_never_shown() {
     assert_secret(&said);
 
     // The same id twice, mistakes beside the URL and in it, a file that is no TOML, and no JSON.
-    server.server.put("b.toml", &native("web", "web-1"));
-    server.server.put("c.toml", &native("c", "c-1").replace("interval", "intervall"));
-    server.server.put("d.toml", &native("d", "d-1").replace("/health", "x/health"));
-    server.server.put("e.toml", &native("e", "e-1").replace("] }]", "]"));
-    server.server.put("f.json", &consul.replace("}}}", "}}"));
-    server.server.put("g.json", &consul.replace("timeout", "timeoutt"));
-    server.server.put("h.toml", &native("h", "h-1").replace("http =", "tcp ="));
+    server.setup.put("b.toml", &native("web", "web-1"));
+    server.setup.put("c.toml", &native("c", "c-1").replace("interval", "intervall"));
+    server.setup.put("d.toml", &native("d", "d-1").replace("/health", "x/health"));
+    server.setup.put("e.toml", &native("e", "e-1").replace("] }]", "]"));
+    server.setup.put("f.json", &consul.replace("}}}", "}}"));
+    server.setup.put("g.json", &consul.replace("timeout", "timeoutt"));
+    server.setup.put("h.toml", &native("h", "h-1").replace("http =", "tcp ="));
     for file in ["b.toml", "c.toml", "d.toml", "e.toml", "f.json", "g.json", "h.toml"] {
         server.process.wait_for_log(&[file]);
     }

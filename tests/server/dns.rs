@@ -117,7 +117,7 @@ fn both_families_are_served_on_ports_that_the_system_draws() {
     let mut server = TestServer::with("web.toml", WEB);
     server.arguments.extend(["--dns".to_owned(), "[::1]:0".to_owned()]);
     let server = server.start();
-    let ready = std::fs::read_to_string(server.server.path().join("ready")).unwrap();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let listeners = addresses(&ready, "dns");
     assert_eq!(listeners.len(), 2);
     for listener in listeners {

@@ -27,26 +27,26 @@ fn a_file_comes_changes_and_goes() {
     let server = TestServer::new().start();
     is_unknown(&server, "web");
     let serial = server.serial();
-    server.server.put("web.toml", &service("web", "10.0.0.1"));
+    server.setup.put("web.toml", &service("web", "10.0.0.1"));
     server.answers("web", &["10.0.0.1"]);
-    server.server.put("web.toml", &service("web", "10.0.0.2"));
+    server.setup.put("web.toml", &service("web", "10.0.0.2"));
     server.answers("web", &["10.0.0.2"]);
     assert!(server.serial() > serial);
     // Not by rename: the file is complete when it is closed.
-    fs::write(server.server.zone().join("web.toml"), service("web", "10.0.0.3")).unwrap();
+    fs::write(server.setup.zone().join("web.toml"), service("web", "10.0.0.3")).unwrap();
     server.answers("web", &["10.0.0.3"]);
-    fs::remove_file(server.server.zone().join("web.toml")).unwrap();
+    fs::remove_file(server.setup.zone().join("web.toml")).unwrap();
     is_unknown(&server, "web");
 }
 
 #[test]
 fn a_broken_file_keeps_what_it_said_and_its_error_is_shown_everywhere() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
-    server.server.put("other.toml", &service("other", "10.0.0.9"));
+    server.setup.put("other.toml", &service("other", "10.0.0.9"));
     server.answers("other", &["10.0.0.9"]);
 
     let broken = service("web", "10.0.0.2") + "prot = 80\nweights = 3\n";
-    server.server.put("web.toml", &broken);
+    server.setup.put("web.toml", &broken);
     server.process.wait_for_log(&["ERROR", "registration refused", "web.toml", "prot"]);
     // All the errors of a file, not the first only.
     server.process.wait_for_log(&["ERROR", "registration refused", "web.toml", "weights"]);
@@ -64,7 +64,7 @@ fn a_broken_file_keeps_what_it_said_and_its_error_is_shown_everywhere() {
     let shown = String::from_utf8(status.stdout).unwrap();
     assert!(shown.contains("web.toml:5:1"), "{shown}");
 
-    server.server.put("web.toml", &service("web", "10.0.0.3"));
+    server.setup.put("web.toml", &service("web", "10.0.0.3"));
     server.answers("web", &["10.0.0.3"]);
     becomes("no error left", SOON, &"0".to_owned(), in_error);
     let errors = server.get("/health/ready").json()["sources"][0]["errors"].clone();
@@ -75,15 +75,15 @@ fn a_broken_file_keeps_what_it_said_and_its_error_is_shown_everywhere() {
 fn a_zones_folder_goes_and_comes_back() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
     let serial = server.serial();
-    fs::remove_dir_all(server.server.zone()).unwrap();
+    fs::remove_dir_all(server.setup.zone()).unwrap();
     becomes("the zone is gone", SOON, &ResponseCode::Refused, || {
         server.ask("web", RecordType::A).metadata.response_code
     });
-    server.server.put("web.toml", &service("web", "10.0.0.2"));
+    server.setup.put("web.toml", &service("web", "10.0.0.2"));
     server.answers("web", &["10.0.0.2"]);
     assert!(server.serial() > serial, "a serial never goes back");
     // And a zone of another name, beside it.
-    let other = server.server.path().join("zones/other.test/db.toml");
+    let other = server.setup.path().join("zones/other.test/db.toml");
     crate::support::server::put(&other, &service("db", "10.0.0.7"));
     server.answers("db.other.test.", &["10.0.0.7"]);
 }
@@ -126,7 +126,7 @@ fn a_thousand_files_change_at_once() {
         let address = |n: usize| format!("10.{round}.{}.{}", n / 200, n % 200 + 1);
         let watch = Stopwatch::start();
         for n in 0..MANY {
-            server.server.put(&format!("{}.toml", name(n)), &service(&name(n), &address(n)));
+            server.setup.put(&format!("{}.toml", name(n)), &service(&name(n), &address(n)));
         }
         let written = watch.elapsed();
         for n in (0..MANY).rev() {
@@ -136,14 +136,14 @@ fn a_thousand_files_change_at_once() {
         println!("{MANY} files: written after {written:?}, all served after {served:?}");
     }
     assert_eq!(server.process.lines_with(&["ERROR"]), Vec::<String>::new());
-    fs::remove_dir_all(server.server.zone()).unwrap();
+    fs::remove_dir_all(server.setup.zone()).unwrap();
     becomes("none", SOON, &"0".to_owned(), || server.metric("livezone_services", &[]).to_string());
 }
 
 #[test]
 fn what_is_wrong_with_a_folder_that_appears_is_shown_everywhere() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
-    let zones = server.server.path().join("zones");
+    let zones = server.setup.path().join("zones");
     let in_error = || server.metric("livezone_source_errors", &["files"]).to_string();
     fs::create_dir(zones.join("no_zone!")).unwrap();
     server.process.wait_for_log(&["registration refused", "no_zone!", "is not a zone"]);
@@ -160,7 +160,7 @@ fn what_is_wrong_with_a_folder_that_appears_is_shown_everywhere() {
 #[test]
 fn files_that_are_none_hold_nothing_up() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
-    let zone = server.server.zone();
+    let zone = server.setup.zone();
     let _socket = std::os::unix::net::UnixListener::bind(zone.join("socket.toml")).unwrap();
     nix::unistd::mkfifo(&zone.join("fifo.toml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     symlink("/dev/zero", zone.join("zero.toml")).unwrap();
@@ -173,7 +173,7 @@ fn files_that_are_none_hold_nothing_up() {
     for name in ["circle.toml", "closed.toml", "latin.toml", "large.toml"] {
         server.process.wait_for_log(&["registration refused", name]);
     }
-    server.server.put("web.toml", &service("web", "10.0.0.2"));
+    server.setup.put("web.toml", &service("web", "10.0.0.2"));
     server.answers("web", &["10.0.0.2"]);
     let errors = server.get("/health/ready").json()["sources"][0]["errors"].clone();
     assert_eq!(errors.as_array().unwrap().len(), 4, "{errors}");
@@ -189,7 +189,7 @@ fn a_complete_file_is_served_soon() {
             let address = format!("10.0.0.{n}");
             let text = service("web", &address);
             let watch = Stopwatch::start();
-            server.server.put("web.toml", &text);
+            server.setup.put("web.toml", &text);
             server.answers("web", &[&address]);
             watch.elapsed()
         })
@@ -208,11 +208,11 @@ fn a_zone_whose_settings_never_parsed_is_not_answered_with_defaults() {
     let reply = server.ask("web", RecordType::A);
     assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
     assert_eq!(crate::support::dns::extended_error(&reply).unwrap().0, 14);
-    server.server.put("zone.toml", "ttl = \"7s\"\n");
+    server.setup.put("zone.toml", "ttl = \"7s\"\n");
     server.answers("web", &["10.0.0.1"]);
     assert_eq!(server.ask("web", RecordType::A).answers[0].ttl, 7);
     // Once it has parsed, a mistake keeps what it said.
-    server.server.put("zone.toml", "ttl = 7\n");
+    server.setup.put("zone.toml", "ttl = 7\n");
     server.process.wait_for_log(&["registration refused", "zone.toml:1:7"]);
     assert_eq!(server.ask("web", RecordType::A).answers[0].ttl, 7);
 }
@@ -246,7 +246,7 @@ fn the_zones_folder_may_be_a_link_that_is_swapped() {
     symlink("two", server.path().join("next")).unwrap();
     let server = server.start();
     server.answers("web", &["10.0.0.1"]);
-    fs::rename(server.server.path().join("next"), &zones).unwrap();
+    fs::rename(server.setup.path().join("next"), &zones).unwrap();
     server.answers("web", &["10.0.0.2"]);
     // When it cannot be read at all, the last set stays.
     fs::remove_file(&zones).unwrap();
@@ -272,12 +272,12 @@ fn a_linked_zone_folder_is_served_soon_after_its_swap_and_loses_no_answer() {
     let server = server.start();
     server.answers("web", &["10.0.0.1"]);
     let same = crate::support::dns::ips(&["10.0.1.1"]);
-    let next = server.server.path().join("next");
+    let next = server.setup.path().join("next");
     let swap = |n: usize| {
         symlink(format!("../rev{n}"), &next).unwrap();
         let watch = Stopwatch::start();
-        fs::rename(&next, server.server.zone()).unwrap();
-        fs::remove_dir_all(server.server.path().join(format!("rev{}", n - 1))).unwrap();
+        fs::rename(&next, server.setup.zone()).unwrap();
+        fs::remove_dir_all(server.setup.path().join(format!("rev{}", n - 1))).unwrap();
         let new = crate::support::dns::ips(&[&format!("10.0.0.{n}")]);
         becomes("the new tree is served", SOON, &new, || {
             assert_eq!(server.addresses("same"), same);
@@ -303,7 +303,7 @@ fn one_id_in_two_files_is_an_error_at_the_loser_alone() {
     server.answers("db", &["10.0.0.3"]);
     let errors = server.get("/health/ready").json()["sources"][0]["errors"].to_string();
     assert!(errors.contains("b.toml") && errors.contains("web-1"), "{errors}");
-    fs::remove_file(server.server.zone().join("a.toml")).unwrap();
+    fs::remove_file(server.setup.zone().join("a.toml")).unwrap();
     server.answers("web", &["10.0.0.2"]);
     becomes("no error left", SOON, &"0".to_owned(), || {
         server.metric("livezone_source_errors", &["files"]).to_string()
@@ -319,7 +319,7 @@ fn an_alias_of_nobody_is_a_warning_everywhere_until_somebody_has_the_id() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
     let warnings = |path: &str| server.get(path).json()["sources"][0]["warnings"].clone();
     let has_warnings = || warnings("/health/ready") != serde_json::json!([]);
-    server.server.put("proxy.json", FOLLOWS);
+    server.setup.put("proxy.json", FOLLOWS);
     let words = ["WARN", "registration accepted with warnings", "proxy.json:2:33", "db-1"];
     server.process.wait_for_log(&words);
     becomes("it is told", SOON, &true, has_warnings);
@@ -332,10 +332,10 @@ fn an_alias_of_nobody_is_a_warning_everywhere_until_somebody_has_the_id() {
 
     let db = service("db", "10.0.0.8")
         .replace("[[service.instance]]", "[[service.instance]]\nid = \"db-1\"");
-    server.server.put("db.toml", &db);
+    server.setup.put("db.toml", &db);
     server.answers("proxy", &["10.0.0.7"]);
     becomes("it is told no more", SOON, &false, has_warnings);
-    fs::remove_file(server.server.zone().join("db.toml")).unwrap();
+    fs::remove_file(server.setup.zone().join("db.toml")).unwrap();
     becomes("it is told again", SOON, &true, has_warnings);
 }
 
@@ -343,7 +343,7 @@ fn an_alias_of_nobody_is_a_warning_everywhere_until_somebody_has_the_id() {
 fn of_a_file_with_very_many_errors_few_are_logged_and_shown() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
     let tags = "1, ".repeat(100_000);
-    server.server.put("web.toml", &(service("web", "10.0.0.2") + &format!("tags = [{tags}]\n")));
+    server.setup.put("web.toml", &(service("web", "10.0.0.2") + &format!("tags = [{tags}]\n")));
     let words = ["ERROR", "registration refused", "web.toml", "99,980 more errors in this file"];
     server.process.wait_for_log(&words);
     let ready = server.get("/health/ready");

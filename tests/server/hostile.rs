@@ -175,10 +175,10 @@ fn show_everything(format: &str) {
     }
 
     let key = "\"k\\u202e\\u001b\\u009b\\nforged\" = 1\n";
-    server.server.configure(&(config + key));
+    server.setup.configure(&(config + key));
     server.process.signal(Signal::SIGHUP);
     server.process.wait_for_log(&["configuration rejected", "forged"]);
-    server.server.put("later.toml", &format!("x = \"{HOSTILE}"));
+    server.setup.put("later.toml", &format!("x = \"{HOSTILE}"));
     server.process.wait_for_log(&["later.toml"]);
     read_log(&server.process.log(), format);
 }

@@ -70,7 +70,7 @@ fn health_and_metrics_take_any_one_host_on_both_addresses() {
     let server = TestServer::new();
     server.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
     let server = server.start();
-    let ready = std::fs::read_to_string(server.server.path().join("ready")).unwrap();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let observe = crate::support::server::addresses(&ready, "observe")[0];
     for address in [server.http(), observe] {
         for path in ["/health/live", "/health/ready", "/metrics"] {
@@ -91,7 +91,7 @@ fn names_are_configured_and_read_again() {
     let ask = |name: &str| status(server.http(), SERVICES, &format!("Host: {name}\r\n"));
     assert_eq!(ask("LiveZone.example.com.:80"), 200);
     assert_eq!((ask("example.com"), ask("other")), (421, 421));
-    server.server.configure("[http]\nhosts = [\"other\"]\n");
+    server.setup.configure("[http]\nhosts = [\"other\"]\n");
     server.process.signal(Signal::SIGHUP);
     becomes("the other name", SOON, &(421, 200), || (ask("livezone.example.com"), ask("other")));
     assert!(server.process.lines_with(&["needs a restart"]).is_empty());

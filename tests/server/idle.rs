@@ -80,7 +80,7 @@ fn idle_connections_keep_no_probe_waiting() {
     let server = TestServer::new();
     server.configure("[http]\nobserve = \"127.0.0.1:0\"\nmax_per_client = 300\n");
     let server = server.start();
-    let ready = std::fs::read_to_string(server.server.path().join("ready")).unwrap();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let observe = crate::support::server::addresses(&ready, "observe")[0];
     let hostile = Hostile::start(vec![server.http(), observe], 1, 350);
     let watch = Stopwatch::start();
@@ -106,7 +106,7 @@ fn the_limits_of_http_follow_a_reload() {
     let held: Vec<_> = (1..=10).map(from).collect();
     // Its own is the eleventh.
     becomes("ten and one", SOON, &"11".to_owned(), open);
-    server.server.configure("[http]\nmax = 4\n");
+    server.setup.configure("[http]\nmax = 4\n");
     server.process.signal(Signal::SIGHUP);
     becomes("four", SOON, &"4".to_owned(), open);
     drop(held);

@@ -88,14 +88,14 @@ fn loopback_is_exempt_until_the_list_is_written() {
     }
     assert!(server.metric(LIMITED, &[]) < 0.5);
 
-    server.server.configure("[rrl]\nresponses_per_second = 1\nexempt = [\"10.0.0.0/8\"]\n");
+    server.setup.configure("[rrl]\nresponses_per_second = 1\nexempt = [\"10.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);
     eventually("a slip", SOON, || {
         let reply = server.ask("web", RecordType::A);
         if reply.metadata.truncation { Ok(()) } else { Err(reply.answers) }
     });
 
-    server.server.configure("[rrl]\nresponses_per_second = 0\nexempt = []\n");
+    server.setup.configure("[rrl]\nresponses_per_second = 0\nexempt = []\n");
     server.process.signal(Signal::SIGHUP);
     eventually("no limit", SOON, || {
         let replies: Vec<Message> = (0..20).map(|_| server.ask("web", RecordType::A)).collect();
@@ -137,7 +137,7 @@ fn the_limits_of_tcp_follow_a_reload() {
     let still = (&first).read(&mut [0]).unwrap_err();
     assert_eq!(still.kind(), ErrorKind::WouldBlock, "twenty are let in");
 
-    server.server.configure("[dns.tcp]\nmax_per_client = 1\n");
+    server.setup.configure("[dns.tcp]\nmax_per_client = 1\n");
     server.process.signal(Signal::SIGHUP);
     eventually("the first is closed", SOON, || {
         let _another = asked();

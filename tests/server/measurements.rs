@@ -126,8 +126,8 @@ fn memory_and_cold_start_of_a_hundred_thousand_instances() {
     let answered = watch.elapsed();
     println!("100,000 instances: first answer after {answered:?}, {} KiB then", rss_kib(&server));
     let watch = Stopwatch::start();
-    let one = fs::read_to_string(server.server.zone().join("f99.toml")).unwrap();
-    server.server.put("f99.toml", &one.replacen("\"10.1.130.184\"", "\"10.200.0.1\"", 1));
+    let one = fs::read_to_string(server.setup.zone().join("f99.toml")).unwrap();
+    server.setup.put("f99.toml", &one.replacen("\"10.1.130.184\"", "\"10.200.0.1\"", 1));
     becomes("one address", SOON, &1, || server.addresses("0ac80001.addr").len());
     println!("one of 1,000 in a file changed: served after {:?}", watch.elapsed());
     println!("{} KiB then", rss_kib(&server));

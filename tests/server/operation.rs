@@ -22,7 +22,7 @@ fn the_ready_file_tells_every_address() {
     let server = TestServer::with("web.toml", WEB);
     server.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
     let server = server.start();
-    let text = fs::read_to_string(server.server.path().join("ready")).unwrap();
+    let text = fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let keys: Vec<_> = text.lines().map(|line| line.split_once('=').unwrap().0).collect();
     assert_eq!(keys, ["dns", "http", "observe"]);
     let [dns, http, observe] = ["dns", "http", "observe"].map(|key| addresses(&text, key)[0]);
@@ -81,7 +81,7 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
     let rcode = || server.ask("web", RecordType::A).metadata.response_code;
     assert_eq!(rcode(), ResponseCode::NoError);
 
-    server.server.configure("[dns]\ndeny = [\"127.0.0.0/8\"]\nworkers = 3\n");
+    server.setup.configure("[dns]\ndeny = [\"127.0.0.0/8\"]\nworkers = 3\n");
     server.process.signal(Signal::SIGHUP);
     becomes("denied", SOON, &ResponseCode::Refused, rcode);
     assert_eq!(dns::extended_error(&server.ask("web", RecordType::A)).unwrap().0, 18);
@@ -89,13 +89,13 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
     assert!(named.contains("dns.workers"), "{named}");
     server.process.wait_for_log(&["configuration reloaded"]);
 
-    server.server.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
+    server.setup.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);
     let refused = server.process.wait_for_log(&["ERROR", "configuration rejected"]);
     assert!(refused.contains("dney"), "{refused}");
     assert_eq!(rcode(), ResponseCode::Refused);
 
-    server.server.configure("[dns]\nallow = [\"127.0.0.1/32\"]\n");
+    server.setup.configure("[dns]\nallow = [\"127.0.0.1/32\"]\n");
     server.process.signal(Signal::SIGHUP);
     becomes("allowed", SOON, &ResponseCode::NoError, rcode);
     assert_eq!(server.get("/health/ready").status, 200);
@@ -162,7 +162,7 @@ fn a_second_server_is_told_what_it_cannot_have() {
     assert!(said.contains(&server.http().to_string()) && said.contains("--http"), "{said}");
 
     // The same folder, so the same state.
-    let (code, said) = refused(&server.server);
+    let (code, said) = refused(&server.setup);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("state") && said.contains("--state"), "{said}");
 
@@ -206,7 +206,7 @@ fn http_can_be_turned_off() {
     server.arguments.truncate(2);
     server.configure("[http]\nlisten = \"\"\n");
     let server = server.start();
-    let text = fs::read_to_string(server.server.path().join("ready")).unwrap();
+    let text = fs::read_to_string(server.setup.path().join("ready")).unwrap();
     assert_eq!(addresses(&text, "http"), []);
     assert_eq!(server.addresses("web").len(), 1);
 }

@@ -16,7 +16,7 @@ fn a_killed_server_starts_again_and_serials_only_grow() {
         // More changes than seconds: the clock alone would let the serial go back.
         for n in 0..10 {
             let address = format!("10.0.{round}.{n}");
-            server.server.put("web.toml", &WEB.replace("10.0.0.1", &address));
+            server.setup.put("web.toml", &WEB.replace("10.0.0.1", &address));
             server.answers("web", &[&address]);
         }
         let before = server.serial();
@@ -31,13 +31,13 @@ fn a_killed_server_starts_again_and_serials_only_grow() {
 #[test]
 fn what_changed_while_nothing_ran_is_served() {
     let server = Server::with("web.toml", WEB);
-    let zone = server.server.zone();
-    let Server { mut process, server, .. } = server;
+    let zone = server.setup.zone();
+    let Server { mut process, setup, .. } = server;
     process.signal(Signal::SIGKILL);
     process.exit_code();
     fs::remove_file(zone.join("web.toml")).unwrap();
     put(&zone.join("db.toml"), &WEB.replace("web", "db"));
-    let server = server.start();
+    let server = setup.start();
     server.answers("db", &["10.0.0.1"]);
     assert_eq!(server.addresses("web").len(), 0);
 }
@@ -58,7 +58,7 @@ fn a_state_directory_that_cannot_be_used_is_a_warning() {
         server.process.wait_for_log(&["WARN", told, "state"]);
         server.answers("web", &["10.0.0.1"]);
         let before = server.serial();
-        server.server.put("web.toml", &WEB.replace("10.0.0.1", "10.0.0.2"));
+        server.setup.put("web.toml", &WEB.replace("10.0.0.1", "10.0.0.2"));
         server.answers("web", &["10.0.0.2"]);
         assert!(server.serial() > before);
     }
@@ -72,7 +72,7 @@ fn a_disk_that_cannot_be_written_is_told_once() {
     let server = server.start();
     for n in 1..20 {
         let address = format!("10.0.0.{n}");
-        server.server.put("web.toml", &WEB.replace("10.0.0.1", &address));
+        server.setup.put("web.toml", &WEB.replace("10.0.0.1", &address));
         server.answers("web", &[&address]);
     }
     let told = server.process.lines_with(&["WARN", "SOA serial"]);

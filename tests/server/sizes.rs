@@ -34,7 +34,7 @@ fn two_hundred_srv_records_reach_a_client_that_has_no_tcp() {
     let (length, cut) = ask(server.dns, 8192);
     assert!(length <= 1232 && cut.metadata.truncation, "the default");
 
-    server.server.configure("[dns]\nudp_max_size = 65535\n");
+    server.setup.configure("[dns]\nudp_max_size = 65535\n");
     let server = server.restart(Signal::SIGINT);
     let (length, whole) = ask(server.dns, 8192);
     assert!((4097..=8192).contains(&length) && !whole.metadata.truncation, "{length}");

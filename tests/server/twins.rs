@@ -69,6 +69,6 @@ fn two_servers_on_the_same_files_answer_alike_within_one_detection_time() {
     backends[0].restart();
     backends[1].go_on();
     agree("both are back", &servers, &["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
-    servers[0].server.put("web.toml", &web(&backends[..2]));
+    servers[0].setup.put("web.toml", &web(&backends[..2]));
     agree("the file is edited", &servers, &["127.0.0.2", "127.0.0.3"]);
 }

@@ -42,7 +42,7 @@ fn complaints(server: &Server) {
             name + &format!("[[service.check]]\ntcp = true\ninterval = \"{long}\"\n")
         };
         let services = (0..MISTAKES / FILES).map(service);
-        server.server.put(&format!("long{file}.toml"), &services.collect::<String>());
+        server.setup.put(&format!("long{file}.toml"), &services.collect::<String>());
     }
 }
 
@@ -101,7 +101,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
         backend.restart();
         becomes("it is back", SOON, &1, || served(&server, NAME));
         complaints(&server);
-        server.server.put(
+        server.setup.put(
             &format!("new{round}.toml"),
             &format!(
                 "[[service]]\nname = \"new{round}\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n"
@@ -109,7 +109,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
         );
         let new = format!("new{round}.service.internal.");
         becomes("a new file is served", SOON, &1, || served(&server, &new));
-        server.server.configure(&format!(
+        server.setup.configure(&format!(
             "shutdown_grace = \"1s\"\n[rrl]\nresponses_per_second = 5\nexempt = []\n\
              [dns]\nworkers = {}\n",
             7 + round

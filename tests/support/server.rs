@@ -158,7 +158,7 @@ impl TestServer {
     fn started(self, process: Process) -> Server {
         let dns = self.await_ready(&process, "dns").expect("a DNS address");
         let http = self.await_ready(&process, "http");
-        Server { process, server: self, dns, http }
+        Server { process, setup: self, dns, http }
     }
 
     /// The first address of that kind in the ready file, once that is there.
@@ -267,7 +267,7 @@ impl Drop for Process {
 pub(crate) struct Server {
     /// Dropped first: the program ends before its folder does.
     pub(crate) process: Process,
-    pub(crate) server: TestServer,
+    pub(crate) setup: TestServer,
     pub(crate) dns: SocketAddr,
     http: Option<SocketAddr>,
 }
@@ -323,16 +323,16 @@ impl Server {
     /// `livezone` with arguments, told where this server is.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         let mut command = livezone();
-        command.current_dir(self.server.path()).args(arguments);
+        command.current_dir(self.setup.path()).args(arguments);
         command.args(["--http", &self.http().to_string()]).output().unwrap()
     }
 
     /// Ends this server by `signal` and starts another in the same folder.
     pub(crate) fn restart(self, signal: Signal) -> Self {
-        let Self { mut process, server, .. } = self;
+        let Self { mut process, setup, .. } = self;
         process.signal(signal);
         process.exit_code();
-        server.start()
+        setup.start()
     }
 }
 
