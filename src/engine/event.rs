@@ -48,6 +48,10 @@ pub struct Effects {
     pub dangling: Vec<Diagnostic>,
     /// When to come back with [`Event::Timer`] at the latest.
     pub wake: Option<Instant>,
+    /// Whether work is left that this turn was too short for: to come back at once.
+    pub more: bool,
+    /// Whether all that sources and the configuration have told is worked off since this turn.
+    pub settled: bool,
 }
 
 /// One run of a check.

@@ -105,6 +105,8 @@ pub struct Engine {
     /// When there was last a turn for nothing but timers and routine.
     paced: Instant,
     wake: Option<Instant>,
+    /// The last turn left work.
+    more: bool,
     metrics: Metrics,
     serials: SerialFile,
     clock: Clock,
@@ -148,6 +150,7 @@ impl Engine {
             routine: Vec::new(),
             paced: Instant::default(),
             wake: None,
+            more: false,
             metrics,
             serials,
             clock,
@@ -167,7 +170,7 @@ impl Engine {
             let wait = self.wait((self.clock)().mono);
             tokio::select! {
                 () = stop.cancelled() => return,
-                Some(message) = self.inbox.recv() => self.receive(message),
+                Some(message) = self.inbox.recv(), if self.world.has_room() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
                 () = tokio::time::sleep(wait) => self.tick(),
             }
@@ -190,6 +193,7 @@ impl Engine {
     fn wait(&self, now: Instant) -> Duration {
         let soonest = self.paced + PACE;
         let next = match self.wake {
+            _ if self.more => return Duration::ZERO,
             _ if !self.routine.is_empty() => soonest,
             Some(wake) => wake.max(soonest),
             None => return IDLE,
@@ -220,9 +224,9 @@ impl Engine {
     /// One turn of the world, and its effects.
     fn step(&mut self, event: Event) {
         let now = (self.clock)();
-        let of_files = !matches!(event, Event::Outcomes(_) | Event::Timer);
         let effects = turn(&mut self.world, event, now);
-        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
+        let Effects { start, stop, snapshot, transitions, complaints, dangling, .. } = effects;
+        let of_files = effects.settled;
         let is_new = snapshot.is_some();
         if let Some(snapshot) = snapshot {
             self.publish(snapshot, now.mono);
@@ -241,7 +245,7 @@ impl Engine {
         }
         transitions.iter().for_each(log_transition);
         Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
-        self.wake = wake;
+        (self.wake, self.more) = (effects.wake, effects.more);
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
             *ready |= first;

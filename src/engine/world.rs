@@ -1,6 +1,7 @@
 //! The world: everything known left of the snapshot, in parts that know each other only as
 //! arguments. `turn` moves it; here it is looked at.
 
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
@@ -26,6 +27,15 @@ pub struct World {
     pub(super) checks: Checks,
     pub(super) aliases: Aliases,
     pub(super) publisher: Publisher,
+    /// What sources or the configuration have told and is not worked off yet.
+    pub(super) untold: Option<News>,
+}
+
+/// New complaints that are told once all is worked off.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub(super) complaints: Complaints,
+    pub(super) dangling: Complaints,
 }
 
 impl World {
@@ -39,7 +49,13 @@ impl World {
             aliases: Aliases::default(),
             publisher: Publisher::new(settings.rules.clone(), first_serial),
             settings,
+            untold: None,
         }
+    }
+
+    /// Whether more changes can be told; if not, what was told is worked off first.
+    pub fn has_room(&self) -> bool {
+        self.catalogue.has_room()
     }
 
     /// Waits for a source: the world is not ready before its first [`Change::Synced`].

@@ -226,7 +226,8 @@ impl Driver {
         self.no_complaint_left()?;
         let (now, most) = (self.now, self.config.health.max_in_flight);
         let effects = turn(self.world()?, event, now);
-        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake } = effects;
+        let Effects { start, stop, snapshot, transitions, complaints, dangling, wake, .. } =
+            effects;
         self.seen.complaints = complaints;
         self.seen.complaints.extend(dangling);
         self.seen.transitions.extend(transitions);
