@@ -1,5 +1,5 @@
-//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, and which
-//! instances its SRV records are.
+//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, which
+//! instances its SRV records are, and whether these have its IPv6 addresses or it has none.
 //!
 //! With thousands of services most of what a question needs is in no near cache. What counts then
 //! is how many lines it touches; of most names this one is all that is read.
@@ -113,12 +113,25 @@ pub struct HotEntry {
     count: u8,
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
+    aaaa: Aaaa,
     lines: Option<SrvTable>,
     /// In octets.
     addresses: [[u8; 4]; ADDRESSES],
 }
 
 const _: () = assert!(size_of::<HotEntry>() == 64);
+
+/// Where the answer to AAAA stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aaaa {
+    /// Not here.
+    #[default]
+    Elsewhere,
+    /// NODATA: no instance has an IPv6 address, whatever its health.
+    Nodata,
+    /// In the SRV table: each of the instances with SRV records has one address.
+    OfInstances,
+}
 
 impl HotEntry {
     #[cfg(test)]
@@ -144,14 +157,31 @@ impl HotEntry {
             entry.places = places.unwrap_or(0);
             entry.lines = (entry.places != 0).then(|| view.lines.clone());
         }
+        if !view.has_hosts {
+            entry.aaaa = entry.aaaa_of(selection, limit);
+        }
         entry
+    }
+
+    fn aaaa_of(&self, selection: &Selection, limit: usize) -> Aaaa {
+        let choice = &selection.aaaa;
+        if choice.items.is_empty() {
+            return if selection.registered.aaaa { Aaaa::Elsewhere } else { Aaaa::Nodata };
+        }
+        let is_plain = choice.is_equal() && choice.wanted(limit) == choice.items.len();
+        let Some((places, lines)) = self.instances().filter(|_| is_plain) else {
+            return Aaaa::Elsewhere;
+        };
+        let of_instances = lines.all(places.all()).map(|line| line.addresses.only_v6());
+        let are_same = of_instances.eq(choice.items.iter().map(|item| Some(item.octets())));
+        if are_same { Aaaa::OfInstances } else { Aaaa::Elsewhere }
     }
 
     /// Whether these are the same, the lines one and the same piece included.
     pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
         let all = |entry: &Self| {
-            let &Self { key, ttl, count, places, ref lines, addresses } = entry;
-            (key, ttl, count, places, lines.as_ref().map(SrvTable::place), addresses)
+            let &Self { key, ttl, count, places, aaaa, ref lines, addresses } = entry;
+            (key, ttl, count, places, aaaa, lines.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
     }
@@ -183,6 +213,10 @@ impl HotEntry {
     pub fn instances(&self) -> Option<(Bits, &SrvTable)> {
         Some((Bits(self.places), self.lines.as_ref()?))
     }
+
+    pub fn aaaa(&self) -> Aaaa {
+        self.aaaa
+    }
 }
 
 /// Places below 8, one at least.
@@ -190,9 +224,17 @@ impl HotEntry {
 pub struct Bits(u8);
 
 impl Bits {
+    pub fn count(self) -> usize {
+        usize::try_from(self.0.count_ones()).unwrap_or(0)
+    }
+
+    fn all(self) -> Ring {
+        Ring(self.0.into())
+    }
+
     /// From a random one on, round to the one before it: as `rotated` has it with the same places.
     pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
-        let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
+        let count = self.count();
         let first = first_of(count, rng);
         let mut from = self.0;
         // As many turns for each first one: how many there are can be foreseen.

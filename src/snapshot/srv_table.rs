@@ -228,6 +228,13 @@ impl Sets<'_> {
         let &[4, 0, 1, a, b, c, d] = self.0 else { return None };
         Some([a, b, c, d])
     }
+
+    /// The one address of IPv6 among them; `None` where there are several or none.
+    pub fn only_v6(&self) -> Option<[u8; 16]> {
+        let mut sets = self.clone().filter(|set| set.rtype == Rtype::AAAA);
+        let set = sets.next().filter(|set| set.count == 1)?;
+        sets.next().is_none().then(|| set.octets.try_into().ok())?
+    }
 }
 
 impl<'l> Iterator for Sets<'l> {

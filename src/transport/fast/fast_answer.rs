@@ -6,7 +6,7 @@ use crate::metrics::limited::Class;
 use crate::model::claim::is_of_services;
 use crate::model::dns::{Rcode, Rtype};
 use crate::snapshot::choice::Choice;
-use crate::snapshot::hot_entry::{Bits, HotEntry};
+use crate::snapshot::hot_entry::{Aaaa, Bits, HotEntry};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::srv_table::{Sets, SrvTable};
@@ -21,6 +21,8 @@ pub(super) enum FastAnswer<'s> {
     Few(&'s [[u8; 4]], u32),
     /// The instances of an entry, in rotation.
     FewSrv(Bits, &'s SrvTable, u32),
+    /// The IPv6 address of each of these instances, in rotation.
+    FewAaaa(Bits, &'s SrvTable, u32),
     /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
@@ -80,6 +82,7 @@ impl FastAnswer<'_> {
             Self::Negative { .. } => Class::Negative,
             Self::Few(..)
             | Self::FewSrv(..)
+            | Self::FewAaaa(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
@@ -94,6 +97,7 @@ impl FastAnswer<'_> {
             Self::Negative { rcode, .. } => *rcode,
             Self::Few(..)
             | Self::FewSrv(..)
+            | Self::FewAaaa(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
@@ -103,14 +107,27 @@ impl FastAnswer<'_> {
     }
 }
 
-/// What stands in the front of a name; `None` for what does not.
-pub(super) fn of_entry(entry: &HotEntry, rtype: Rtype) -> Option<FastAnswer<'_>> {
+/// What stands in the entry of a name; `None` for what does not.
+#[inline]
+pub(super) fn of_entry<'s>(
+    entry: &'s HotEntry,
+    rtype: Rtype,
+    negative: impl Fn(Rcode) -> Option<FastAnswer<'s>>,
+) -> Option<FastAnswer<'s>> {
     match rtype {
         Rtype::A => Some(FastAnswer::Few(entry.addresses()?, entry.ttl())),
         Rtype::SRV => {
             let (places, lines) = entry.instances()?;
             Some(FastAnswer::FewSrv(places, lines, entry.ttl()))
         }
+        Rtype::AAAA => match entry.aaaa() {
+            Aaaa::Elsewhere => None,
+            Aaaa::Nodata => negative(Rcode::NoError),
+            Aaaa::OfInstances => {
+                let (places, lines) = entry.instances()?;
+                Some(FastAnswer::FewAaaa(places, lines, entry.ttl()))
+            }
+        },
         _ => None,
     }
 }

@@ -33,7 +33,7 @@ use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
 use crate::snapshot::bucket::Probe;
-use crate::snapshot::hot_entry::Key;
+use crate::snapshot::hot_entry::{Aaaa, Key};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
@@ -188,11 +188,15 @@ impl<'s> Asked<'s> {
     /// Finds the entry where it leads to more that is needed, and has that fetched.
     #[inline]
     pub fn find(&mut self) {
-        if self.head.rtype == Rtype::SRV
-            && let Some(probe) = self.entry
+        if let Some(probe) = self.entry
             && let Some(entry) = probe.find()
         {
-            if let Some((_, lines)) = entry.instances() {
+            let is_of_lines = match self.head.rtype {
+                Rtype::SRV => true,
+                Rtype::AAAA => entry.aaaa() == Aaaa::OfInstances,
+                _ => false,
+            };
+            if is_of_lines && let Some((_, lines)) = entry.instances() {
                 lines.fetch();
             }
             self.entry = Some(probe.found(entry));
@@ -205,7 +209,11 @@ impl<'s> Asked<'s> {
         if !is_missing(snapshot, self.within(), probe.key()) {
             return None;
         }
-        let (zone, rcode) = (self.zone, Rcode::NxDomain);
+        self.negative(Rcode::NxDomain)
+    }
+
+    fn negative(&self, rcode: Rcode) -> Option<FastAnswer<'s>> {
+        let zone = self.zone;
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
         Some(FastAnswer::Negative { rcode, zone, apex })
     }
@@ -256,7 +264,8 @@ pub fn answer(
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
     let entry = this.entry.as_ref().and_then(Probe::find);
-    let said = if let Some(said) = entry.and_then(|entry| of_entry(entry, head.rtype)) {
+    let negative = |rcode| this.negative(rcode);
+    let said = if let Some(said) = entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
         said
     } else if entry.is_none()
         && let Some(missing) = this.missing(snapshot)

@@ -23,6 +23,8 @@ const COOKIE_OPTION: u8 = 28;
 const FRONT: usize = 12;
 /// The same with an IPv4 address behind it.
 const A_RECORD: usize = 16;
+/// The same with an IPv6 address behind it.
+const AAAA_RECORD: usize = 28;
 /// The same without the length.
 const BEFORE_LEN: usize = 10;
 /// Most names of services are no longer.
@@ -98,6 +100,10 @@ impl<'b> Writer<'b> {
             FastAnswer::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
             FastAnswer::FewSrv(places, lines, ttl) => {
                 body.put_instances(lines.all(places.rotated(rng)), *ttl)?
+            }
+            FastAnswer::FewAaaa(places, lines, ttl) => {
+                body.left(places.count().checked_mul(AAAA_RECORD)?)?;
+                body.put_v6(lines.all(places.rotated(rng)), *ttl)?
             }
             FastAnswer::Srv(Drawn { choice, limit, ttl }, lines) => {
                 body.put_instances(lines.all(choice.rotate(rng, *limit).copied()), *ttl)?
@@ -198,6 +204,17 @@ impl Body<'_> {
         }
         let answers = u16::try_from(fitting).ok()?;
         Some(Counts { answers, cut: fitting < addresses.len(), ..Counts::default() })
+    }
+
+    /// The IPv6 address of each line; there is room for all.
+    fn put_v6<'l>(&mut self, lines: impl Iterator<Item = SrvRow<'l>>, ttl: u32) -> Option<Counts> {
+        let (entry, mut answers) = (entry(ASKED, Rtype::AAAA, ttl, 16)?, 0_u16);
+        for line in lines {
+            self.put(entry)?;
+            self.put(line.addresses.only_v6()?)?;
+            answers = answers.checked_add(1)?;
+        }
+        Some(Counts { answers, ..Counts::default() })
     }
 
     /// The addresses of the question's type.
