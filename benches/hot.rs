@@ -108,7 +108,7 @@ fn between_system_calls(criterion: &mut Criterion) {
     let (asked, now) = (server.local_addr().unwrap(), Now::default());
     client.connect(asked).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     assert_eq!(usize::try_from(BATCH), Ok(MESSAGES));
     let mut answer = |question: &mut dyn FnMut() -> Vec<u8>| {
         for _ in 0..MESSAGES {
@@ -117,9 +117,9 @@ fn between_system_calls(criterion: &mut Criterion) {
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         assert_eq!(count, MESSAGES);
         let start = Instant::now();
-        let mut round = QueryBatch::new(count);
-        round.read(&batch, &snapshot);
-        for (place, plain) in (0..count).filter_map(|turn| round.turn(turn)) {
+        let mut queries = QueryBatch::new(count);
+        queries.read(&batch, &snapshot);
+        for (place, plain) in (0..count).filter_map(|turn| queries.turn(turn)) {
             let message = batch.message(place).unwrap();
             let arrival = Arrival { peer: &message.peer.unwrap(), asked: &asked, now };
             let buffer = (message.octets, message.len);

@@ -313,7 +313,7 @@ impl Running {
         let (metrics, limits) = (&self.metrics, tcp::Limits::default());
         let shared = tcp::Shared::new(Arc::clone(context), limits, metrics, self.draining.clone());
         let shared = Arc::new(shared);
-        let sending = if config.dns.udp_segmentation { Sending::InTrains } else { Sending::Alone };
+        let sending = if config.dns.udp_segmentation { Sending::Segmented } else { Sending::Alone };
         for endpoint in bound.endpoints {
             let listener = tokio::net::TcpListener::from_std(endpoint.tcp);
             let listener = listener.map_err(thread_of("DNS over TCP"))?;

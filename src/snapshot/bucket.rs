@@ -1,4 +1,4 @@
-//! A few entries in a table of their own.
+//! A few hot entries in a hash table of their own.
 //!
 //! An entry displaced from its home slot costs a second cache miss, which is more than all else that
 //! finding it takes. So hashes are multiplied by a number that leaves nearly all in their home slots; it
@@ -10,8 +10,8 @@ use prefetch_index::prefetch_index;
 
 use crate::snapshot::hot_entry::{HotEntry, Key};
 
-/// Numbers that are tried: among so many there is one that buckets none of 8 entries out of its place, and
-/// 1 of 30 where there are 16.
+/// Numbers that are tried: among so many there is one that leaves each of 8 entries in its home
+/// slot, and all but 1 of 30 where there are 16.
 const TRIES: u64 = 64;
 /// An odd number without a pattern in its bits: the fraction of the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -74,8 +74,8 @@ impl Bucket {
         self.entries.iter().filter(|entry| !entry.key.is_empty())
     }
 
-    /// Where to look for the front of `key`, whose hash this is. The line that most probably holds it
-    /// is on its way, and nobody waits for it yet.
+    /// Where to look for the entry of `key`, whose hash this is. Begins to fetch the cache line that most
+    /// probably holds it, and does not wait for it.
     #[inline]
     pub(super) fn probe(&self, key: Key, hash: u64) -> Probe<'_> {
         let at = place(hash, self.factor, self.entries.len());
@@ -90,7 +90,7 @@ impl<'f> Probe<'f> {
         &self.key
     }
 
-    /// The front of what was looked for.
+    /// The entry of the key, if there is one.
     #[inline]
     pub fn find(&self) -> Option<&'f HotEntry> {
         let (before, from) = self.entries.split_at_checked(usize::try_from(self.at).ok()?)?;
@@ -113,7 +113,7 @@ impl<'f> Probe<'f> {
     }
 }
 
-/// The number that buckets the fewest of these hashes out of their places.
+/// The number that displaces the fewest of these hashes from their home slots.
 fn factor(hashes: &[u64], len: usize) -> u64 {
     let mut taken = vec![0; len];
     let mut displaced = |round| {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nearly_all_fronts_stand_where_their_hashes_say() {
+    fn nearly_all_entries_stand_in_their_home_slots() {
         for count in [1_u32, 4, 8, 16, 24] {
             let (mut all, mut elsewhere) = (0, 0);
             for bucket in 0..200 {

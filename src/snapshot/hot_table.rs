@@ -1,9 +1,9 @@
-//! The entries of all names of a zone, in a table that is cheap to copy with some of them changed.
+//! The hot entries of all names of a zone, in a table that is cheap to copy with some of them changed.
 //!
 //! It has two levels of shared arrays that stay small enough for the nearest caches, and under
-//! them buckets in which nearly all names stand where their hashes say (see `bucket`): finding one reads
-//! one line that may be far away. A change copies one array of each level and one bucket; a
-//! entry that is set to what it is copies nothing. A third level would cost each question 8 ns, and
+//! them buckets in which nearly all entries stand in their home slots (see `bucket`): finding one costs one
+//! cache miss. A change copies one array of each level and one bucket; an entry that is set to what it
+//! already is copies nothing. A third level would cost each question 8 ns, and
 //! spare a change little: those of one publication lie in several branches.
 
 use std::hash::BuildHasher;
@@ -42,7 +42,7 @@ impl Default for HotTable {
 }
 
 impl HotTable {
-    /// Where to look for the front of `key`: see `Bucket::probe`.
+    /// Where to look for the entry of `key`: see `Bucket::probe`.
     #[inline]
     pub fn probe(&self, key: Key) -> Option<Probe<'_>> {
         let hash = hash(&key);
@@ -50,7 +50,7 @@ impl HotTable {
         Some(self.branches.get(branch)?.get(bucket)?.probe(key, hash))
     }
 
-    /// Puts `entry` in the place of the front of `key`, or takes that out.
+    /// Puts `entry` in the place of the entry of `key`, or takes that out.
     pub(super) fn set(&mut self, key: Key, entry: Option<HotEntry>) {
         let existing = self.probe(key).and_then(|probe| probe.find());
         if HotEntry::are_same(existing, entry.as_ref()) {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_a_front_copies_its_leaf_and_what_changes_nothing_copies_nothing() {
+    fn a_changed_entry_copies_its_bucket_and_what_changes_nothing_copies_nothing() {
         let mut entries = HotTable::default();
         for number in 0..1000 {
             entries.set(key(number), Some(entry(number, 1)));
@@ -174,11 +174,7 @@ mod tests {
         assert_ne!(old, new);
         for number in 0..1000 {
             let [now, then] = [&entries, &before].map(|entries| bucket(entries, number));
-            assert_eq!(
-                now == then,
-                now != new,
-                "a bucket is shared but the one that holds the change"
-            );
+            assert_eq!(now == then, now != new, "every bucket but the changed one is shared");
         }
     }
 

@@ -147,14 +147,14 @@ impl Zone {
         if let (Some(old), Some(new)) = (&old, &new)
             && Arc::ptr_eq(&old.service, &new.service)
         {
-            self.renew_fronts(old, new);
+            self.renew_entries(old, new);
             return;
         }
         if let Some(old) = &old {
             plain_names(old).for_each(|(key, _)| self.hot.set(key, None));
         }
         if let Some(new) = &new {
-            self.put_fronts(new);
+            self.put_entries(new);
             addresses(new).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
@@ -164,7 +164,7 @@ impl Zone {
         }
     }
 
-    fn put_fronts(&mut self, view: &ServiceView) {
+    fn put_entries(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
             self.hot.set(key, plain_entry(key, view, selection));
         }
@@ -172,7 +172,7 @@ impl Zone {
 
     /// The same where the names are those of `old`. Both entries are made: the one in the table lies
     /// in memory far away, and most need not be touched.
-    fn renew_fronts(&mut self, old: &ServiceView, new: &ServiceView) {
+    fn renew_entries(&mut self, old: &ServiceView, new: &ServiceView) {
         for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
             let entry = plain_entry(key, new, selection);
             // They come in one order, as long as the one's tags are a copy of the other's.

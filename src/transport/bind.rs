@@ -79,7 +79,7 @@ pub fn queue_drops(socket: &UdpSocket) -> nix::Result<u32> {
 }
 
 /// Whether the system takes datagrams apart for `socket` (`UDP_SEGMENT`): Linux does since 4.18.
-pub fn takes_trains(socket: &UdpSocket) -> bool {
+pub fn takes_segments(socket: &UdpSocket) -> bool {
     getsockopt(socket, sockopt::UdpGsoSegment).is_ok()
 }
 

@@ -95,7 +95,7 @@ fn zone(views: &[&ServiceView]) -> Zone {
 }
 
 /// Whether both have the same entries, or none, at the service's own name and at those of its tags.
-fn same_fronts(one: &Zone, other: &Zone) -> bool {
+fn same_entries(one: &Zone, other: &Zone) -> bool {
     let tags = (0..4).map(|bit| Key::of_labels([tag(bit).as_str(), "web"]).unwrap());
     tags.chain(Key::of_labels(["web"])).all(|key| {
         let [one, other] =
@@ -118,7 +118,7 @@ proptest! {
         let next = view.follow(&now, waiting);
         prop_assert!(same(&next, &build(service, now, waiting)), "{:?}", next);
         prop_assert_eq!(lines(&view) == lines(&next), view.lines.place() == next.lines.place());
-        prop_assert!(same_fronts(&zone(&[&view, &next]), &zone(&[&next])));
+        prop_assert!(same_entries(&zone(&[&view, &next]), &zone(&[&next])));
         let id = next.instance("i0").map(|(place, _)| place);
         prop_assert_eq!(id, (!written.is_empty()).then_some(0));
         for bit in 0..4 {

@@ -35,7 +35,7 @@ use address::{ADDRESS, CONTROL, asked, hash, is_same, peer, segments, source};
 use segments::SegmentGroups;
 use slots::{MESSAGES, Slots};
 
-/// So many batches leave without segments where one was refused.
+/// So many batches leave answer by answer after a group was refused.
 const CAUTION: u16 = 1024;
 /// No query is longer; what is, is cut and cannot be read. A longer answer leaves by `send_alone`.
 pub const ROOM: usize = 4096;
@@ -95,9 +95,9 @@ pub struct Batch {
     /// The messages at these places are there: those received and not answered.
     held: Slots,
     /// Those that hold their answers.
-    segments: SegmentGroups,
+    groups: SegmentGroups,
     sending: Sending,
-    /// So many batches leave without segments.
+    /// So many batches still leave answer by answer.
     caution: u16,
 }
 
@@ -106,8 +106,8 @@ pub struct Batch {
 pub enum Sending {
     /// Each alone.
     Alone,
-    /// Together where the system takes them apart again: see `segments`.
-    InTrains,
+    /// Groups of answers as one datagram each: see `segments`.
+    Segmented,
 }
 
 /// One datagram.
@@ -140,8 +140,8 @@ impl Batch {
         // SAFETY: the layout is not empty, and all of `Memory` may be zero.
         let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let (held, segments) = (Slots::default(), SegmentGroups::new());
-        let mut batch = Self { memory, used: MESSAGES, held, segments, sending, caution: 0 };
+        let (held, groups) = (Slots::default(), SegmentGroups::new());
+        let mut batch = Self { memory, used: MESSAGES, held, groups, sending, caution: 0 };
         batch.lay_out();
         batch
     }
@@ -175,7 +175,7 @@ impl Batch {
             header.msg_hdr.msg_controllen = CONTROL as _;
         }
         (self.used, self.held) = (0, Slots::default());
-        self.segments.clear();
+        self.groups.clear();
     }
 
     /// Receives what there is, once there is something.
@@ -236,9 +236,9 @@ impl Batch {
         let (Some(header), Some(slot)) = buffers else { return };
         turn_round(&mut header.msg_hdr, slot);
         let hash = hash(&slot.address, len);
-        let goes_together = self.sending == Sending::InTrains && self.caution == 0;
+        let goes_together = self.sending == Sending::Segmented && self.caution == 0;
         let is_like = |other| goes_together && memory.leave_alike(place, other);
-        self.segments.add(place, len, hash, is_like);
+        self.groups.add(place, len, hash, is_like);
         self.held = self.held.without(place);
     }
 
@@ -272,18 +272,18 @@ impl Batch {
         }
     }
 
-    /// Has headers lead to the answers of all segments but so many, and says how many headers they are.
+    /// Points headers at the answers of all groups but the first so many; gives the number of headers.
     fn couple(&mut self, but: usize, sending: Sending) -> usize {
         // SAFETY: only the place is taken; it has the allocation's right, as those in `lay_out`.
         let first = unsafe { &raw mut (*self.memory.as_ptr()).answers }.cast::<libc::iovec>();
         // SAFETY: the kernel is not writing, and no message is borrowed.
         let Memory { headers, vectors, leaving, answers, slots } = unsafe { self.memory.as_mut() };
         let (mut leaving, mut led) = (leaving.iter_mut(), 0_usize);
-        for group in self.segments.iter().skip(but) {
+        for group in self.groups.iter().skip(but) {
             let count = group.places.count();
             let room = answers.get_mut(led..).and_then(|answers| answers.get_mut(..count));
             let Some(room) = room else { break };
-            let goes_together = sending == Sending::InTrains && count > 1;
+            let goes_together = sending == Sending::Segmented && count > 1;
             for ((behind, answer), place) in room.iter_mut().enumerate().zip(group.places.iter()) {
                 let received = (headers.get(place), vectors.get(place), slots.get_mut(place));
                 let (Some(header), Some(vector), Some(slot)) = received else { continue };
@@ -317,7 +317,7 @@ impl Batch {
     /// ask again.
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> usize {
         self.caution = self.caution.saturating_sub(1);
-        let mut leaving = self.couple(0, Sending::InTrains);
+        let mut leaving = self.couple(0, Sending::Segmented);
         let (mut done, mut failed) = (0, 0_usize);
         while let Some(left) = leaving.checked_sub(done).filter(|&left| left > 0) {
             let memory = self.memory.as_ptr();
@@ -338,14 +338,14 @@ impl Batch {
                 continue;
             }
             if self.led_to(done) > 1 {
-                self.caution = if refuses_trains(&error) { CAUTION } else { 0 };
+                self.caution = if refuses_segments(&error) { CAUTION } else { 0 };
                 (leaving, done) = (self.couple(done, Sending::Alone), 0);
             } else {
                 (done, failed) = (done.saturating_add(1), failed.saturating_add(1));
             }
         }
         self.held = Slots::default();
-        self.segments.clear();
+        self.groups.clear();
         failed
     }
 }
@@ -360,7 +360,7 @@ fn turn_round(header: &mut libc::msghdr, slot: &mut Slot) {
 
 /// Whether it is the group that was refused: a link too small for its answers, an interface that
 /// makes no sums, encryption on the way. Other errors are about the asker.
-fn refuses_trains(error: &io::Error) -> bool {
+fn refuses_segments(error: &io::Error) -> bool {
     [libc::EINVAL, libc::EIO, libc::EMSGSIZE].map(Some).contains(&error.raw_os_error())
 }
 

@@ -1,27 +1,27 @@
-//! Answers of one length to one asker leave as one datagram, which the system takes apart on its way
-//! out (`UDP_SEGMENT`). An asker with
-//! many questions outstanding at one port is a proxy, a forwarder, or somebody who measures; a
-//! resolver asks each question from a port of its own, and its answers leave alone.
+//! Groups the answers of a batch that have one length and go to one client port: each group leaves as
+//! one datagram, which the kernel splits into its segments (`UDP_SEGMENT`). A client with many queries
+//! in flight on one port is a proxy, a forwarder or a load generator; a resolver sends each query from
+//! a port of its own, and its answers leave alone.
 //!
-//! They leave in the order in which their questions came, but that later ones of a group leave with
-//! its first.
+//! Answers leave in the order in which their queries came, but later ones of a group leave with its
+//! first.
 
 use super::slots::{MESSAGES, Slots};
 
-/// Answers of a group at most: together they are no longer than a datagram can be, and fewer than the 64 that
-/// every system takes.
+/// Answers in a group at most: together no longer than a datagram can be, and fewer than the 64 that
+/// every kernel takes.
 const MOST: usize = 53;
-/// Longer answers leave alone. With its headers one of these fits the least that every link of IPv6
-/// carries (RFC 8200 section 5), while the system refuses a group when one does not fit the link.
+/// Longer answers leave alone. One of this length and its headers fit the 1,280 octets that every link of
+/// IPv6 carries (RFC 8200 section 5); the kernel refuses a whole group when one does not fit the link.
 const LONGEST: usize = 1232;
 
 const HEADERS: usize = 40 + 8;
 const _: () = assert!(MOST * LONGEST <= u16::MAX as usize - HEADERS);
 
-/// One or more answers.
+/// Answers that leave as one datagram.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SegmentGroup {
-    /// Of their messages.
+    /// The slots of their messages.
     pub(super) places: Slots,
     /// The octets of each.
     pub(super) len: u16,
@@ -94,16 +94,16 @@ mod tests {
     type Answer = (u16, usize, char);
 
     fn segments(answers: &[Answer]) -> Vec<(u16, Vec<usize>)> {
-        let mut segments = SegmentGroups::new();
+        let mut groups = SegmentGroups::new();
         // What an earlier batch has left behind means nothing.
         for is_joined in [false, true] {
-            segments.clear();
+            groups.clear();
             for (place, &(len, hash, asker)) in answers.iter().enumerate() {
                 let is_like = |other: usize| is_joined && answers[other].2 == asker;
-                segments.add(place, len, hash, is_like);
+                groups.add(place, len, hash, is_like);
             }
         }
-        segments.iter().map(|group| (group.len, group.places.iter().collect())).collect()
+        groups.iter().map(|group| (group.len, group.places.iter().collect())).collect()
     }
 
     #[test]
@@ -116,13 +116,13 @@ mod tests {
 
     #[test]
     fn they_leave_in_the_order_in_which_they_came() {
-        let mut segments = SegmentGroups::new();
+        let mut groups = SegmentGroups::new();
         // Whatever the order in which they are answered.
         for (place, len, hash) in [(1, 90, 1), (5, 90, 1), (3, 90, 1), (4, 200, 2), (0, 200, 2)] {
-            segments.add(place, len, hash, |_| true);
+            groups.add(place, len, hash, |_| true);
         }
         let places: Vec<Vec<usize>> =
-            segments.iter().map(|group| group.places.iter().collect()).collect();
+            groups.iter().map(|group| group.places.iter().collect()).collect();
         assert_eq!(places, [vec![0, 4], vec![1, 3, 5]]);
     }
 

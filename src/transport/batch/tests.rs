@@ -14,7 +14,7 @@ fn what_was_received_is_sent_back_where_it_came_from_and_what_cannot_be_is_skipp
     for asker in &askers {
         asker.send_to(b"asked", server.local_addr().unwrap()).unwrap();
     }
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
     for (place, asker) in askers.iter().enumerate() {
         let message = batch.message(place).unwrap();
@@ -39,7 +39,7 @@ fn what_was_received_is_sent_back_where_it_came_from_and_what_cannot_be_is_skipp
 fn answers_come_in_any_order_once_and_a_message_without_one_leaves_no_trace() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let askers: Vec<UdpSocket> = (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     for silent in [vec![0, 3], vec![], vec![1, 2], vec![0, 1, 2, 3, 4], vec![4]] {
         for (asker, octet) in askers.iter().zip(0..) {
             asker.send_to(&[octet; 7], server.local_addr().unwrap()).unwrap();
@@ -112,9 +112,9 @@ fn answered_apart(listen: &str, asked: &str, other: &str) -> usize {
     for client in [&one, &two, &one, &two, &one, &one, &elsewhere] {
         client.send(b"asked").unwrap();
     }
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     answer_by(&mut batch, &server, &[60, 60, 60, 60, 70, 60, 60]);
-    let datagrams = batch.couple(0, Sending::InTrains);
+    let datagrams = batch.couple(0, Sending::Segmented);
     assert_eq!(batch.send(server.as_fd()), 0);
     assert_eq!(heard(&one), [vec![0; 60], vec![2; 60], vec![4; 70], vec![5; 60]]);
     assert_eq!(heard(&two), [vec![1; 60], vec![3; 60]]);
@@ -145,9 +145,9 @@ fn the_same_asker_hears_from_each_address_that_it_asked() {
     for asked in ["127.0.0.3", "127.0.0.3", "127.0.0.4"] {
         client.send_to(b"asked", (asked, port)).unwrap();
     }
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     answer_by(&mut batch, &server, &[60; 3]);
-    assert_eq!(batch.couple(0, Sending::InTrains), 2);
+    assert_eq!(batch.couple(0, Sending::Segmented), 2);
     assert_eq!(batch.send(server.as_fd()), 0);
     let mut from: Vec<(u8, IpAddr)> = [(); 3]
         .map(|()| {
@@ -176,11 +176,11 @@ nix::setsockopt_impl!(
 #[test]
 fn where_groups_are_refused_all_leave_alone_for_a_while() {
     let (server, [client]) = server_and_clients::<1>("127.0.0.1:0", "127.0.0.1");
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     let mut ask_and_answer = |expected: usize| {
         (0..3).for_each(|_| assert_eq!(client.send(b"asked").unwrap(), 5));
         answer_by(&mut batch, &server, &[60; 3]);
-        assert_eq!(batch.couple(0, Sending::InTrains), expected);
+        assert_eq!(batch.couple(0, Sending::Segmented), expected);
         assert_eq!(batch.send(server.as_fd()), 0);
         assert_eq!(heard(&client), [0, 1, 2].map(|place| vec![place; 60]));
     };
@@ -197,10 +197,10 @@ fn an_answer_that_cannot_leave_takes_no_other_with_it() {
     for asker in [&client, &client, &client, &other] {
         asker.send(b"asked").unwrap();
     }
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     answer_by(&mut batch, &server, &[60; 4]);
     batch.spoil(0);
-    assert_eq!(batch.couple(0, Sending::InTrains), 2);
+    assert_eq!(batch.couple(0, Sending::Segmented), 2);
     assert_eq!(batch.send(server.as_fd()), 1);
     assert_eq!(heard(&client), [[1; 60], [2; 60]]);
     assert_eq!(heard(&other), [[3; 60]]);
@@ -212,7 +212,7 @@ fn answers_leave_alone_where_they_are_to() {
     (0..3).for_each(|_| assert_eq!(client.send(b"asked").unwrap(), 5));
     let mut batch = Batch::new(Sending::Alone);
     answer_by(&mut batch, &server, &[60; 3]);
-    assert_eq!(batch.couple(0, Sending::InTrains), 3);
+    assert_eq!(batch.couple(0, Sending::Segmented), 3);
     assert_eq!(batch.send(server.as_fd()), 0);
     assert_eq!(heard(&client).len(), 3);
 }
@@ -223,7 +223,7 @@ fn an_answer_that_leaves_alone_does_so_at_once_and_only_once() {
     for _ in 0..3 {
         client.send(b"asked").unwrap();
     }
-    let mut batch = Batch::new(Sending::InTrains);
+    let mut batch = Batch::new(Sending::Segmented);
     assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), 3);
     // RFC 768 over IPv4: 65,535 octets less both headers.
     let most = vec![7; 65_507];

@@ -78,23 +78,18 @@ impl<T> Copy for Drawn<'_, T> {}
 impl FastAnswer<'_> {
     /// The share that it is taken from.
     pub(super) fn class(&self) -> Class {
-        match self {
-            Self::Negative { .. } => Class::Negative,
-            Self::Few(..)
-            | Self::FewSrv(..)
-            | Self::FewAaaa(..)
-            | Self::A(_)
-            | Self::Aaaa(_)
-            | Self::Srv(..)
-            | Self::Of { .. }
-            | Self::Instance { .. } => Class::Answer,
-        }
+        if self.negative().is_some() { Class::Negative } else { Class::Answer }
     }
 
-    /// The outcome.
     pub(super) fn rcode(&self) -> Rcode {
+        self.negative().unwrap_or(Rcode::NoError)
+    }
+
+    /// The rcode of a negative answer.
+    #[inline]
+    fn negative(&self) -> Option<Rcode> {
         match self {
-            Self::Negative { rcode, .. } => *rcode,
+            Self::Negative { rcode, .. } => Some(*rcode),
             Self::Few(..)
             | Self::FewSrv(..)
             | Self::FewAaaa(..)
@@ -102,12 +97,12 @@ impl FastAnswer<'_> {
             | Self::Aaaa(_)
             | Self::Srv(..)
             | Self::Of { .. }
-            | Self::Instance { .. } => Rcode::NoError,
+            | Self::Instance { .. } => None,
         }
     }
 }
 
-/// What stands in the entry of a name; `None` for what does not.
+/// The answer that the entry itself holds; `None` where it holds none of this type.
 #[inline]
 pub(super) fn of_entry<'s>(
     entry: &'s HotEntry,

@@ -90,7 +90,7 @@ mod tests {
             client.send(&query_for(1, rtype)).unwrap();
         }
         client.send(b"no question").unwrap();
-        let mut batch = Batch::new(Sending::InTrains);
+        let mut batch = Batch::new(Sending::Segmented);
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         let snapshot = context().current.load_full();
         let mut round = QueryBatch::new(count);

@@ -306,7 +306,7 @@ fn a_zone_that_is_served_alone_answers_what_is_its_own() {
 
 /// A defect may end the steps of a batch anywhere.
 #[test]
-fn a_question_whose_front_was_not_looked_for_is_answered_all_the_same() {
+fn a_question_whose_entry_was_not_looked_for_is_answered_all_the_same() {
     let snapshot = world(1232);
     let metrics = Metrics::new("0");
     for (name, rtype) in [("web.svc.test", 1), ("web.svc.test", 33), ("no.svc.test", 1)] {

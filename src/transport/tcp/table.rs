@@ -113,7 +113,7 @@ impl<H> Table<H> {
     }
 
     /// Looks up the progress of a connection. Who has gone back in time must be told of at once: the
-    /// place in the queues is found wrong only from its entry.
+    /// place in the queues is found wrong only from its front.
     pub(super) fn moved(&mut self, number: u64) {
         let Some(entry) = self.entries.get_mut(&number) else { return };
         let now = entry.progress.load(Ordering::Relaxed);

@@ -17,7 +17,7 @@ use crate::metrics::dns::{Dropped, Transport};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
 use crate::transport::batch::{Batch, Message, ROOM, Sending, Wait};
-use crate::transport::bind::{queue_drops, takes_trains};
+use crate::transport::bind::{queue_drops, takes_segments};
 use crate::transport::fast::query_batch::QueryBatch;
 use crate::transport::fast::{self, Arrival, Asked, Fast};
 use crate::transport::message::{Received, Response};
@@ -37,7 +37,7 @@ const _: () = assert!(LONGEST_QUERY as usize <= ROOM);
 const LAST_BATCHES: usize = 256;
 
 /// Starts a thread for each of `sockets`; each ends soon after `stop` is set. Answers leave as
-/// `sending` says, or alone where the system knows no trains.
+/// `sending` says, or alone where the system knows no `UDP_SEGMENT`.
 pub fn start(
     sockets: Vec<UdpSocket>,
     sending: Sending,
@@ -98,7 +98,7 @@ impl<'s> Serving<'s> {
         context: &'s Context,
         worker: Worker,
     ) -> Self {
-        let sending = if takes_trains(socket) { sending } else { Sending::Alone };
+        let sending = if takes_segments(socket) { sending } else { Sending::Alone };
         let (batch, out) = (Batch::new(sending), Vec::with_capacity(ROOM));
         Self { socket, bound, context, worker, batch, out, drops: Drops::default() }
     }
@@ -132,22 +132,22 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut round = QueryBatch::new(count);
+        let mut queries = QueryBatch::new(count);
         let batch = &self.batch;
-        if catch_unwind(AssertUnwindSafe(|| round.read(batch, snapshot))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| queries.read(batch, snapshot))).is_err() {
             self.worker.cells.panicked();
         }
         let (mut turn, mut answers) = (0_usize, 0_u64);
         while turn < count {
             let going_on = || {
-                while let Some((place, plain)) = round.turn(turn) {
+                while let Some((place, plain)) = queries.turn(turn) {
                     let way = plain.map_or(Way::General, Way::Fast);
                     answers = answers.saturating_add(self.one(place, &way, now, snapshot));
                     turn = turn.saturating_add(1);
                 }
             };
             if catch_unwind(AssertUnwindSafe(going_on)).is_err() {
-                let place = round.turn(turn).map_or(turn, |(place, _)| place);
+                let place = queries.turn(turn).map_or(turn, |(place, _)| place);
                 answers = answers.saturating_add(self.one(place, &Way::Apology, now, snapshot));
                 turn = turn.saturating_add(1);
             }

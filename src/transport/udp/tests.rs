@@ -37,7 +37,7 @@ impl Served {
         let endpoint = bound.endpoints.into_iter().next().unwrap();
         let (metrics, stop) = (Metrics::new("0"), Arc::new(AtomicBool::new(false)));
         let threads =
-            start(endpoint.udp, Sending::InTrains, &Arc::new(context), &metrics, &stop).unwrap();
+            start(endpoint.udp, Sending::Segmented, &Arc::new(context), &metrics, &stop).unwrap();
         let port = endpoint.address.port();
         Self { port, metrics, stop, threads, _tcp: endpoint.tcp }
     }
@@ -102,7 +102,7 @@ fn what_comes_together_is_answered_each_as_it_would_be_alone() {
     let (socket, address) = (&bound.endpoints[0].udp[0], bound.endpoints[0].address);
     let (context, metrics) = (context(), Metrics::new("0"));
     let worker = Worker::new(metrics.worker(Transport::Udp));
-    let mut serving = Serving::new((socket, address), Sending::InTrains, &context, worker);
+    let mut serving = Serving::new((socket, address), Sending::Segmented, &context, worker);
     let client = client("127.0.0.1:0");
     client.connect(address).unwrap();
     let mut answers = |packets: &[Vec<u8>]| -> Vec<Vec<u8>> {
@@ -133,7 +133,7 @@ fn what_comes_together_is_answered_each_as_it_would_be_alone() {
 
 #[test]
 fn answers_of_one_length_leave_together_where_they_may() {
-    for (sending, messages) in [(Sending::InTrains, 1), (Sending::Alone, 3)] {
+    for (sending, messages) in [(Sending::Segmented, 1), (Sending::Alone, 3)] {
         let bound = bind(&["127.0.0.1:0".parse().unwrap()], 1).unwrap();
         let (socket, address) = (&bound.endpoints[0].udp[0], bound.endpoints[0].address);
         let (context, metrics) = (context(), Metrics::new("0"));
@@ -141,7 +141,7 @@ fn answers_of_one_length_leave_together_where_they_may() {
         let mut serving = Serving::new((socket, address), sending, &context, worker);
         let client = client("127.0.0.1:0");
         client.connect(address).unwrap();
-        // Who asks for it hears a train as it left.
+        // Who asks for it hears a group as it left.
         setsockopt(&client, sockopt::UdpGroSegment, &true).unwrap();
         (1..4).for_each(|id| assert!(client.send(&query(id)).is_ok()));
         let count = serving.batch.receive(socket.as_fd(), Wait::ForOne).unwrap();

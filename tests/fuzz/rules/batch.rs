@@ -79,7 +79,7 @@ impl Model {
             is_wildcard: endpoint.address.ip().is_unspecified(),
             server: endpoint.udp.into_iter().next().unwrap(),
             asked,
-            batch: Batch::new(Sending::InTrains),
+            batch: Batch::new(Sending::Segmented),
             waiting: VecDeque::new(),
             received: Vec::new(),
             is_open: false,

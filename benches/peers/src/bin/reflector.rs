@@ -33,7 +33,7 @@ fn main() {
     let address: std::net::SocketAddr = arguments.next().expect("an address").parse().expect("it");
     let sending = match arguments.next().as_deref() {
         Some("alone") => Sending::Alone,
-        Some("trains") => Sending::InTrains,
+        Some("trains") => Sending::Segmented,
         _ => panic!("alone or trains"),
     };
     let mut growth = [0_usize; 256];
