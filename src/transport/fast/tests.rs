@@ -13,6 +13,7 @@ use crate::config::rrl::Rrl;
 use crate::metrics::dns::Transport;
 use crate::metrics::{Exposition, Metrics};
 use crate::model::time::Now;
+use crate::snapshot::hot_entry::{Aaaa, Key};
 use crate::snapshot::{Rules, Snapshot};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::world::{NAMES, one_zone, wild_zone, world};
@@ -266,6 +267,8 @@ fn plain_questions_are_taken() {
         ("web-1.web.svc.test", 1),
         ("web-1.web.svc.test", 33),
         ("mixed.svc.test", 28),
+        ("dual.svc.test", 28),
+        ("six.svc.test", 28),
         ("no.svc.test", 1),
         ("a.b.no.svc.test", 16),
         ("no.web.svc.test", 1),
@@ -280,6 +283,27 @@ fn plain_questions_are_taken() {
             let asked = Asked { opt, ..Asked::plain(name, rtype) };
             assert!(check(&snapshot, &asked.packet(), 1), "{name} {rtype}");
         }
+    }
+}
+
+#[test]
+fn an_entry_answers_aaaa_where_every_instance_has_one_address_or_none_has() {
+    let snapshot = one_zone(1232);
+    let hot = &snapshot.zones.only().unwrap().hot;
+    for (labels, expected) in [
+        (&["web"][..], Aaaa::Nodata),
+        (&["v1", "web"], Aaaa::Nodata),
+        (&["dual"], Aaaa::OfInstances),
+        (&["v1", "dual"], Aaaa::OfInstances),
+        (&["six"], Aaaa::OfInstances),
+        (&["mixed"], Aaaa::Elsewhere),
+        (&["uneven"], Aaaa::Elsewhere),
+        (&["both"], Aaaa::Elsewhere),
+        (&["stale"], Aaaa::Elsewhere),
+        (&["soon"], Aaaa::Elsewhere),
+    ] {
+        let probe = hot.probe(Key::of_labels(labels.iter().copied()).unwrap()).unwrap();
+        assert_eq!(probe.find().unwrap().aaaa(), expected, "{labels:?}");
     }
 }
 
@@ -309,7 +333,9 @@ fn a_zone_that_is_served_alone_answers_what_is_its_own() {
 fn a_question_whose_entry_was_not_looked_for_is_answered_all_the_same() {
     let snapshot = world(1232);
     let metrics = Metrics::new("0");
-    for (name, rtype) in [("web.svc.test", 1), ("web.svc.test", 33), ("no.svc.test", 1)] {
+    for (name, rtype) in
+        [("web.svc.test", 1), ("dual.svc.test", 28), ("web.svc.test", 33), ("no.svc.test", 1)]
+    {
         let packet = Asked::plain(name, rtype).packet();
         let mut octets = [0; ROOM];
         octets[..packet.len()].copy_from_slice(&packet);

@@ -171,8 +171,8 @@ fn web(zone: &mut Zone) {
     serve(zone, "web", instances, nothing);
 }
 
-fn fill(zone: &mut Zone) {
-    web(zone);
+/// Services with addresses of IPv6, alone and beside others.
+fn of_ipv6(zone: &mut Zone) {
     let mixed = "10.0.1.1 10.0.1.2 2001:db8::1";
     let instances = vec![
         (instance("mixed-1", mixed, &[]), WELL),
@@ -186,6 +186,11 @@ fn fill(zone: &mut Zone) {
     serve(zone, "dual", vec![dual(1, &["v1"]), dual(2, &[]), dual(3, &["v1"])], nothing);
     let uneven = (instance("u-1", "2001:db8::a 10.0.9.9 2001:db8::b", &[]), WELL);
     serve(zone, "uneven", vec![uneven, dual(4, &[])], nothing);
+}
+
+fn fill(zone: &mut Zone) {
+    web(zone);
+    of_ipv6(zone);
     let two = |name: &str, first, second| {
         vec![
             (instance(&format!("{name}-1"), "10.0.2.1", &["v1"]), first),
