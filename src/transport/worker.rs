@@ -9,7 +9,6 @@ use crate::model::time::{Clock, Instant};
 use crate::snapshot::Rules;
 use crate::transport::cookies::Memo;
 use crate::transport::limits::{Guard, Limiter};
-use crate::transport::sender::LastSender;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,15 +21,13 @@ pub struct Worker {
     pub guard: Option<Guard>,
     /// Of cookies that were shown to it.
     pub memo: Memo,
-    /// Who asked last.
-    pub last: LastSender,
 }
 
 impl Worker {
     /// A worker with a seed of its own, and without limits.
     pub fn new(cells: Arc<WorkerCells>) -> Self {
         let (rng, memo) = (fastrand::Rng::new(), Memo::default());
-        Self { rng, cells, guard: None, memo, last: LastSender::default() }
+        Self { rng, cells, guard: None, memo }
     }
 
     /// The same for all who send datagrams, that shares these limits.

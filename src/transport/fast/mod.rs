@@ -257,8 +257,8 @@ pub fn answer(
 ) -> Option<Fast> {
     let &Arrival { peer, asked, now } = arrival;
     let rules = &snapshot.rules;
-    let sender = worker.last.of(peer.ip(), rules);
-    if !can_ask(peer, Some(asked)) || !sender.may_ask {
+    let client = peer.ip();
+    if !can_ask(peer, Some(asked)) || !rules.access.permits(client) {
         return None;
     }
     let head = this.head;
@@ -278,7 +278,7 @@ pub fn answer(
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = match cookie {
-        Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, peer.ip(), now),
+        Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, client, now),
         None => None,
     };
     let shown = cookie.zip(verdict.as_ref());
@@ -293,10 +293,11 @@ pub fn answer(
     let mut len = writer.write(&said, opt.as_ref(), &mut worker.rng)?;
     let mut rcode = said.rcode();
     // A valid cookie proves the sender as a connection does.
-    if sender.is_exempt || verdict.is_some_and(|verdict| verdict.is_valid) {
+    let is_proved = verdict.is_some_and(|verdict| verdict.is_valid);
+    if is_proved || rules.rrl.exempt.contains(client) {
         worker.pass(now.mono);
     } else {
-        match worker.limit((peer.ip(), now.mono), rules, said.class()) {
+        match worker.limit((client, now.mono), rules, said.class()) {
             None | Some(Action::DryRun) => {}
             Some(Action::Dropped) => {
                 worker.cells.dropped(Dropped::Rate);
