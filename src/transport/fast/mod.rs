@@ -188,15 +188,12 @@ impl<'s> Asked<'s> {
     /// Finds the entry where it leads to more that is needed, and has that fetched.
     #[inline]
     pub fn find(&mut self) {
-        if let Some(probe) = self.entry
+        if matches!(self.head.rtype, Rtype::SRV | Rtype::AAAA)
+            && let Some(probe) = self.entry
             && let Some(entry) = probe.find()
         {
-            let is_of_lines = match self.head.rtype {
-                Rtype::SRV => true,
-                Rtype::AAAA => entry.aaaa() == Aaaa::OfInstances,
-                _ => false,
-            };
-            if is_of_lines && let Some((_, lines)) = entry.instances() {
+            let needs_lines = self.head.rtype == Rtype::SRV || entry.aaaa() == Aaaa::OfInstances;
+            if needs_lines && let Some((_, lines)) = entry.instances() {
                 lines.fetch();
             }
             self.entry = Some(probe.found(entry));
