@@ -274,10 +274,7 @@ pub fn answer(
         said_else(octets, len, this.within(), facts, snapshot)?
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
-    let verdict = match cookie {
-        Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, client, now),
-        None => None,
-    };
+    let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, client, now));
     let shown = cookie.zip(verdict.as_ref());
     let cookie = shown.map(|(cookie, verdict)| (cookie.client, &verdict.server));
     let limits = Limits::udp(edns, rules.udp_max_size);
