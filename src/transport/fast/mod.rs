@@ -87,19 +87,16 @@ pub struct Asked<'s> {
 // A cache line of its own.
 const _: () = assert!(size_of::<Option<Asked<'_>>>() == 64);
 
-/// Reads plain questions, one after the other.
+/// Reads plain questions.
 #[derive(Debug)]
 pub struct Reader<'s> {
     snapshot: &'s Snapshot,
-    /// The zone of the last question, which is most often the next one's too; before the first one
-    /// the only zone.
-    last: Option<Last<'s>>,
+    only: Option<OnlyZone<'s>>,
 }
 
-/// A zone that is plain and whose apex has the most labels of all: a name that ends with it is in no
-/// other.
-#[derive(Clone, Copy, Debug)]
-struct Last<'s> {
+/// The zone that is served alone, if it is plain.
+#[derive(Debug)]
+struct OnlyZone<'s> {
     zone: &'s Zone,
     apex: Key,
     /// Of the apex in wire form.
@@ -109,53 +106,36 @@ struct Last<'s> {
 impl<'s> Reader<'s> {
     /// Of what `snapshot` answers.
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, last: Last::only(snapshot) }
+        Self { snapshot, only: OnlyZone::of(snapshot) }
     }
 
     /// Reads the message of `len` octets; `None` where it is not plain. The name's entry is not waited
     /// for.
     #[inline]
-    pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
-        let mut asked = None;
-        self.read_to(octets, len, &mut asked);
-        asked
-    }
-
-    /// The same, where nothing is to be moved.
-    #[inline]
-    fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
-        if let Some(last) = &self.last
-            && let Some((head, left, key)) = last.read(octets, len)
-        {
-            *asked = Some(Asked::new(head, Within { zone: last.zone, left }, key));
-        } else {
-            *asked = self.look_up(octets, len);
-        }
+    pub fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+        let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
+        self.only.as_ref().and_then(in_only).or_else(|| self.look_up(octets, len))
     }
 
     #[inline(never)]
-    fn look_up(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn look_up(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let (question, head) = Question::read(octets, len)?;
         let within = zone_of(self.snapshot, &question.fold())?;
-        let Within { zone, left } = within;
-        if question.labels.checked_sub(left.into()) == Some(self.snapshot.zones.deepest()) {
-            self.last = question.key_from(left.into()).map(|(apex, len)| Last { zone, apex, len });
-        }
-        Some(Asked::new(head, within, question.key(left.into())))
+        Some(Asked::new(head, within, question.key(within.left.into())))
     }
 }
 
-impl<'s> Last<'s> {
-    fn only(snapshot: &'s Snapshot) -> Option<Self> {
+impl<'s> OnlyZone<'s> {
+    fn of(snapshot: &'s Snapshot) -> Option<Self> {
         let zone = snapshot.zones.only().filter(|zone| is_plain(zone))?;
         let name = zone.facts.apex.as_wire();
         Some(Self { zone, apex: Key::of_wire(name)?, len: name.len() })
     }
 
-    /// The same where the name is one or two labels below this apex. It is not even read to its
-    /// end: from where it equals the apex on, it is known.
+    /// Reads the message if the name is one or two labels below this apex. From where it equals the
+    /// apex on, the name is not read.
     #[inline]
-    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<(Head, u8, Option<Key>)> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let (name, has_more) = read_header(octets)?;
         let mut at = 0_usize;
         for left in 1..=2_u8 {
@@ -167,7 +147,8 @@ impl<'s> Last<'s> {
             let rest = name.get(at..)?.first_chunk()?;
             if Key::of(rest, self.len)? == self.apex {
                 let head = Head::read(octets, len, at.checked_add(self.len)?, has_more)?;
-                return Some((head, left, Key::of(name.first_chunk()?, at)));
+                let within = Within { zone: self.zone, left };
+                return Some(Asked::new(head, within, Key::of(name.first_chunk()?, at)));
             }
         }
         None

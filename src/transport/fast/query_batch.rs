@@ -22,10 +22,10 @@ impl<'s> QueryBatch<'s> {
     /// Reads the messages of a batch, and has fetched what their answers are made of.
     #[inline]
     pub fn read(&mut self, batch: &Batch, snapshot: &'s Snapshot) {
-        let mut reader = Reader::new(snapshot);
+        let reader = Reader::new(snapshot);
         for (place, asked) in self.0.iter_mut().enumerate() {
             let Some((octets, len)) = batch.octets(place) else { break };
-            reader.read_to(octets, len, asked);
+            *asked = reader.read(octets, len);
         }
         self.0.iter_mut().flatten().for_each(Asked::find);
     }

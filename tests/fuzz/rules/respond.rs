@@ -215,18 +215,14 @@ fn at_once(
     let mut octets = Box::new([0xa5; ROOM]);
     octets.get_mut(..packet.len())?.copy_from_slice(packet);
     let before = octets.clone();
-    // Alone, or behind the same question, whose zone is then the first to be looked at.
+    // Alone, or as one of a batch, whose entries are found first.
     let fast = if packet.get(1)? % 2 == 0 {
         fast::respond(&mut octets, packet.len(), arrival, snapshot, worker)
     } else {
-        let mut reader = Reader::new(snapshot);
-        reader.read(&octets, packet.len());
-        let asked = reader.read(&octets, packet.len()).map(|mut asked| {
+        Reader::new(snapshot).read(&octets, packet.len()).and_then(|mut asked| {
             asked.find();
-            asked
-        });
-        asked
-            .and_then(|a| fast::answer((&mut octets, packet.len()), &a, &arrival, snapshot, worker))
+            fast::answer((&mut octets, packet.len()), &asked, &arrival, snapshot, worker)
+        })
     };
     assert!(fast.is_some() || octets == before, "what is left to others is left alone");
     Some((fast?, octets))
