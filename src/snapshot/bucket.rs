@@ -85,11 +85,6 @@ impl Bucket {
 }
 
 impl<'f> Probe<'f> {
-    /// What is looked for.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
     /// The entry of the key, if there is one.
     #[inline]
     pub fn find(&self) -> Option<&'f HotEntry> {

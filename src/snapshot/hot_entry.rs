@@ -141,10 +141,10 @@ impl HotEntry {
 
     /// What is answered at a name of `view` that has this key and these records; nothing where that
     /// is not plain.
-    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Self {
+    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Option<Self> {
         let mut entry = Self { key, ttl: selection.ttl, ..Self::default() };
         if view.waiting || selection.stale || !selection.cname.items.is_empty() {
-            return entry;
+            return None;
         }
         let limit = view.service.max_answers;
         let (a, srv) = (&selection.a, &selection.srv);
@@ -160,7 +160,8 @@ impl HotEntry {
         if !view.has_hosts {
             entry.aaaa = entry.aaaa_of(selection, limit);
         }
-        entry
+        let is_bare = entry.count == 0 && entry.places == 0 && entry.aaaa == Aaaa::Elsewhere;
+        (!is_bare).then_some(entry)
     }
 
     fn aaaa_of(&self, selection: &Selection, limit: usize) -> Aaaa {
@@ -184,11 +185,6 @@ impl HotEntry {
             (key, ttl, count, places, aaaa, lines.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
-    }
-
-    /// Whether it holds no answer at all.
-    pub(super) fn is_bare(&self) -> bool {
-        self.count == 0 && self.places == 0
     }
 
     fn put_addresses(&mut self, items: &[Ipv4Addr]) {

@@ -37,7 +37,7 @@ use crate::snapshot::hot_entry::{Aaaa, Key};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
-use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
+use crate::transport::fast::find::{Within, find, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::write::{Opt, Writer, slip};
 use crate::transport::source::can_ask;
@@ -181,15 +181,6 @@ impl<'s> Asked<'s> {
         }
     }
 
-    /// What is said where it has no entry and nothing else either.
-    fn missing(&self, snapshot: &Snapshot) -> Option<FastAnswer<'s>> {
-        let probe = self.entry.as_ref()?;
-        if !is_missing(snapshot, self.within(), probe.key()) {
-            return None;
-        }
-        self.negative(Rcode::NxDomain)
-    }
-
     fn negative(&self, rcode: Rcode) -> Option<FastAnswer<'s>> {
         let zone = self.zone;
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
@@ -215,12 +206,12 @@ fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
     within: Within<'s>,
-    (has_no_entry, has_edns): (bool, bool),
+    has_edns: bool,
     snapshot: &'s Snapshot,
 ) -> Option<FastAnswer<'s>> {
     let (question, head) = Question::read(octets, len)?;
     let question = question.fold();
-    let node = find(snapshot, within, &question, has_no_entry)?;
+    let node = find(snapshot, within, &question)?;
     said(&node, within, (&question, head.rtype), has_edns)
 }
 
@@ -243,16 +234,9 @@ pub fn answer(
     let edns = head.edns(octets, len).ok()?;
     let entry = this.entry.as_ref().and_then(Probe::find);
     let negative = |rcode| this.negative(rcode);
-    let said = if let Some(said) = entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
-        said
-    } else if entry.is_none()
-        && let Some(missing) = this.missing(snapshot)
-    {
-        missing
-    } else {
-        let has_no_entry = entry.is_none() && this.entry.is_some();
-        let facts = (has_no_entry, edns.is_some());
-        said_else(octets, len, this.within(), facts, snapshot)?
+    let said = match entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
+        Some(said) => said,
+        None => said_else(octets, len, this.within(), edns.is_some(), snapshot)?,
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
     let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, client, now));
