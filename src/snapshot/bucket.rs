@@ -87,13 +87,6 @@ impl<'f> Probe<'f> {
         }
         None
     }
-
-    /// The same, where this is the entry that was found.
-    #[inline]
-    #[must_use]
-    pub fn found(self, entry: &'f HotEntry) -> Self {
-        Self { entries: std::slice::from_ref(entry), at: 0, ..self }
-    }
 }
 
 /// The place of a hash among `len`.

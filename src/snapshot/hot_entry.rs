@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use crate::snapshot::choice::first_of;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
-use crate::snapshot::srv_table::SrvTable;
+use crate::snapshot::srv_table::{SrvRow, SrvTable};
 
 /// Octets of a name that a key has room for.
 pub const KEY: usize = WORDS * WORD;
@@ -114,7 +114,7 @@ pub struct HotEntry {
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
     aaaa: Aaaa,
-    lines: Option<SrvTable>,
+    srv: Option<SrvTable>,
     /// In octets.
     addresses: [[u8; 4]; ADDRESSES],
 }
@@ -155,7 +155,7 @@ impl HotEntry {
             let bit = |&place: &usize| 1_u8.checked_shl(u32::try_from(place).ok()?);
             let places = srv.items.iter().map(bit).try_fold(0, |all, bit| Some(all | bit?));
             entry.places = places.unwrap_or(0);
-            entry.lines = (entry.places != 0).then(|| view.lines.clone());
+            entry.srv = (entry.places != 0).then(|| view.srv.clone());
         }
         if !view.has_hosts {
             entry.aaaa = entry.aaaa_of(selection, limit);
@@ -170,19 +170,19 @@ impl HotEntry {
             return if selection.registered.aaaa { Aaaa::Elsewhere } else { Aaaa::Nodata };
         }
         let is_plain = choice.is_equal() && choice.wanted(limit) == choice.items.len();
-        let Some((places, lines)) = self.instances().filter(|_| is_plain) else {
+        let Some((places, srv)) = self.instances().filter(|_| is_plain) else {
             return Aaaa::Elsewhere;
         };
-        let of_instances = lines.all(places.all()).map(|line| line.addresses.only_v6());
-        let are_same = of_instances.eq(choice.items.iter().map(|item| Some(item.octets())));
+        let of_instances = srv.all(places.all()).map(SrvRow::only_v6);
+        let are_same = of_instances.eq(choice.items.iter().copied().map(Some));
         if are_same { Aaaa::OfInstances } else { Aaaa::Elsewhere }
     }
 
-    /// Whether these are the same, the lines one and the same piece included.
+    /// Whether these are the same, the SRV table one and the same in memory.
     pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
         let all = |entry: &Self| {
-            let &Self { key, ttl, count, places, aaaa, ref lines, addresses } = entry;
-            (key, ttl, count, places, aaaa, lines.as_ref().map(SrvTable::place), addresses)
+            let &Self { key, ttl, count, places, aaaa, ref srv, addresses } = entry;
+            (key, ttl, count, places, aaaa, srv.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
     }
@@ -204,10 +204,10 @@ impl HotEntry {
         (self.count > 0).then_some(addresses)
     }
 
-    /// The places of all instances that have SRV records, to be rotated, and their lines; `None`
+    /// The places of all instances that have SRV records, to be rotated, and their rows; `None`
     /// where that is not all of the answer.
     pub fn instances(&self) -> Option<(Bits, &SrvTable)> {
-        Some((Bits(self.places), self.lines.as_ref()?))
+        Some((Bits(self.places), self.srv.as_ref()?))
     }
 
     pub fn aaaa(&self) -> Aaaa {

@@ -33,7 +33,7 @@ use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
 use crate::snapshot::bucket::Probe;
-use crate::snapshot::hot_entry::{Aaaa, Key};
+use crate::snapshot::hot_entry::Key;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
@@ -164,21 +164,6 @@ impl<'s> Asked<'s> {
 
     fn within(&self) -> Within<'s> {
         Within { zone: self.zone, left: self.left }
-    }
-
-    /// Finds the entry where it leads to more that is needed, and has that fetched.
-    #[inline]
-    pub fn find(&mut self) {
-        if matches!(self.head.rtype, Rtype::SRV | Rtype::AAAA)
-            && let Some(probe) = self.entry
-            && let Some(entry) = probe.find()
-        {
-            let needs_lines = self.head.rtype == Rtype::SRV || entry.aaaa() == Aaaa::OfInstances;
-            if needs_lines && let Some((_, lines)) = entry.instances() {
-                lines.fetch();
-            }
-            self.entry = Some(probe.found(entry));
-        }
     }
 
     fn negative(&self, rcode: Rcode) -> Option<FastAnswer<'s>> {

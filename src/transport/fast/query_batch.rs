@@ -19,7 +19,7 @@ impl Default for QueryBatch<'_> {
 }
 
 impl<'s> QueryBatch<'s> {
-    /// Reads the messages of a batch, and has fetched what their answers are made of.
+    /// Reads the messages of a batch, and has their entries fetched.
     #[inline]
     pub fn read(&mut self, batch: &Batch, snapshot: &'s Snapshot) {
         let reader = Reader::new(snapshot);
@@ -27,7 +27,6 @@ impl<'s> QueryBatch<'s> {
             let Some((octets, len)) = batch.octets(place) else { break };
             *asked = reader.read(octets, len);
         }
-        self.0.iter_mut().flatten().for_each(Asked::find);
     }
 
     /// The question of a message, if it is plain and was read.
