@@ -166,7 +166,7 @@ impl Zone {
 
     fn put_entries(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
-            self.hot.set(key, plain_entry(key, view, selection));
+            self.hot.set(key, HotEntry::new(key, view, selection));
         }
     }
 
@@ -174,10 +174,10 @@ impl Zone {
     /// in memory far away, and most need not be touched.
     fn renew_entries(&mut self, old: &ServiceView, new: &ServiceView) {
         for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
-            let entry = plain_entry(key, new, selection);
+            let entry = HotEntry::new(key, new, selection);
             // They come in one order, as long as the one's tags are a copy of the other's.
             let stays = key == its
-                && HotEntry::are_same(entry.as_ref(), plain_entry(its, old, before).as_ref());
+                && HotEntry::are_same(entry.as_ref(), HotEntry::new(its, old, before).as_ref());
             if !stays {
                 self.hot.set(key, entry);
             }
@@ -231,14 +231,6 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     // Addresses stand below that name.
     let names = names.filter(move |_| service != "addr");
     names.filter_map(|(key, selection)| Some((key?, &**selection)))
-}
-
-/// What stands in the table at a name of `view`.
-fn plain_entry(key: Key, view: &ServiceView, selection: &Selection) -> Option<HotEntry> {
-    let entry = HotEntry::new(key, view, selection);
-    // Every service gets an entry, a bare one too: "no entry" means "no such service".
-    let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
-    (!is_of_tag || !entry.is_bare()).then_some(entry)
 }
 
 fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {

@@ -8,7 +8,7 @@ use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
 use livezone::snapshot::Snapshot;
 use livezone::transport::batch::ROOM;
-use livezone::transport::fast::{self, Arrival, Fast, Reader};
+use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::limits::{Guard, Limiter};
 use livezone::transport::message::{Received, Response};
 use livezone::transport::respond::respond;
@@ -215,19 +215,7 @@ fn at_once(
     let mut octets = Box::new([0xa5; ROOM]);
     octets.get_mut(..packet.len())?.copy_from_slice(packet);
     let before = octets.clone();
-    // Alone, or behind the same question, whose zone is then the first to be looked at.
-    let fast = if packet.get(1)? % 2 == 0 {
-        fast::respond(&mut octets, packet.len(), arrival, snapshot, worker)
-    } else {
-        let mut reader = Reader::new(snapshot);
-        reader.read(&octets, packet.len());
-        let asked = reader.read(&octets, packet.len()).map(|mut asked| {
-            asked.find();
-            asked
-        });
-        asked
-            .and_then(|a| fast::answer((&mut octets, packet.len()), &a, &arrival, snapshot, worker))
-    };
+    let fast = fast::respond(&mut octets, packet.len(), arrival, snapshot, worker);
     assert!(fast.is_some() || octets == before, "what is left to others is left alone");
     Some((fast?, octets))
 }
