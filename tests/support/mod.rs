@@ -8,3 +8,4 @@ pub(crate) mod needs;
 pub(crate) mod pipe;
 pub(crate) mod server;
 pub(crate) mod time;
+pub(crate) mod within;

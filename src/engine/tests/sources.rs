@@ -52,12 +52,17 @@ impl Rig {
         Self { world, api, inbox }
     }
 
-    /// The API tells something, and the world takes it in; what it complains of.
+    /// The API tells something, and the world takes it in, in as many turns as that needs; what it
+    /// complains of.
     fn tell(&mut self, changes: Vec<Change>) -> Vec<Diagnostic> {
         self.api.send(changes).unwrap();
-        let told = self.inbox.try_iter().map(Event::Changed).collect::<Vec<_>>();
-        let turns = told.into_iter().map(|event| turn(&mut self.world, event, Now::default()));
-        turns.flat_map(|effects| effects.complaints).collect()
+        let event = Event::Changed(self.inbox.try_recv().unwrap());
+        let mut effects = turn(&mut self.world, event, Now::default());
+        while effects.more {
+            assert_eq!(effects.complaints, [], "they are told at the end");
+            effects = turn(&mut self.world, Event::Timer, Now::default());
+        }
+        effects.complaints
     }
 
     fn instances(&self) -> Vec<String> {
