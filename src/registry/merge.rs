@@ -150,6 +150,7 @@ fn complaint(
         message,
         label,
         more: None,
+        elsewhere: 0,
     }
 }
 

@@ -111,7 +111,7 @@ instance = [{ address = "10.0.1.50" }]
 "#,
     );
     let ids: Vec<_> = services.iter().flat_map(|s| &s.instances).map(|i| i.id.as_str()).collect();
-    assert_eq!(ids, ["web-10-0-1-50-80", "web-2001-db8--1-81", "db-10-0-1-50"]);
+    assert_eq!(ids, ["db-10-0-1-50", "web-10-0-1-50-80", "web-2001-db8--1-81"]);
 }
 
 #[test]
