@@ -38,6 +38,7 @@ struct Facts {
     ready: bool,
     /// The first that wait for first outcomes.
     waiting: Vec<ServiceKey>,
+    awaited: Vec<Origin>,
     checks: usize,
     origins: Vec<Origin>,
     complaints: Arc<[Diagnostic]>,
@@ -77,6 +78,7 @@ impl Board {
             version: before.version + 1,
             ready: world.is_ready(),
             waiting: world.waiting().take(WAITING_SHOWN).cloned().collect(),
+            awaited: world.awaited().collect(),
             checks: world.check_count(),
             origins: world.origins().collect(),
             complaints,
@@ -133,6 +135,7 @@ impl Board {
         let (generation, age) = (facts.generation, now.since(facts.published));
         Readiness {
             ready: facts.ready,
+            awaited: facts.awaited.iter().map(|origin| origin.word().to_owned()).collect(),
             sources: report::sources(&facts.origins, &facts.complaints),
             checks: ChecksReport {
                 total: facts.checks,

@@ -277,3 +277,12 @@ fn a_script_needs_no_port_and_its_place_is_kept() {
         None
     );
 }
+
+#[test]
+fn a_file_that_registers_too_much_is_refused_with_what_to_do() {
+    let text = format!("[[service]]\nname = 'a'\n{}", "[[service]]\nname = 'b'\n".repeat(250_000));
+    let (document, said) = parse(Path::new("a.toml").into(), text.into());
+    assert_eq!((document, said.len()), (None, 1));
+    assert_eq!(said[0].message, "this file has 250001 services and instances");
+    assert!(said[0].label.starts_with("divide it"), "{said:?}");
+}
