@@ -68,6 +68,8 @@ pub struct Diagnostic {
     pub label: String,
     /// How many complaints this one stands for that are not shown themselves.
     pub more: Option<usize>,
+    /// Of how many files of which none is shown they are; 0 for those of `path`.
+    pub elsewhere: usize,
 }
 
 /// Octets of a message, and of what to write instead: a text of a file may be quoted in it.
@@ -94,6 +96,7 @@ impl Diagnostic {
             message: shortened(message.into()),
             label: String::new(),
             more: None,
+            elsewhere: 0,
         }
     }
 
@@ -118,6 +121,7 @@ impl Diagnostic {
             message: shortened(message.into()),
             label: String::new(),
             more: None,
+            elsewhere: 0,
         }
     }
 
@@ -132,7 +136,7 @@ impl Diagnostic {
         let noun = if files == 1 { "file" } else { "files" };
         let message = format!("{} in {} other {noun}", severity.more(more), grouped(files));
         let nowhere = Arc::from(Path::new(""));
-        Self { severity, more: Some(more), ..Self::of_file(&nowhere, message) }
+        Self { severity, more: Some(more), elsewhere: files, ..Self::of_file(&nowhere, message) }
     }
 
     pub fn count(&self) -> usize {

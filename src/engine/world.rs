@@ -164,6 +164,11 @@ impl World {
         self.publisher.last_serial()
     }
 
+    /// The sources that have not told their first whole list yet.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = Origin> {
+        self.catalogue.awaited()
+    }
+
     /// Services that wait for their first outcomes.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &ServiceKey> {
         self.services.waiting().iter()

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::{MAX_LABEL, Name};
 
+/// Records of a zone's master files together. They are merged at once, in some 50 ms at most, and
+/// health waits meanwhile.
+pub const MOST_RECORDS: usize = 25_000;
+
 /// All that one master file says, with what it includes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MasterFile {

@@ -4,6 +4,7 @@ mod conceal;
 pub mod consul;
 pub mod files;
 pub mod native;
+mod size;
 
 use std::sync::Arc;
 

@@ -11,6 +11,8 @@ mod server;
 #[expect(dead_code, reason = "these tests need a part of what all share")]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/within.rs"]
+mod within;
 mod zones;
 
 mod consensus;

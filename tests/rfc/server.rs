@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::thread;
 
 use crate::query::ask;
-use crate::support::within;
+use crate::within;
 use crate::zones;
 
 static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| {

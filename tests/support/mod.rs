@@ -8,4 +8,3 @@ pub(crate) mod needs;
 pub(crate) mod pipe;
 pub(crate) mod server;
 pub(crate) mod time;
-pub(crate) mod within;

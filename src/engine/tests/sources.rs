@@ -77,8 +77,10 @@ fn the_world_is_ready_when_each_source_has_told_its_first_whole_list() {
     let mut rig = Rig::new(vec![zone, Change::Synced(Origin::Files)]);
     rig.tell(vec![put(api("a"), "api-1")]);
     assert!(!rig.world.is_ready());
+    assert_eq!(rig.world.awaited().collect::<Vec<_>>(), [Origin::Api]);
     rig.tell(vec![put(api("b"), "api-2"), Change::Synced(Origin::Api)]);
     assert!(rig.world.is_ready());
+    assert_eq!(rig.world.awaited().count(), 0);
     assert_eq!(rig.instances(), ["api-2"], "what was there before did not come again");
 }
 

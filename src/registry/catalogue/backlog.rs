@@ -21,9 +21,9 @@ const FEW: usize = 100;
 pub struct Budget(usize);
 
 impl Budget {
-    /// For one turn: some 20 ms of work.
+    /// For one turn: some 10 ms of work, and one service more.
     pub fn of_turn() -> Self {
-        Self(6_000)
+        Self(3_000)
     }
 
     /// For the start, during which nobody is answered.

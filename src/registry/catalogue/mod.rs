@@ -42,7 +42,7 @@ const MOST_LISTS: usize = 256;
 /// Services that are looked up between two looks at the budget.
 const STEP: usize = 400;
 /// To look one up takes a small part of the time that an instance takes when it is merged.
-const LOOKED_UP_IN_A_UNIT: usize = 4;
+const LOOKED_UP_IN_A_UNIT: usize = 2;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -95,7 +95,12 @@ impl Catalogue {
 
     /// Whether every source that is waited for has told its first whole list.
     pub fn is_whole(&self) -> bool {
-        self.sources.values().all(|source| !source.awaited)
+        self.awaited().next().is_none()
+    }
+
+    /// The sources that have not told their first whole list yet.
+    pub fn awaited(&self) -> impl Iterator<Item = Origin> {
+        self.sources.iter().filter(|(_, source)| source.awaited).map(|(origin, _)| *origin)
     }
 
     /// Every source that there is, in order of precedence, and how many of its files, or other

@@ -37,6 +37,16 @@ fn above(name: &Name, apex: &Name) -> impl Iterator<Item = Name> {
 /// Takes out what delegations and DNAMEs hide, and tells of each.
 pub(super) fn enforce(apex: &Name, statics: &mut StaticRecords, conflicts: &mut Complaints) {
     drop_dnames_at_delegations(apex, statics, conflicts);
+    let hides = |(name, rrsets): (&Name, &Rrsets)| {
+        rrsets.contains_key(&Rtype::DNAME) || (name != apex && rrsets.contains_key(&Rtype::NS))
+    };
+    if statics.names.iter().any(hides) {
+        drop_hidden(apex, statics, conflicts);
+    }
+    warn_of_gaps(apex, statics, conflicts);
+}
+
+fn drop_hidden(apex: &Name, statics: &mut StaticRecords, conflicts: &mut Complaints) {
     let servers = servers(statics);
     let mut hidden = Vec::new();
     for (name, rrsets) in &statics.names {
@@ -73,7 +83,6 @@ pub(super) fn enforce(apex: &Name, statics: &mut StaticRecords, conflicts: &mut 
     for (name, rtype, message, advice) in hidden {
         conflicts.extend(drop_rrset(statics, &name, rtype, &message, advice));
     }
-    warn_of_gaps(apex, statics, conflicts);
 }
 
 fn drop_dnames_at_delegations(

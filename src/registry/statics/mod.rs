@@ -23,7 +23,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::Name;
 use crate::model::origin::Origin;
-use crate::model::records::{self, MasterFile, Part, StaticRecord};
+use crate::model::records::{self, MOST_RECORDS, MasterFile, Part, StaticRecord};
 use crate::model::zone::ZoneSettings;
 
 /// Name servers and static addresses of zone.toml change by hand: resolvers may keep them for a
@@ -97,7 +97,13 @@ pub fn merge(settings: &ZoneSettings, files: &[(Origin, Arc<MasterFile>)]) -> St
         conflicts: Complaints::default(),
         seen: HashSet::new(),
     };
+    let mut room = MOST_RECORDS;
     for (origin, file) in files {
+        let Some(left) = room.checked_sub(file.records.len()) else {
+            merging.conflicts.extend(too_many(*origin, file));
+            continue;
+        };
+        room = left;
         for record in 0..file.records.len() {
             merging.add(&Source { origin: *origin, file: Arc::clone(file), record });
         }
@@ -108,6 +114,16 @@ pub fn merge(settings: &ZoneSettings, files: &[(Origin, Arc<MasterFile>)]) -> St
     add_settings(settings, &mut statics);
     statics.index(&settings.apex);
     statics
+}
+
+/// Files are left out as a whole: half of one may mean something else.
+fn too_many(origin: Origin, file: &MasterFile) -> Option<Diagnostic> {
+    let message = format!(
+        "not served: with this file the zone has more than {MOST_RECORDS} static records; put names \
+         below another apex into a zone of their own"
+    );
+    let error = Diagnostic::of_file(&file.parts.first()?.path, message);
+    Some(Diagnostic { origin, ..error })
 }
 
 struct Merging<'a> {

@@ -23,7 +23,7 @@ use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
-use crate::model::records::{self, MasterFile, Part, RecordPlace, StaticRecord};
+use crate::model::records::{self, MOST_RECORDS, MasterFile, Part, RecordPlace, StaticRecord};
 use crate::syntax::report::Report;
 
 use lexer::{Entry, Lexer, Token};
@@ -302,6 +302,16 @@ impl Reader<'_> {
             let advice = "write $TTL 1h at the top of the file";
             return self.error(cursor, first.span.clone(), "this record has no TTL", advice);
         };
+        if self.records.len() >= MOST_RECORDS {
+            return self.error_with(cursor, first.span.clone(), || {
+                let advice =
+                    "divide the zone: put names below another apex into a zone of their own";
+                (
+                    format!("a zone can have at most {MOST_RECORDS} static records"),
+                    advice.to_owned(),
+                )
+            });
+        }
         let place = RecordPlace { part: cursor.part, span: first.span.start..last.span.end };
         self.records.push(StaticRecord { owner, rtype, ttl, rdata: data.into(), place });
     }
