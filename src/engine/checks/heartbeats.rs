@@ -52,7 +52,11 @@ impl Heartbeats {
     /// A check has come; what the last process kept of it.
     pub(super) fn add(&mut self, id: CheckId, names: &[Arc<str>], key: &str) -> Option<Saved> {
         for name in names {
-            self.names.entry(Arc::clone(name)).or_default().push(id);
+            let ids = self.names.entry(Arc::clone(name)).or_default();
+            // The only check of a service is called as its service is.
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
         }
         self.restored.remove(key)
     }
@@ -89,6 +93,12 @@ impl Heartbeats {
         self.saved = now;
         self.saving = std::mem::take(&mut self.unsaved);
         self.saving.iter().map(|(key, saved)| op(key, saved.as_ref())).collect()
+    }
+
+    /// What is to be kept whatever the time: there is no later one.
+    pub(super) fn rest(&self) -> Vec<Op> {
+        let all = self.saving.iter().chain(&self.unsaved);
+        all.map(|(key, saved)| op(key, saved.as_ref())).collect()
     }
 
     /// It is kept, or is tried again.
