@@ -4,7 +4,9 @@
 
 mod files;
 mod growth;
+mod large;
 mod scale;
+mod slices;
 mod world;
 
 use proptest::collection::vec;
