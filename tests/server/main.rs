@@ -20,6 +20,7 @@ mod load;
 mod measurements;
 mod operation;
 mod readers;
+mod registered;
 mod resolver;
 mod restart;
 mod shortage;
