@@ -236,3 +236,22 @@ fn a_registration_under_another_name_moves_the_id() {
     rig.store(true);
     assert_eq!(rig.answered(), ["db/a 10.0.0.1".to_owned()].into());
 }
+
+#[test]
+fn a_stored_record_that_cannot_be_taken_is_told_of_and_stays_stored() {
+    let mut rig = Rig::new(Disk::new());
+    rig.write([web("a", 1), web("b", 2)]);
+    rig.store(true);
+    let mut disk = rig.disk.clone();
+    disk.insert((Table::Services, "b".into()), "{\"id\": \"b\"".into());
+    let refused = disk[&(Table::Services, "a".into())].replace("10.0.0.1", "not an address!");
+    disk.insert((Table::Services, "c".into()), refused.replace("\"a\"", "\"c\"").as_str().into());
+    let again = Rig::new(disk);
+    assert_eq!(again.answered(), ["web/a 10.0.0.1".to_owned()].into());
+    let sources = again.world.report().sources;
+    let errors = &sources.iter().find(|source| source.name == "api").unwrap().errors;
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors.iter().any(|error| error.starts_with("api:b: ")), "{errors:?}");
+    assert!(errors.iter().any(|error| error.starts_with("api:c: ")), "{errors:?}");
+    assert!(again.world.is_ready());
+}
