@@ -32,8 +32,7 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::bucket::Probe;
-use crate::snapshot::hot_entry::Key;
+use crate::snapshot::hot_entry::{HotEntry, Key};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
@@ -71,21 +70,15 @@ pub enum Fast {
     Dropped,
 }
 
-/// A plain question, and where its answer is to be looked for. Those that came together go from
-/// step to step together: what a step needs from far is on its way for all of them at once.
+/// A plain question, and where its answer is to be looked for.
 #[derive(Debug)]
-#[repr(align(64))]
 pub struct Asked<'s> {
     head: Head,
     zone: &'s Zone,
     /// As in `Within`.
     left: u8,
-    /// Where its entry is, or nowhere; on its way here. `None` where it has no key.
-    entry: Option<Probe<'s>>,
+    entry: Option<&'s HotEntry>,
 }
-
-// A cache line of its own.
-const _: () = assert!(size_of::<Option<Asked<'_>>>() == 64);
 
 /// Reads plain questions.
 #[derive(Debug)]
@@ -109,8 +102,7 @@ impl<'s> Reader<'s> {
         Self { snapshot, only: OnlyZone::of(snapshot) }
     }
 
-    /// Reads the message of `len` octets; `None` where it is not plain. The name's entry is not waited
-    /// for.
+    /// Reads the message of `len` octets; `None` where it is not plain.
     #[inline]
     pub fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
@@ -158,7 +150,7 @@ impl<'s> OnlyZone<'s> {
 impl<'s> Asked<'s> {
     #[inline]
     fn new(head: Head, Within { zone, left }: Within<'s>, key: Option<Key>) -> Self {
-        let entry = key.and_then(|key| zone.hot.probe(key));
+        let entry = key.and_then(|key| zone.hot.get(&key));
         Self { head, zone, left, entry }
     }
 
@@ -217,9 +209,8 @@ pub fn answer(
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
-    let entry = this.entry.as_ref().and_then(Probe::find);
     let negative = |rcode| this.negative(rcode);
-    let said = match entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
+    let said = match this.entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
         Some(said) => said,
         None => said_else(octets, len, this.within(), edns.is_some(), snapshot)?,
     };
