@@ -104,7 +104,7 @@ pub struct HotEntry {
     addresses: [[u8; 4]; ADDRESSES],
 }
 
-const _: () = assert!(size_of::<HotEntry>() == 40);
+const _: () = assert!(size_of::<HotEntry>() == 48);
 
 /// Where the answer to AAAA stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

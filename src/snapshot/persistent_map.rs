@@ -117,14 +117,18 @@ fn place<K: Borrow<Q>, V, Q: Eq + ?Sized>(
     hash: u64,
     key: &Q,
 ) -> Result<usize, usize> {
-    let first = leaf.partition_point(|entry| entry.0 < hash);
+    // Hashes are spread evenly, so it is near here.
+    let guess = usize::try_from(((hash >> 32) * leaf.len() as u64) >> 32).unwrap_or(0);
+    let (left, right) = leaf.split_at(guess);
+    let first = guess - left.iter().rev().take_while(|entry| entry.0 >= hash).count()
+        + right.iter().take_while(|entry| entry.0 < hash).count();
     let same = leaf.iter().skip(first).take_while(|entry| entry.0 == hash);
     same.zip(first..).find(|(entry, _)| entry.1.borrow() == key).map(|(_, at)| at).ok_or(first)
 }
 
 /// The branch, the twig and the leaf of a hash.
 fn path(hash: u64) -> [usize; 3] {
-    let [.., branch, twig, leaf] = hash.to_le_bytes();
+    let [branch, twig, leaf, ..] = hash.to_le_bytes();
     [branch, twig, leaf].map(|octet| usize::from(octet) % FAN)
 }
 
