@@ -15,7 +15,6 @@
 
 mod fast_answer;
 mod find;
-pub mod query_batch;
 mod question;
 mod write;
 
@@ -72,7 +71,7 @@ pub enum Fast {
 
 /// A plain question, and where its answer is to be looked for.
 #[derive(Debug)]
-pub struct Asked<'s> {
+struct Asked<'s> {
     head: Head,
     zone: &'s Zone,
     /// As in `Within`.
@@ -83,7 +82,7 @@ pub struct Asked<'s> {
 /// Reads plain questions.
 #[derive(Debug)]
 pub struct Reader<'s> {
-    snapshot: &'s Snapshot,
+    pub(super) snapshot: &'s Snapshot,
     only: Option<OnlyZone<'s>>,
 }
 
@@ -104,7 +103,7 @@ impl<'s> Reader<'s> {
 
     /// Reads the message of `len` octets; `None` where it is not plain.
     #[inline]
-    pub fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
         self.only.as_ref().and_then(in_only).or_else(|| self.look_up(octets, len))
     }
@@ -173,8 +172,7 @@ pub fn respond(
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let asked = Reader::new(snapshot).read(octets, len)?;
-    answer((octets, len), &asked, &arrival, snapshot, worker)
+    answer((octets, len), &arrival, &Reader::new(snapshot), worker)
 }
 
 /// What is said to what is in no entry; the message of `len` octets is read again.
@@ -192,17 +190,16 @@ fn said_else<'s>(
     said(&node, within, (&question, head.rtype), has_edns)
 }
 
-/// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
-/// for the general path.
+/// Writes the answer over the message of `len` octets and counts it; `None` leaves all as it was, for
+/// the general path.
 pub fn answer(
     (octets, len): (&mut [u8; ROOM], usize),
-    this: &Asked<'_>,
-    arrival: &Arrival<'_>,
-    snapshot: &Snapshot,
+    &Arrival { peer, asked, now }: &Arrival<'_>,
+    reader: &Reader<'_>,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let &Arrival { peer, asked, now } = arrival;
-    let rules = &snapshot.rules;
+    let this = reader.read(octets, len)?;
+    let (snapshot, rules) = (reader.snapshot, &reader.snapshot.rules);
     let client = peer.ip();
     if !can_ask(peer, Some(asked)) || !rules.access.permits(client) {
         return None;
