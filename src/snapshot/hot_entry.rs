@@ -1,8 +1,8 @@
-//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, which
+//! The commonest answers of a name in 48 octets: its IPv4 addresses, which
 //! instances its SRV records are, and whether these have its IPv6 addresses or it has none.
 //!
 //! With thousands of services most of what a question needs is in no near cache. What counts then
-//! is how many lines it touches; of most names this one is all that is read.
+//! is how many cache lines it touches; of most names this entry is all that is read.
 
 use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
