@@ -27,8 +27,10 @@ pub struct World {
     pub(super) checks: Checks,
     pub(super) aliases: Aliases,
     pub(super) publisher: Publisher,
-    /// What sources or the configuration have told and is not worked off yet.
-    pub(super) untold: Option<News>,
+    /// Sources or the configuration have told something that is not worked off yet.
+    pub(super) unsettled: bool,
+    /// What came of it so far.
+    pub(super) held_back: Option<News>,
 }
 
 /// New complaints that are told once all is worked off.
@@ -49,7 +51,8 @@ impl World {
             aliases: Aliases::default(),
             publisher: Publisher::new(settings.rules.clone(), first_serial),
             settings,
-            untold: None,
+            unsettled: false,
+            held_back: None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::snapshot::persistent_map::PersistentMap;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::statics::StaticNames;
+use crate::snapshot::target::Target;
 
 /// Secondaries are told to come back within the hour; none can transfer yet.
 const REFRESH: u32 = 3600;
@@ -152,13 +153,15 @@ impl Zone {
         if let Some(old) = &old {
             plain_names(old).for_each(|(key, _)| self.set_entry(key, None));
         }
+        let targets = [&old, &new].map(|view| view.as_ref().map_or(&[][..], |view| &view.targets));
+        let [gone, come] = differing(targets);
         if let Some(new) = &new {
             self.put_entries(new);
-            addresses(new).for_each(|address| self.count_address(address));
+            addresses(come).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
         if let Some(old) = &old {
-            addresses(old).for_each(|address| self.discount_address(address));
+            addresses(gone).for_each(|address| self.discount_address(address));
             old.tags.keys().for_each(|tag| discount(&mut self.tags, tag));
         }
     }
@@ -243,8 +246,18 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     names.filter_map(|(key, selection)| Some((key?, &**selection)))
 }
 
-fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
-    view.targets.iter().filter_map(|target| target.endpoint.address())
+fn addresses(targets: &[Target]) -> impl Iterator<Item = IpAddr> {
+    targets.iter().filter_map(|target| target.endpoint.address())
+}
+
+/// Both lists without the endpoints that they share at the beginning and at the end: of a long one
+/// that changes in one place little is left.
+fn differing([one, other]: [&[Target]; 2]) -> [&[Target]; 2] {
+    let same = |(a, b): &(&Target, &Target)| a.endpoint == b.endpoint;
+    let start = one.iter().zip(other).take_while(same).count();
+    let [one, other] = [one, other].map(|list| list.split_at(start).1);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
+    [one, other].map(|list| list.split_at(list.len() - end).0)
 }
 
 fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>, key: K) {

@@ -130,11 +130,13 @@ impl Services {
         if let Some(old) = &old {
             self.conditions.remove(old);
         }
-        let state = carry_over(service, old, sources, checks, turn);
+        let (state, touched) = carry_over(service, old, sources, checks, turn);
         self.conditions.add(&state);
         self.states.insert(key.clone(), state);
-        self.assess_all(&key, checks, turn);
-        self.hear(&key, checks, turn);
+        self.assess_touched(&key, &touched, checks, turn);
+        if self.waiting.contains(&key) {
+            self.hear(&key, checks, turn);
+        }
         turn.dirty.insert(key);
     }
 
@@ -146,15 +148,20 @@ impl Services {
         turn.dirty.insert(key.clone());
     }
 
-    /// Works out anew how all targets of a service stand.
-    fn assess_all(&mut self, key: &ServiceKey, checks: &Checks, turn: &mut Turn) {
-        let count = self.states.get(key).map_or(0, |state| state.targets.len());
-        for target in 0..count {
-            self.assess(key, target, checks, turn);
+    /// Works out anew how these instances of a service stand.
+    fn assess_touched(
+        &mut self,
+        key: &ServiceKey,
+        places: &[usize],
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        for &place in places {
+            self.assess_instance(key, place, checks, turn);
         }
         // An address that has gone may have been its instance's best.
         let Some(state) = self.states.get_mut(key) else { return };
-        for place in 0..state.instances.len() {
+        for &place in places {
             assess_instance(state, place, &mut self.conditions, turn);
         }
     }
