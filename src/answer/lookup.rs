@@ -82,7 +82,9 @@ impl Node<'_> {
             }
             Self::Instance { view, place } => {
                 let instance = view.service.instances.get(*place);
-                !view.waiting && instance.is_some_and(|i| i.location.host().is_some())
+                !view.waiting
+                    && instance.is_some_and(|i| i.location.host().is_some())
+                    && view.named(*place).next().is_some()
             }
             Self::Missing
             | Self::Empty

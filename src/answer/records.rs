@@ -55,7 +55,7 @@ pub fn address(zone: &Zone, rtype: Rtype, address: IpAddr, ttl: u32) -> Answer<'
     }
 }
 
-/// One instance, whatever its state: its fit addresses, or all when none is; the alias that an
+/// One instance, whatever its state but removed: its fit addresses, or all when none is; the alias that an
 /// external one is.
 pub(super) fn instance<'s>(
     zone: &'s Zone,
@@ -63,7 +63,8 @@ pub(super) fn instance<'s>(
     place: usize,
     rtype: Rtype,
 ) -> Step<'s> {
-    let Some(instance) = view.service.instances.get(place) else {
+    let registered = view.service.instances.get(place);
+    let Some(instance) = registered.filter(|_| view.named(place).next().is_some()) else {
         return Step::Last(Answer::NoData { zone, reason: None });
     };
     let ttl = view.ttl_of(place);
@@ -109,10 +110,7 @@ fn txt<'s>(meta: &'s BTreeMap<String, String>, ttl: u32) -> Vec<Record<'s>> {
 
 /// The addresses of an instance that its name answers: the fit ones, or all when none is.
 fn addresses_of(view: &ServiceView, place: usize) -> impl Iterator<Item = IpAddr> {
-    let targets = view.targets_of(place);
-    let any = targets.iter().any(|t| view.is_eligible(t));
-    let chosen = targets.iter().filter(move |t| !any || view.is_eligible(t));
-    chosen.filter_map(|t| t.endpoint.address())
+    view.named(place).filter_map(|target| target.endpoint.address())
 }
 
 /// Whether the instance has no name of its own: a tag of the same text takes it, or DNS cannot
@@ -277,6 +275,8 @@ impl<'s> Selected<'s> {
             .collect();
         let mut text = format!("{name}: 0 of {} healthy", instances.len());
         let reason = self.members(rtype).find_map(|t| match &t.standing.reason {
+            // Why an operator ordered it is no business of whoever asks.
+            _ if t.standing.condition.is_ordered() => Some(t.standing.condition.word()),
             Some(reason) => Some(&**reason),
             None => (t.standing.condition == Condition::Unknown).then_some("no check result yet"),
         });

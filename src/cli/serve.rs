@@ -16,6 +16,7 @@ use crate::log::Lines;
 use crate::metrics::Metrics;
 use crate::server::notify::Supervisor;
 use crate::server::{self, Options, ServeError};
+use crate::store::open::Recover;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -32,12 +33,17 @@ docs/configuration.md describes each key of livezone.toml, zone.toml and registr
 const READY_FILE: &str = "Write this file when the server is ready: its addresses, a key=value line \
                           each [env: LIVEZONE_READY_FILE]";
 
+const RECOVER_STORE: &str = "Load the last export of registrations whose database was damaged or lost \
+                             [env: LIVEZONE_RECOVER_STORE]";
+
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
     overrides: Overrides,
     #[arg(long, value_name = "PATH", help = READY_FILE)]
     ready_file: Option<PathBuf>,
+    #[arg(long, help = RECOVER_STORE)]
+    recover_store: bool,
 }
 
 pub(super) fn run(
@@ -46,7 +52,7 @@ pub(super) fn run(
     lines: &Lines,
     metrics: Metrics,
 ) -> Result<Verdict, Failure> {
-    let Arguments { overrides, ready_file } = arguments;
+    let Arguments { overrides, ready_file, recover_store } = arguments;
     // The environment of a process does not change: what it says now it says at each reload.
     let lower = Overrides::of(environment)?;
     let loaded = settings::load_over(&overrides, &lower)?;
@@ -55,6 +61,8 @@ pub(super) fn run(
         log::start(loaded.config.log, lines.clone()).map_err(|e| Failure::new(Verdict::Bad, e))?;
     let from_environment = || environment("LIVEZONE_READY_FILE").map(PathBuf::from);
     let ready_file = ready_file.or_else(from_environment).filter(|p| !p.as_os_str().is_empty());
+    let recover = recover_store || settings::switch(environment, "LIVEZONE_RECOVER_STORE")?;
+    let recover = if recover { Recover::FromExport } else { Recover::No };
     let reload = move || {
         let loaded = settings::load_over(&overrides, &lower).map_err(|e| in_one_line(&e))?;
         level.set(loaded.config.log);
@@ -67,7 +75,8 @@ pub(super) fn run(
     }
     let (config, reload) = (loaded.config, Box::new(reload));
     let supervisor = supervisor(environment);
-    let options = Options { config, metrics, ready_file, reload, supervisor, started: None };
+    let options =
+        Options { config, metrics, ready_file, reload, recover, supervisor, started: None };
     server::run(options).map_err(failed)?;
     Ok(Verdict::Good)
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::{ConnectionLimits, HTTP_PORT, MAX_CONNECTIONS, address, loopback};
 use crate::model::definition::Placed;
 use crate::model::name::Name;
+use crate::model::networks::Networks;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -21,6 +22,8 @@ pub struct Http {
     pub hosts: Vec<Name>,
     /// Connections to both addresses together.
     pub connections: ConnectionLimits,
+    /// Where checks registered over HTTP may connect besides their instance's own address.
+    pub check_networks: Networks,
 }
 
 impl Default for Http {
@@ -31,6 +34,7 @@ impl Default for Http {
             observe: None,
             hosts: Vec::new(),
             connections: ConnectionLimits { max: 12_000, max_per_client: 2000 },
+            check_networks: Networks::default(),
         }
     }
 }
@@ -49,6 +53,8 @@ pub(super) fn read(mut reader: Reader<'_>, default: Http) -> Http {
                 .integer("max_per_client", 1..=MAX_CONNECTIONS)
                 .map_or(limits.max_per_client, |p| p.value),
         },
+        check_networks: address::networks(&mut reader, "check_networks")
+            .unwrap_or(default.check_networks),
     };
     reader.finish();
     http

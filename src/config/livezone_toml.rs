@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Access, Config, Consul, DNS_PORT, Dns, Health, Log, LogFormat, LogLevel, MAX_CONNECTIONS, Tcp,
-    address, cookies, http, policy, rrl,
+    Access, Config, DNS_PORT, Dns, Health, Log, LogFormat, LogLevel, MAX_CONNECTIONS, Tcp, address,
+    consul, cookies, http, policy, rrl,
 };
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
@@ -55,7 +55,9 @@ fn config(mut reader: Reader<'_>) -> Config {
         health: reader
             .table("health", "[health]")
             .map_or(default.health.clone(), |r| health(r, default.health)),
-        consul: reader.table("consul", "[consul]").map_or(default.consul, consul),
+        consul: reader
+            .table("consul", "[consul]")
+            .map_or(default.consul.clone(), |r| consul::read(r, default.consul)),
         log: reader.table("log", "[log]").map_or(default.log, |r| log(r, default.log)),
     };
     reader.finish();
@@ -173,6 +175,7 @@ fn inherit(written: PolicyDefinition, default: Policy) -> Policy {
             .success_before_passing
             .unwrap_or(default.success_before_passing),
         immediate_status: written.immediate_status.unwrap_or(default.immediate_status),
+        deregister_after: default.deregister_after,
     }
 }
 
@@ -192,13 +195,6 @@ fn sources(reader: &mut Reader<'_>) -> Vec<IpAddr> {
         sources.push(address);
     }
     sources
-}
-
-fn consul(mut reader: Reader<'_>) -> Consul {
-    let written = reader.string("node_address").filter(|text| !text.value.is_empty());
-    let node_address = written.and_then(|text| address::host(reader.report, &text));
-    reader.finish();
-    Consul { node_address }
 }
 
 fn scripts(reader: &mut Reader<'_>) -> Option<Scripts> {
@@ -273,6 +269,7 @@ observe = "0.0.0.0:9090"
 hosts = ["livezone.example.com", "Other."]
 max = 300
 max_per_client = 30
+check_networks = ["10.0.0.0/8"]
 [health]
 interval = "1s"
 fast_interval = "100ms"
@@ -284,6 +281,9 @@ max_in_flight = 64
 source = ["192.0.2.1", "2001:db8::1"]
 script_checks = true
 [consul]
+zone = "Service.Example"
+datacenter = "fra-1"
+node = "host-7"
 node_address = "192.0.2.7"
 [log]
 format = "json"
@@ -313,12 +313,16 @@ level = "debug"
         let hosts = ["livezone.example.com", "other"].map(|name| Name::parse(name).unwrap());
         assert_eq!(config.http.hosts, hosts);
         assert_eq!(config.http.connections, ConnectionLimits { max: 300, max_per_client: 30 });
+        assert!(config.http.check_networks.contains("10.1.2.3".parse().unwrap()));
         let policy = &config.health.policy;
         assert_eq!(policy.timeout, Duration::from_secs(1), "lowered to the interval");
         assert_eq!((policy.failures_before_critical, policy.failures_before_warning), (2, 2));
         assert_eq!(policy.immediate_status, [503]);
         assert_eq!(config.health.source.len(), 2);
-        assert_eq!(config.consul.node_address, Some("192.0.2.7".parse().unwrap()));
+        let consul = &config.consul;
+        assert_eq!(consul.zone, Name::parse("service.example").unwrap());
+        assert_eq!((&*consul.datacenter, &*consul.node), ("fra-1", "host-7"));
+        assert_eq!(consul.node_address, Some("192.0.2.7".parse().unwrap()));
         assert_eq!(config.health.scripts, Scripts::Allowed);
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
     }

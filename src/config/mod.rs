@@ -2,6 +2,7 @@
 //! are read.
 
 pub mod address;
+pub mod consul;
 pub mod cookies;
 pub mod http;
 pub mod livezone_toml;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::consul::Consul;
 use crate::config::cookies::Cookies;
 use crate::config::http::Http;
 use crate::config::rrl::Rrl;
@@ -131,13 +133,6 @@ pub struct Health {
     pub source: Vec<IpAddr>,
     /// Whether local files may have commands run.
     pub scripts: Scripts,
-}
-
-/// `[consul]`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Consul {
-    /// The address of definitions that name none; `None` is this host's on its default route.
-    pub node_address: Option<IpAddr>,
 }
 
 /// `[log]`

@@ -7,7 +7,7 @@ use crate::syntax::duration::show;
 use crate::syntax::reader::Reader;
 
 /// Below this a check would be a busy loop.
-const SHORTEST: Duration = Duration::from_millis(1);
+pub const SHORTEST: Duration = Duration::from_millis(1);
 
 /// More outcomes than this decide nothing in a lifetime.
 const MOST_OUTCOMES: i64 = 1000;
@@ -30,11 +30,18 @@ pub fn read(reader: &mut Reader<'_>, inherited: Option<Duration>) -> PolicyDefin
         failures_before_warning: None,
         success_before_passing: outcomes(reader, "success_before_passing").map(|p| p.value),
         immediate_status: reader.integers("immediate_status", 100..=599),
+        deregister_after: None,
     }
 }
 
-/// Reads `failures_before_warning`, which a check has and `[health]` has not.
-pub fn read_warning(reader: &mut Reader<'_>, policy: &mut PolicyDefinition) {
+/// Reads what a check has and `[health]` has not.
+pub fn read_own(reader: &mut Reader<'_>, policy: &mut PolicyDefinition) {
+    let after = reader.duration("deregister_critical_service_after", SHORTEST);
+    policy.deregister_after = after.map(|placed| placed.value);
+    read_warning(reader, policy);
+}
+
+fn read_warning(reader: &mut Reader<'_>, policy: &mut PolicyDefinition) {
     let Some(warning) = outcomes(reader, "failures_before_warning") else { return };
     if let Some(critical) = policy.failures_before_critical.filter(|&c| c < warning.value) {
         reader.report.error(

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::registrations::view::AgentView;
 use crate::engine::report::{self, ChecksReport, Readiness, SnapshotReport, SourceReport};
 use crate::engine::world::World;
 use crate::model::origin::Origin;
@@ -42,6 +43,9 @@ struct Facts {
     checks: usize,
     origins: Vec<Origin>,
     complaints: Arc<[Diagnostic]>,
+    /// By which they are known to be the same.
+    complaint_changes: u64,
+    agent: AgentView,
     generation: u64,
     published: Instant,
 }
@@ -69,10 +73,12 @@ impl Board {
     /// Takes over what has changed with a snapshot that was published then, or with the sources.
     pub(super) fn tell(&self, world: &World, published: Instant, sources_changed: bool) {
         let before = self.facts.load();
-        let complaints = if sources_changed {
-            world.complaints().into()
+        let now = world.complaint_changes();
+        let (complaints, complaint_changes) = if sources_changed && now != before.complaint_changes
+        {
+            (world.complaints().into(), now)
         } else {
-            Arc::clone(&before.complaints)
+            (Arc::clone(&before.complaints), before.complaint_changes)
         };
         self.facts.store(Arc::new(Facts {
             version: before.version + 1,
@@ -82,6 +88,8 @@ impl Board {
             checks: world.check_count(),
             origins: world.origins().collect(),
             complaints,
+            complaint_changes,
+            agent: world.agent().clone(),
             generation: self.snapshot.load().generation,
             published,
         }));
@@ -109,6 +117,11 @@ impl Board {
     /// What is served now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// What is registered over HTTP, at least as new as the snapshot that was loaded before.
+    pub fn agent(&self) -> AgentView {
+        self.facts.load().agent.clone()
     }
 
     /// What is wrong with each source.

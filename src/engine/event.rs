@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::diagnostic::Diagnostic;
 use crate::engine::settings::Settings;
 use crate::health::scheduler::CheckId;
+use crate::model::agent::{Refusal, Write, Written};
 use crate::model::check::Probe;
 use crate::model::health::{Condition, Outcome};
 use crate::model::name::Name;
@@ -14,6 +15,7 @@ use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
+use crate::store::registrations::Op;
 
 /// What happens to the world.
 #[derive(Clone, Debug)]
@@ -25,11 +27,26 @@ pub enum Event {
     Changed(Vec<Change>),
     /// What checks found.
     Outcomes(Vec<(CheckId, Outcome)>),
+    /// What clients ask to be changed.
+    Writes(Vec<(Ticket, Write)>),
+    /// What [`Keep::now`] named is stored; or the words of why it is not.
+    Stored(Result<(), String>),
+    /// What [`Keep::orders`] named is kept; or the words of why it is not.
+    Ordered(Result<(), String>),
+    /// Whether what [`Keep::soon`] named is kept.
+    Saved(bool),
     /// The time that the last effects named, or any other, has come.
     Timer,
     /// The configuration was read again.
     Configured(Box<Settings>),
 }
+
+/// Names a write until it is answered; each is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a write has come to.
+pub type Answer<T> = (Ticket, Result<T, Refusal>);
 
 /// What the world wants done.
 #[derive(Debug, Default)]
@@ -40,6 +57,12 @@ pub struct Effects {
     pub stop: Vec<CheckId>,
     /// To be served from now on.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// To be kept by the store.
+    pub keep: Keep,
+    /// Orders that have come or ended, each worth a line of the log.
+    pub ordered: Vec<OrderNews>,
+    /// To be told once the snapshot is published.
+    pub answers: Vec<Answer<Written>>,
     /// Changes of state, each worth a line of the log.
     pub transitions: Vec<Transition>,
     /// Complaints that are new.
@@ -54,6 +77,17 @@ pub struct Effects {
     pub settled: bool,
 }
 
+/// What the store is to keep. No turn names more of a sort before what was named is kept, or is not.
+#[derive(Debug, Default)]
+pub struct Keep {
+    /// All or none of it; [`Event::Stored`] tells when.
+    pub now: Vec<Op>,
+    /// All orders, in the place of those before; [`Event::Ordered`] tells when.
+    pub orders: Option<Vec<String>>,
+    /// What a crash may lose; [`Event::Saved`] tells when.
+    pub soon: Vec<Op>,
+}
+
 /// One run of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
@@ -63,6 +97,17 @@ pub struct Start {
     pub probe: Probe,
     /// How long after its due time it starts.
     pub lag: Duration,
+}
+
+/// What is ordered of an instance now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderNews {
+    pub service: ServiceKey,
+    pub instance: InstanceId,
+    /// `None` when orders have ended.
+    pub order: Option<&'static str>,
+    /// Why, until when, and whose word it is.
+    pub reason: Option<Arc<str>>,
 }
 
 /// An instance that changed its state.
@@ -87,6 +132,10 @@ pub(super) struct Turn {
     pub(super) zones: BTreeSet<Name>,
     /// Whether the rules of answering have changed.
     pub(super) rules_changed: bool,
+    /// Whether what is registered over HTTP has changed.
+    pub(super) registrations_changed: bool,
+    /// Told once all that follows from the turn is known.
+    pub(super) answers: Vec<Answer<()>>,
     /// Instances, by their place in the service, whose standing has changed: the alias checks that
     /// follow them are to be worked out again.
     pub(super) moved: Vec<(ServiceKey, usize)>,
@@ -100,6 +149,8 @@ impl Turn {
             dirty: BTreeSet::new(),
             zones: BTreeSet::new(),
             rules_changed: false,
+            registrations_changed: false,
+            answers: Vec::new(),
             moved: Vec::new(),
         }
     }

@@ -59,7 +59,9 @@ impl Evidence {
     pub(super) fn standing(self, before: Fitness, now: Now) -> Standing {
         let Self { condition, fit, suspect, warning, reason } = self;
         let fitness = match (fit, before) {
+            _ if condition == Condition::Removed => Fitness::Out { named: false },
             (true, _) => Fitness::Fit { suspect, warning },
+            (false, Fitness::Out { .. }) => Fitness::Unfit { left: None },
             (false, Fitness::Fit { .. }) => Fitness::Unfit { left: Some(now.mono) },
             (false, Fitness::Unfit { left }) => Fitness::Unfit { left },
         };
@@ -143,6 +145,7 @@ mod tests {
                     prop_assert_eq!((said.fit, left.is_some()), (false, fit));
                     prop_assert_eq!(said.standing(fitness, now.after(now.mono.0)).fitness, fitness);
                 }
+                Fitness::Out { .. } => prop_assert!(false, "nobody has waited"),
             }
         }
     }

@@ -9,7 +9,9 @@ pub mod board;
 mod checks;
 pub mod event;
 mod evidence;
+mod orders;
 mod publisher;
+pub mod registrations;
 pub mod report;
 mod runs;
 mod services;
@@ -17,5 +19,6 @@ pub mod settings;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod tickets;
 pub mod turn;
 pub mod world;

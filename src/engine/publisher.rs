@@ -48,13 +48,17 @@ impl Publisher {
         self.last_serial
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.snapshot.generation
+    }
+
     /// Whether the service is answered.
     pub(super) fn has(&self, key: &ServiceKey) -> bool {
         let zone = self.snapshot.zones.get(key.zone.as_wire());
         zone.is_some_and(|zone| zone.services.get(key.name.as_str()).is_some())
     }
 
-    /// Makes the next snapshot, when anything that is answered has changed.
+    /// Makes the next snapshot, when anything that is answered or registered has changed.
     pub(super) fn publish(
         &mut self,
         catalogue: &Catalogue,
@@ -67,7 +71,8 @@ impl Publisher {
             changed.append(&mut self.coming);
             self.leaving.clear();
         }
-        if turn.dirty.is_empty() && changed.is_empty() && !turn.rules_changed {
+        let answers_stay = turn.dirty.is_empty() && changed.is_empty() && !turn.rules_changed;
+        if answers_stay && !turn.registrations_changed {
             return None;
         }
         self.publish_zones(catalogue, &changed, turn.effects.more);

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, default_ns_addresses, zone_toml};
 use crate::model::check::{Policy, Scripts, Sources};
+use crate::model::zone::ZoneSettings;
 use crate::snapshot::Rules;
+use crate::sources::consul::api::targets::Targets;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -23,6 +25,33 @@ pub struct Settings {
     pub scripts: Scripts,
     /// What the configuration says of answering.
     pub rules: Rules,
+    pub registering: Registering,
+}
+
+/// Of what is registered over HTTP.
+#[derive(Clone, Debug)]
+pub struct Registering {
+    /// Where it goes, with the defaults of a zone without a zone.toml.
+    pub zone: ZoneSettings,
+    /// The address of services that name none.
+    pub node: Option<IpAddr>,
+    pub targets: Targets,
+}
+
+impl Registering {
+    /// `node` is the address of this host.
+    pub fn of(config: &Config) -> Self {
+        let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+        let name_servers = default_ns_addresses(&config.dns.listen);
+        Self {
+            zone: zone_toml::defaults(&config.consul.zone, &name_servers),
+            node: config.consul.node_address,
+            targets: Targets {
+                networks: config.http.check_networks.clone(),
+                loopback: config.http.listen.is_some_and(|address| is_loopback(address.ip())),
+            },
+        }
+    }
 }
 
 impl Settings {
@@ -41,6 +70,7 @@ impl Settings {
                 cookies: Arc::new(config.cookies.clone()),
                 tcp: config.dns.tcp,
             },
+            registering: Registering::of(config),
         }
     }
 

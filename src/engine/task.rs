@@ -12,17 +12,20 @@ use tracing::{error, info, warn};
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::board::Board;
-use crate::engine::event::{Effects, Event, Start, Transition};
+use crate::engine::event::{Effects, Event, Keep, OrderNews, Start, Transition};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
+use crate::engine::tickets::{Asked, Tickets};
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::health::checks::Runner;
 use crate::metrics::Metrics;
+use crate::model::agent::{Refusal, Write, Written};
 use crate::model::health::Condition;
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
+use crate::store::registrations::{Batch, Done, Durability, Store, StoreError};
 use crate::store::serial::{Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
@@ -33,6 +36,14 @@ const PACE: Duration = Duration::from_millis(10);
 /// A world without timers is looked at now and then all the same.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Writes that wait at most; those beyond are refused.
+const MOST_WRITES: usize = 4096;
+/// Writes, or heartbeats, taken in by one turn.
+const MOST_TOGETHER: usize = 1024;
+
+/// What the store has at once: a batch that is waited for, one that is not, and orders.
+const KEEPING: usize = 3;
+
 /// A world that has shown no sign of life for so long stands still. It is asked for one each second,
 /// and a machine may be busy.
 const STILL: Duration = Duration::from_secs(10);
@@ -41,8 +52,12 @@ const STILL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
+    writes: mpsc::Sender<Asked>,
+    /// They wait for no store.
+    beats: mpsc::Sender<Asked>,
     board: Arc<Board>,
     ready: watch::Receiver<bool>,
+    generation: watch::Receiver<u64>,
 }
 
 #[derive(Debug)]
@@ -62,6 +77,26 @@ impl Handle {
     pub async fn configured(&self, settings: Settings) {
         // Nobody needs the settings of a world that has ended.
         let _ = self.messages.send(Message::Configured(Box::new(settings))).await;
+    }
+
+    /// Changes what is registered; returns once that is stored and served.
+    pub async fn write(&self, write: Write) -> Result<Written, Refusal> {
+        let (way_back, answer) = oneshot::channel();
+        let asked = (write, way_back);
+        if let Write::Beat { .. } = asked.0 {
+            self.beats.send(asked).await.map_err(|_| Refusal::Ended)?;
+        } else {
+            self.writes.try_send(asked).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+                mpsc::error::TrySendError::Closed(_) => Refusal::Ended,
+            })?;
+        }
+        answer.await.unwrap_or(Err(Refusal::Ended))
+    }
+
+    /// The generation of what is published, to wait for the next one.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.clone()
     }
 
     /// What is published, which is there whatever the world does.
@@ -111,7 +146,14 @@ pub struct Engine {
     serials: SerialFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
+    writes: mpsc::Receiver<Asked>,
+    beats: mpsc::Receiver<Asked>,
+    tickets: Tickets,
+    store: Store,
+    /// Told by the store.
+    kept: (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     ready: watch::Sender<bool>,
+    generation: watch::Sender<u64>,
 }
 
 /// What the engine works with.
@@ -126,6 +168,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Keeps serials from going back.
     pub serials: SerialFile,
+    /// Keeps what is registered.
+    pub store: Store,
     /// Both clocks.
     pub clock: Clock,
 }
@@ -136,10 +180,20 @@ impl Engine {
     /// one.
     pub fn start(parts: Parts, loaded: Vec<Change>) -> (Self, Handle) {
         let (messages, inbox) = mpsc::channel(INBOX);
+        let (to_writes, writes) = mpsc::channel(MOST_WRITES);
+        let (to_beats, beats) = mpsc::channel(MOST_TOGETHER);
         let (ready, is_ready) = watch::channel(false);
-        let Parts { world, current, runner, metrics, serials, clock } = parts;
+        let (generation, current_generation) = watch::channel(0);
+        let Parts { world, current, runner, metrics, serials, store, clock } = parts;
         let board = Arc::new(Board::new(Arc::clone(&current)));
-        let handle = Handle { messages, board: Arc::clone(&board), ready: is_ready };
+        let handle = Handle {
+            messages,
+            writes: to_writes,
+            beats: to_beats,
+            board: Arc::clone(&board),
+            ready: is_ready,
+            generation: current_generation,
+        };
         let mut engine = Self {
             world,
             board,
@@ -155,7 +209,13 @@ impl Engine {
             serials,
             clock,
             inbox,
+            writes,
+            beats,
+            tickets: Tickets::default(),
+            store,
+            kept: mpsc::channel(KEEPING),
             ready,
+            generation,
         };
         engine.step(Event::Loaded(loaded));
         (engine, handle)
@@ -163,17 +223,31 @@ impl Engine {
 
     /// Runs until `stop`; runs in flight end with it.
     pub async fn run(mut self, stop: CancellationToken) {
+        let (mut writes, mut beats) = (Vec::new(), Vec::new());
         loop {
             for start in std::mem::take(&mut self.starting) {
                 self.runs.start(start);
             }
             let wait = self.wait((self.clock)().mono);
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 Some(message) = self.inbox.recv(), if self.world.has_room() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
+                Some(kept) = self.kept.1.recv() => self.step(kept),
+                1.. = self.beats.recv_many(&mut beats, MOST_TOGETHER) => self.ask(&mut beats),
+                1.. = self.writes.recv_many(&mut writes, MOST_TOGETHER),
+                    if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
                 () = tokio::time::sleep(wait) => self.tick(),
             }
+        }
+        self.end();
+    }
+
+    /// What a crash may lose an ordered end does not: dropping the store writes what waits.
+    fn end(self) {
+        let (ops, durability) = (self.world.unsaved(), Durability::Soon);
+        if !ops.is_empty() {
+            self.store.commit(Batch { ops, durability, done: Box::new(drop) });
         }
     }
 
@@ -187,6 +261,11 @@ impl Engine {
                 let _ = reply.send(());
             }
         }
+    }
+
+    fn ask(&mut self, asked: &mut Vec<Asked>) {
+        let writes = self.tickets.issue(std::mem::take(asked));
+        self.step(Event::Writes(writes));
     }
 
     /// How long there is nothing to do if nothing happens.
@@ -226,16 +305,10 @@ impl Engine {
         let now = (self.clock)();
         let effects = turn(&mut self.world, event, now);
         let Effects { start, stop, snapshot, transitions, complaints, dangling, .. } = effects;
-        let of_files = effects.settled;
-        let is_new = snapshot.is_some();
-        if let Some(snapshot) = snapshot {
-            self.publish(snapshot, now.mono);
-        }
-        // After the snapshot: who is told that nothing waits is answered so.
-        if is_new || of_files {
-            self.board.tell(&self.world, self.published, of_files);
-        }
-        self.board.turned(&self.world, now.mono);
+        let of_sources = effects.settled;
+        self.show(snapshot, of_sources, now.mono);
+        self.tickets.answer(effects.answers);
+        self.keep(effects.keep);
         for id in stop {
             self.runs.stop(id);
         }
@@ -244,6 +317,7 @@ impl Engine {
             self.metrics.transition(transition.to);
         }
         transitions.iter().for_each(log_transition);
+        effects.ordered.iter().for_each(log_order);
         Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
         (self.wake, self.more) = (effects.wake, effects.more);
         self.ready.send_if_modified(|ready| {
@@ -251,14 +325,54 @@ impl Engine {
             *ready |= first;
             first
         });
-        if of_files || !transitions.is_empty() {
+        if of_sources || !transitions.is_empty() {
             self.count();
         }
-        if of_files {
+        if of_sources {
             for (origin, count) in self.world.errors() {
                 self.metrics.set_source_errors(origin.word(), count);
             }
         }
+    }
+
+    /// Publishes what is new, for DNS and then for readers.
+    fn show(&mut self, snapshot: Option<Arc<Snapshot>>, sources_changed: bool, now: Instant) {
+        let generation = snapshot.as_ref().map(|snapshot| snapshot.generation);
+        if let Some(snapshot) = snapshot {
+            self.publish(snapshot, now);
+        }
+        // After the snapshot: who is told that nothing waits is answered so.
+        if generation.is_some() || sources_changed {
+            self.board.tell(&self.world, self.published, sources_changed);
+        }
+        self.board.turned(&self.world, now);
+        if let Some(generation) = generation {
+            self.generation.send_replace(generation);
+        }
+    }
+
+    /// Has this kept; an event tells of each when it is.
+    fn keep(&self, keep: Keep) {
+        let Keep { now, soon, orders } = keep;
+        if !now.is_empty() {
+            let done = self.tell(|stored| Event::Stored(stored.map_err(|error| words(&error))));
+            self.store.commit(Batch { ops: now, durability: Durability::Now, done });
+        }
+        if !soon.is_empty() {
+            let done = self.tell(|saved| Event::Saved(saved.is_ok()));
+            self.store.commit(Batch { ops: soon, durability: Durability::Soon, done });
+        }
+        if let Some(lines) = orders {
+            let done = self.tell(|kept| Event::Ordered(kept.map_err(|error| words(&error))));
+            self.store.orders(lines, done);
+        }
+    }
+
+    /// Has the store tell of an outcome.
+    fn tell(&self, tell: fn(Result<(), StoreError>) -> Event) -> Done {
+        let kept = self.kept.0.clone();
+        // There is room, for one of each sort is kept at a time; an engine that has ended waits for none.
+        Box::new(move |result| drop(kept.try_send(tell(result))))
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
@@ -284,10 +398,24 @@ impl Engine {
     }
 }
 
+fn words(error: &StoreError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
 fn log_transition(transition: &Transition) {
     let Transition { service, instance, from, to, reason } = transition;
     let reason = reason.as_deref();
     info!(%service, %instance, from = from.word(), to = to.word(), reason, "health changed");
+}
+
+fn log_order(news: &OrderNews) {
+    let OrderNews { service, instance, order, reason } = news;
+    let reason = reason.as_deref();
+    if let Some(order) = order {
+        info!(%service, %instance, order, reason, "ordered");
+    } else {
+        info!(%service, %instance, "order ended");
+    }
 }
 
 fn log_complaint(diagnostic: &Diagnostic) {

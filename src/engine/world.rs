@@ -5,7 +5,11 @@ use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
+use crate::engine::event::Answer;
+use crate::engine::orders::Orders;
 use crate::engine::publisher::Publisher;
+use crate::engine::registrations::Registrations;
+use crate::engine::registrations::view::AgentView;
 use crate::engine::report::{self, ServicesReport};
 use crate::engine::services::Services;
 use crate::engine::settings::Settings;
@@ -17,6 +21,8 @@ use crate::model::service::{Service, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::StaticRecords;
+use crate::sources::Change;
+use crate::store::registrations::{Op, Records};
 
 /// See the module.
 #[derive(Debug)]
@@ -31,6 +37,10 @@ pub struct World {
     pub(super) unsettled: bool,
     /// What came of it so far.
     pub(super) held_back: Option<News>,
+    pub(super) registrations: Registrations,
+    pub(super) orders: Orders,
+    /// What is answered once all is worked off.
+    pub(super) unanswered: Vec<Answer<()>>,
 }
 
 /// New complaints that are told once all is worked off.
@@ -50,9 +60,12 @@ impl World {
             checks: Checks::new(settings.max_in_flight, seed),
             aliases: Aliases::default(),
             publisher: Publisher::new(settings.rules.clone(), first_serial),
+            registrations: Registrations::default(),
+            orders: Orders::default(),
             settings,
             unsettled: false,
             held_back: None,
+            unanswered: Vec::new(),
         }
     }
 
@@ -66,6 +79,31 @@ impl World {
     /// [`Change::Synced`]: crate::sources::Change::Synced
     pub fn wait_for(&mut self, origin: Origin) {
         self.catalogue.wait_for(origin);
+    }
+
+    /// Takes over what was stored before this process, once and before anything else: what
+    /// [`Event::Loaded`] tells beside the files.
+    ///
+    /// [`Event::Loaded`]: crate::engine::event::Event::Loaded
+    pub fn restore(&mut self, records: &Records, orders: &[String]) -> Vec<Change> {
+        self.orders.restore(orders);
+        self.checks.restore(&records.beats);
+        self.registrations.restore(records, &self.settings.registering)
+    }
+
+    /// What is registered over HTTP.
+    pub fn agent(&self) -> &AgentView {
+        self.registrations.view()
+    }
+
+    /// What the store is still to keep when the world ends.
+    pub fn unsaved(&self) -> Vec<Op> {
+        self.checks.unsaved()
+    }
+
+    /// How many writes wait for the store.
+    pub fn waiting_writes(&self) -> usize {
+        self.registrations.waiting()
     }
 
     /// Whether no source and no service is waited for any more.
@@ -149,7 +187,13 @@ impl World {
         self.checks.changes()
     }
 
-    /// What is wrong with what the sources hold now.
+    /// Another number whenever something else may be wrong with what the sources hold.
+    pub(super) fn complaint_changes(&self) -> u64 {
+        let aliases = if self.aliases.any() { self.publisher.generation() } else { 0 };
+        self.catalogue.complaint_changes() + aliases
+    }
+
+    /// What is wrong with what the sources hold now. Goes through all entries.
     pub(super) fn complaints(&self) -> Vec<Diagnostic> {
         report::complaints(&self.catalogue, &self.services, &self.aliases)
     }

@@ -89,6 +89,18 @@ impl State {
         }
     }
 
+    /// What is fit waits for the next outcome, which decides; what is not stays as it is.
+    #[must_use]
+    pub fn doubt(self) -> Self {
+        match self {
+            Self::Passing { warning } => Self::Suspect { failures: 1, successes: 0, warning },
+            Self::Unknown
+            | Self::Suspect { .. }
+            | Self::Critical { .. }
+            | Self::Recovering { .. } => self,
+        }
+    }
+
     fn succeed(self, policy: &Policy, warning: bool) -> Self {
         match self {
             Self::Unknown | Self::Passing { .. } => Self::Passing { warning },

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::http::orders::Client;
 use crate::http::stream::Stream;
 use crate::metrics::connections::Closed;
 use crate::transport::tcp::seats::Seat;
@@ -63,8 +64,10 @@ pub(super) async fn converse(
     // Dropped last: the descriptor is free before its seat is.
     let seat = Arc::new(seat);
     let (routes, asked) = (TowerToHyperService::new(routes), AtomicU32::new(0));
+    let client = stream.peer_addr().map(|peer| Client(peer.ip().to_canonical())).ok();
     let is_last = |asked: u32| asked >= limits.requests;
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        client.map(|client| request.extensions_mut().insert(client));
         let busy = Busy::new(&seat);
         let is_last = is_last(asked.fetch_add(1, Ordering::Relaxed).saturating_add(1));
         answer(routes.call(request), busy, is_last)

@@ -8,12 +8,14 @@
 //! | none, in HTTP/1.0 | 400 | taken: old probes send none |
 //! | none in HTTP/1.1, several, not a host and a port | 400 | 400 |
 //!
+//! An Origin that is not this Host is refused with 403 at the API.
+//!
 //! RFC 9112 section 3.2 asks for the 400s. A target in absolute form names the host in the place of
 //! Host (section 3.2.2), which must be well-formed all the same.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri, Version};
 
 use crate::model::name::Name;
@@ -29,6 +31,8 @@ pub(super) enum Refusal {
     Invalid,
     /// It is for a host of this name.
     Foreign(String),
+    /// A page of another site sends it.
+    Origin(String),
 }
 
 impl Refusal {
@@ -36,6 +40,7 @@ impl Refusal {
         match self {
             Self::Missing | Self::Several | Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Foreign(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Origin(_) => StatusCode::FORBIDDEN,
         }
     }
 
@@ -50,6 +55,10 @@ impl Refusal {
             Self::Foreign(host) => format!(
                 "this server does not accept the name {host:?}: use its address or localhost, or \
                  add the name to [http] hosts in livezone.toml and send SIGHUP\n"
+            ),
+            Self::Origin(origin) => format!(
+                "a page of {origin:?} must not use this server: only pages that it serves itself \
+                 may\n"
             ),
         }
     }
@@ -88,6 +97,18 @@ pub(super) fn judge(
         Some(Host::Name(name)) if is_ours(name, names) => Ok(()),
         Some(Host::Name(name)) => Err(Refusal::Foreign(name.to_owned())),
     }
+}
+
+/// Whether no page of another site is behind a request: browsers name the page's origin whenever it
+/// could change something (Fetch standard). The server whose page it is stands in Host.
+pub(super) fn judge_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(origin) = headers.get(ORIGIN).filter(|_| !is_open(uri.path())) else { return Ok(()) };
+    let server = headers.get(HOST).map_or(&b""[..], |host| host.as_bytes());
+    let is_ours = |site: &[u8]| site.eq_ignore_ascii_case(server);
+    if origin.as_bytes().strip_prefix(b"http://").is_some_and(is_ours) {
+        return Ok(());
+    }
+    Err(Refusal::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned()))
 }
 
 /// What tells nothing of services is for probes and scrapers, by whatever name they know us.

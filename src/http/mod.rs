@@ -1,11 +1,14 @@
 //! The HTTP face: the routes, one file a face, and the listener that bounds who uses them.
 
 pub mod bodies;
+pub mod consul;
 mod conversation;
+mod gzip;
 mod health;
 mod host;
 pub mod listener;
 mod metrics;
+mod orders;
 mod services;
 mod stream;
 
@@ -16,7 +19,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -27,6 +30,8 @@ use crate::config::http::Http;
 use crate::engine::board::Version;
 use crate::engine::task::Handle;
 use crate::http::bodies::Bodies;
+use crate::http::consul::Listings;
+use crate::http::consul::node::Node;
 use crate::metrics::Metrics;
 use crate::model::text::printable_json;
 use crate::model::time::Clock;
@@ -51,12 +56,17 @@ pub struct Face {
     pub clock: Clock,
     /// What `/v1/livezone/services` answers.
     pub services: Arc<Bodies<Version>>,
+    /// What this server says of itself to Consul's clients.
+    pub node: Arc<Node>,
+    /// What lists of Consul's agent answer.
+    pub listings: Arc<Listings>,
 }
 
 /// The whole API.
 pub fn api(face: Face) -> Router {
-    let paths = observed().into_iter().chain([("/v1/livezone/services", get(services::all))]);
-    router(paths.collect(), face)
+    let own = [Route::new("GET", "/v1/livezone/services", get(services::all))];
+    let routes = observed().into_iter().chain(own).chain(orders::routes()).chain(consul::routes());
+    router(routes.collect(), face).layer(from_fn_with_state(gzip::Encoders::new(), gzip::encode))
 }
 
 /// What may be shown to anybody: health and metrics.
@@ -64,24 +74,41 @@ pub fn observe(face: Face) -> Router {
     router(observed(), face)
 }
 
-type Routes = Vec<(&'static str, MethodRouter<Face>)>;
+/// A path, and what is answered there to the methods that it takes.
+struct Route {
+    methods: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Face>,
+}
 
-fn observed() -> Routes {
+impl Route {
+    /// OPTIONS is answered with the methods, and HEAD goes with GET.
+    fn new(methods: &'static str, path: &'static str, handler: MethodRouter<Face>) -> Self {
+        let head = if methods.starts_with("GET") { "HEAD, " } else { "" };
+        let allow = format!("{methods}, {head}OPTIONS");
+        let handler = handler.options(|| async move { [(ALLOW, allow)] });
+        Self { methods, path, handler }
+    }
+}
+
+fn observed() -> Vec<Route> {
     vec![
-        ("/health/live", get(health::live)),
-        ("/health/ready", get(health::ready)),
-        ("/metrics", get(metrics::scrape)),
+        Route::new("GET", "/health/live", get(health::live)),
+        Route::new("GET", "/health/ready", get(health::ready)),
+        Route::new("GET", "/metrics", get(metrics::scrape)),
     ]
 }
 
-fn router(routes: Routes, face: Face) -> Router {
-    let lines: Vec<_> = routes.iter().map(|(path, _)| format!("  GET {path}\n")).collect();
-    let there_is = format!("available paths:\n{}", lines.concat());
-    let unknown = format!("not found; {there_is}");
+fn router(routes: Vec<Route>, face: Face) -> Router {
+    let line = |route: &Route| format!("  {} {}\n", route.methods, route.path.replace('*', ""));
+    let there_is = format!("available paths:\n{}", routes.iter().map(line).collect::<String>());
+    // Consul's words.
+    let unknown = "Invalid URL path: not a recognized HTTP API endpoint";
+    let unknown = format!("{unknown}; {there_is}");
     let wrong_method = format!("method not allowed; {there_is}");
     let mut router = Router::new();
-    for (path, route) in routes {
-        router = router.route(path, route);
+    for route in routes {
+        router = router.route(route.path, route.handler);
     }
     router
         .fallback(|| async { (StatusCode::NOT_FOUND, unknown) })
@@ -99,7 +126,7 @@ async fn for_us(
 ) -> Response {
     let of = (request.version(), request.uri(), request.headers());
     let judged = host::judge(of, &current.load().hosts);
-    match judged {
+    match judged.and_then(|()| host::judge_origin(request.uri(), request.headers())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => (refusal.status(), refusal.advice()).into_response(),
     }

@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::model::health::Verdict;
 use crate::model::name::Name;
 
+/// Of `ttl = "auto"` where only heartbeats can change an answer.
+const MOST_OF_HEARTBEATS: Duration = Duration::from_secs(5);
+
 /// How the state of a target is found out. Shared by all the instances it is run against.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
@@ -22,6 +25,8 @@ pub enum Kind {
     Script(ScriptCheck),
     /// Nothing is asked: another instance's state is taken over.
     Alias(AliasCheck),
+    /// Nothing is asked: the instance tells, at least once in this time.
+    Ttl(Duration),
 }
 
 impl Kind {
@@ -33,6 +38,7 @@ impl Kind {
             Self::Grpc(_) => "grpc",
             Self::Script(_) => "script",
             Self::Alias(_) => "alias",
+            Self::Ttl(_) => "ttl",
         }
     }
 
@@ -40,7 +46,7 @@ impl Kind {
     pub fn followed(&self) -> Option<&Arc<str>> {
         match self {
             Self::Alias(alias) => Some(&alias.instance),
-            Self::Http(_) | Self::Tcp(_) | Self::Grpc(_) | Self::Script(_) => None,
+            Self::Http(_) | Self::Tcp(_) | Self::Grpc(_) | Self::Script(_) | Self::Ttl(_) => None,
         }
     }
 
@@ -50,7 +56,7 @@ impl Kind {
             Self::Http(http) => http.port,
             Self::Tcp(tcp) => tcp.port,
             Self::Grpc(grpc) => grpc.port,
-            Self::Script(_) | Self::Alias(_) => None,
+            Self::Script(_) | Self::Alias(_) | Self::Ttl(_) => None,
         }
     }
 }
@@ -214,6 +220,9 @@ pub struct Policy {
     pub success_before_passing: u32,
     /// HTTP statuses that count as all the failures at once.
     pub immediate_status: Vec<u16>,
+    /// After so long without being fit the instance is deregistered; one of a file is served by no
+    /// policy from then on, until it is fit again.
+    pub deregister_after: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -227,6 +236,7 @@ impl Default for Policy {
             failures_before_warning: 3,
             success_before_passing: 2,
             immediate_status: Vec::new(),
+            deregister_after: None,
         }
     }
 }
@@ -256,6 +266,18 @@ pub struct Check {
     pub policy: Arc<Policy>,
     /// The verdict to start from (`status`); `None` is unknown.
     pub initial: Option<Verdict>,
+}
+
+impl Check {
+    /// How long an answer may be kept that this check can make wrong: its part of `ttl = "auto"`.
+    pub fn settled_for(&self, min_ttl: Duration) -> Duration {
+        match &*self.kind {
+            Kind::Ttl(ttl) => (*ttl / 3).min(MOST_OF_HEARTBEATS).max(min_ttl),
+            Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) | Kind::Alias(_) => {
+                self.policy.confirmation().saturating_add(min_ttl)
+            }
+        }
+    }
 }
 
 /// One run of one check against one address or host: all that the rim needs to know.

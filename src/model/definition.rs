@@ -192,4 +192,5 @@ pub struct PolicyDefinition {
     pub failures_before_warning: Option<u32>,
     pub success_before_passing: Option<u32>,
     pub immediate_status: Option<Vec<u16>>,
+    pub deregister_after: Option<Duration>,
 }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// What one check, or an instance's checks together, say of it (Consul's three words).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Passing,
     Warning,
@@ -26,6 +29,15 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// What a heartbeat says decides at once.
+    pub fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Passing => Self::Pass,
+            Verdict::Warning => Self::Warn,
+            Verdict::Critical => Self::FailAtOnce,
+        }
+    }
+
     /// The label in metrics.
     pub fn word(self) -> &'static str {
         match self {
@@ -57,7 +69,7 @@ impl Outcome {
 }
 
 /// The states of an instance as status and metrics show them. The order is from best to worst: of
-/// several checks the worst counts.
+/// several checks the worst counts. What operators order comes from no check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
     /// No check is registered: served, and not called passing.
@@ -74,11 +86,21 @@ pub enum Condition {
     Recovering,
     /// Not served.
     Critical,
+    /// Critical for so long that no policy serves it.
+    Removed,
+    /// Served, whatever its checks say.
+    ForcedUp,
+    /// Not served, whatever its checks say.
+    ForcedDown,
+    /// Served by no policy, so that it can be stopped.
+    Drained,
+    /// Served by no policy.
+    Maintenance,
 }
 
 impl Condition {
-    /// All of them, from best to worst.
-    pub const ALL: [Self; 7] = [
+    /// All of them, in order.
+    pub const ALL: [Self; 12] = [
         Self::Unchecked,
         Self::Passing,
         Self::Warning,
@@ -86,6 +108,11 @@ impl Condition {
         Self::Unknown,
         Self::Recovering,
         Self::Critical,
+        Self::Removed,
+        Self::ForcedUp,
+        Self::ForcedDown,
+        Self::Drained,
+        Self::Maintenance,
     ];
 
     /// As JSON and metrics spell it.
@@ -98,6 +125,21 @@ impl Condition {
             Self::Unknown => "unknown",
             Self::Recovering => "recovering",
             Self::Critical => "critical",
+            Self::Removed => "removed",
+            Self::ForcedUp => "forced_up",
+            Self::ForcedDown => "forced_down",
+            Self::Drained => "drained",
+            Self::Maintenance => "maintenance",
         }
+    }
+
+    /// Whether an instance that is registered over HTTP is deregistered for it, soon or now.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Removed | Self::Drained)
+    }
+
+    /// Whether an operator ordered it.
+    pub fn is_ordered(self) -> bool {
+        matches!(self, Self::ForcedUp | Self::ForcedDown | Self::Drained | Self::Maintenance)
     }
 }

@@ -1,5 +1,6 @@
-//! The nouns: what every stage of the pipeline speaks of, on std and ipnet alone.
+//! The nouns: what every stage of the pipeline speaks of.
 
+pub mod agent;
 pub mod check;
 pub mod claim;
 pub mod definition;

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject, Target};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
@@ -147,7 +149,8 @@ impl fmt::Debug for InstanceId {
 }
 
 /// SRV weights by verdict, as Consul has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Weights {
     /// While passing; 1 to 65535.
     pub passing: u16,
@@ -326,7 +329,7 @@ impl Instance {
                 };
                 return Some(Question::Script(script.clone(), subject));
             }
-            Kind::Alias(_) => return None,
+            Kind::Alias(_) | Kind::Ttl(_) => return None,
         };
         let elsewhere = match &protocol {
             Protocol::Http(http) => http.connect.map(Target::Address),
@@ -343,17 +346,17 @@ impl Instance {
     }
 }
 
-/// The TTL in whole seconds while all is settled: `"auto"` is the smallest over the checks of the
-/// time that removal takes after the first failure, plus `min_ttl`; 5 s without checks.
+/// The TTL in whole seconds while all is settled: `"auto"` is the smallest over the checks of what
+/// [`Check::settled_for`] says; 5 s without checks.
 pub fn settled_ttl<'a>(
     setting: TtlSetting,
     min_ttl: Duration,
-    policies: impl Iterator<Item = &'a Policy>,
+    checks: impl Iterator<Item = &'a Check>,
 ) -> u32 {
     let ttl = match setting {
         TtlSetting::Fixed(ttl) => ttl,
         TtlSetting::Auto => {
-            policies.map(|p| p.confirmation() + min_ttl).min().unwrap_or(UNCHECKED_TTL)
+            checks.map(|check| check.settled_for(min_ttl)).min().unwrap_or(UNCHECKED_TTL)
         }
     };
     ttl_seconds(ttl)
@@ -367,15 +370,27 @@ pub fn ttl_seconds(ttl: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::check::TcpCheck;
 
     #[test]
     fn auto_ttl_is_one_second_by_default_and_five_without_checks() {
-        let min = Duration::from_secs(1);
-        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&Policy::default()].into_iter()), 1);
-        assert_eq!(settled_ttl(TtlSetting::Auto, min, std::iter::empty()), 5);
+        let check = |kind: Kind, policy: Policy| Check {
+            id: "c".into(),
+            kind: Arc::new(kind),
+            policy: Arc::new(policy),
+            initial: None,
+        };
+        let tcp = || Kind::Tcp(TcpCheck { port: None, tls: None });
+        let auto =
+            |checks: &[Check]| settled_ttl(TtlSetting::Auto, Duration::from_secs(1), checks.iter());
+        let quick = check(tcp(), Policy::default());
+        assert_eq!(auto(std::slice::from_ref(&quick)), 1);
+        assert_eq!(auto(&[]), 5);
         let slow = Policy { fast_interval: Duration::from_secs(2), ..Policy::default() };
-        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow].into_iter()), 5);
-        assert_eq!(settled_ttl(TtlSetting::Auto, min, [&slow, &Policy::default()].into_iter()), 1);
+        let slow = check(tcp(), slow);
+        assert_eq!((auto(std::slice::from_ref(&slow)), auto(&[slow, quick])), (5, 1));
+        let told = |seconds| check(Kind::Ttl(Duration::from_secs(seconds)), Policy::default());
+        assert_eq!([1, 9, 15, 60].map(|seconds| auto(&[told(seconds)])), [1, 3, 5, 5]);
     }
 
     #[test]

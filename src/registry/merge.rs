@@ -72,8 +72,8 @@ pub fn merge(
     let instances = instances(key, contributions, &shared, &mut conflicts);
     let ttl = ttl.copied().unwrap_or(zone.ttl);
     let min_ttl = min_ttl.copied().unwrap_or(zone.min_ttl);
-    let policies = instances.iter().flat_map(|i| &*i.checks).map(|c| &*c.policy);
-    let settled = settled_ttl(ttl, inherited_min(ttl, min_ttl), policies);
+    let checks = instances.iter().flat_map(|i| &*i.checks);
+    let settled = settled_ttl(ttl, inherited_min(ttl, min_ttl), checks);
     let service = Service {
         key: key.clone(),
         meta: meta.cloned().unwrap_or_default(),

@@ -2,8 +2,9 @@
 //! says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::model::check::{Check, Policy};
+use crate::model::check::{Check, Kind, Policy};
 use crate::model::definition::{CheckDefinition, InstanceDefinition, PolicyDefinition, TagLists};
 use crate::model::name::Name;
 use crate::model::service::{Instance, Tag};
@@ -60,7 +61,12 @@ pub(super) fn resolve_checks(definitions: &[CheckDefinition], defaults: &Policy)
     let check = |definition: &CheckDefinition| Check {
         id: Arc::clone(&definition.id),
         kind: Arc::clone(&definition.kind),
-        policy: Arc::new(resolve_policy(&definition.policy, defaults)),
+        policy: Arc::new(match &*definition.kind {
+            Kind::Ttl(ttl) => policy_of_heartbeats(*ttl, &definition.policy),
+            Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) | Kind::Alias(_) => {
+                resolve_policy(&definition.policy, defaults)
+            }
+        }),
         initial: definition.initial,
     };
     definitions.iter().map(check).collect()
@@ -90,13 +96,26 @@ fn resolve_policy(written: &PolicyDefinition, defaults: &Policy) -> Policy {
             .immediate_status
             .clone()
             .unwrap_or_else(|| defaults.immediate_status.clone()),
+        deregister_after: written.deregister_after,
+    }
+}
+
+/// Each word of the instance decides at once; a late one is suspect, which is no complaint.
+fn policy_of_heartbeats(ttl: Duration, written: &PolicyDefinition) -> Policy {
+    Policy {
+        interval: ttl,
+        timeout: Duration::ZERO,
+        fast_interval: ttl,
+        failures_before_critical: 1,
+        failures_before_warning: 2,
+        success_before_passing: 1,
+        immediate_status: Vec::new(),
+        deregister_after: written.deregister_after,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -30,6 +30,7 @@ use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
 use crate::health::checks::Runner;
+use crate::http::consul::node::Node;
 use crate::metrics::Metrics;
 use crate::model::origin::Origin;
 use crate::model::time::{Clock, Now};
@@ -44,7 +45,9 @@ use crate::sources::files::options;
 use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
-use crate::store::serial::{Opened, SerialFile};
+use crate::store::open::{self, Recover};
+use crate::store::registrations::{Opened, Records, Store};
+use crate::store::serial::{self, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
 use crate::transport::respond::Context;
@@ -67,6 +70,8 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// For SIGHUP.
     pub reload: Reread,
+    /// What to do with the last export of registrations.
+    pub recover: Recover,
     /// Told how the server is.
     pub supervisor: Supervisor,
     /// Called once everything is bound.
@@ -182,7 +187,7 @@ struct Running {
 }
 
 async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
-    let Options { config, metrics, ready_file, reload, supervisor, started } = options;
+    let Options { config, metrics, ready_file, reload, recover, supervisor, started } = options;
     let supervisor = Arc::new(supervisor);
     let drawn = cookies::draw().map_err(system("random bytes"))?;
     let config = cookies::with_secret(config, drawn);
@@ -199,7 +204,8 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(system("signals"))?;
 
     let http = Arc::clone(&web.current);
-    let running = start(&config, state.as_ref(), bound, web, (&clock, metrics)).await?;
+    let kept = Kept::open(state.as_ref(), recover, &clock);
+    let running = start(&config, kept, bound, web, (&clock, metrics)).await?;
     announce(&addresses);
     if let Some(started) = started {
         started(&addresses);
@@ -235,7 +241,7 @@ async fn serve(options: Options, shares: Shares) -> Result<(), ServeError> {
 /// cannot be started, those before it are stopped.
 async fn start(
     config: &Config,
-    state: Option<&StateDirectory>,
+    kept: Kept,
     bound: Bound,
     web: Web,
     (clock, metrics): (&Clock, Metrics),
@@ -243,18 +249,22 @@ async fn start(
     let (stop, draining, tasks) =
         (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let now = clock();
-    let (source, loaded) = watch::load(file_options(config), now)?;
-    let (serials, first_serial) = serials(state, now);
-    let settings = Settings::of(config);
+    let host = Arc::new(Host::new(config));
+    let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
+    let Kept { serials, first_serial, store, records, orders } = kept;
+    let mut settings = Settings::of(config);
+    settings.registering.node = host.node;
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let mut world = World::new(settings, first_serial, fastrand::u64(..));
     world.wait_for(Origin::Files);
+    loaded.extend(world.restore(&records, &orders));
     let parts = Parts {
         world,
         current: Arc::clone(&current),
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials,
+        store,
         clock: Arc::clone(clock),
     };
     let (engine, handle) = Engine::start(parts, loaded);
@@ -273,7 +283,8 @@ async fn start(
         running.stop().await;
         return Err(error);
     }
-    running.show(web, clock);
+    let node = Node::new(&config.consul, host.node);
+    running.show(web, clock, node);
     Ok(running)
 }
 
@@ -291,15 +302,32 @@ fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
     }
 }
 
-/// The file of serials and the first serial; a problem is logged, and the clock counts.
-fn serials(state: Option<&StateDirectory>, now: Now) -> (SerialFile, u32) {
-    let directory = state.map(StateDirectory::path);
-    let Opened { file, first, problem } = SerialFile::open(directory, unix_seconds(now), now.mono);
-    if let Some(error) = problem {
-        let cause = error.source().map(ToString::to_string);
-        warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
+/// What a restart begins with.
+struct Kept {
+    serials: SerialFile,
+    first_serial: u32,
+    store: Store,
+    records: Records,
+    orders: Vec<String>,
+}
+
+impl Kept {
+    /// Problems are logged: serials start from the clock then, and registrations may be missing.
+    fn open(state: Option<&StateDirectory>, recover: Recover, clock: &Clock) -> Self {
+        let (directory, now) = (state.map(StateDirectory::path), clock());
+        let serial::Opened { file, first, problem } =
+            SerialFile::open(directory, unix_seconds(now), now.mono);
+        if let Some(error) = problem {
+            let cause = error.source().map(ToString::to_string);
+            warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
+        }
+        let Opened { store, records, orders, problems } =
+            open::open(directory, recover, Arc::clone(clock));
+        for problem in problems {
+            warn!(%problem, "not all registrations and orders are as they were saved");
+        }
+        Self { serials: file, first_serial: first, store, records, orders }
     }
-    (file, first)
 }
 
 impl Running {
@@ -325,8 +353,8 @@ impl Running {
     }
 
     /// Answers HTTP.
-    fn show(&self, web: Web, clock: &Clock) {
-        let parts = (&self.engine, &self.metrics, clock);
+    fn show(&self, web: Web, clock: &Clock, node: Node) {
+        let parts = (&self.engine, &self.metrics, clock, node);
         web.start(parts, &self.draining, &self.tasks, &self.stop);
     }
 
@@ -369,9 +397,8 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-fn file_options(config: &Config) -> options::Options {
-    let host = Arc::new(Host::new(config));
-    let for_defaults = Arc::clone(&host);
+fn file_options(config: &Config, host: &Arc<Host>) -> options::Options {
+    let (host, for_defaults) = (Arc::clone(host), Arc::clone(host));
     options::Options {
         zones_dir: config.zones_dir.clone(),
         parse: Arc::new(move |apex, kind, path, text, includes| {

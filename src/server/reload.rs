@@ -76,7 +76,7 @@ pub fn keep_fixed(old: &Config, new: Config) -> Config {
     config.http.listen = old.http.listen;
     config.http.insecure = old.http.insecure;
     config.http.observe = old.http.observe;
-    config.consul = old.consul;
+    config.consul.clone_from(&old.consul);
     config.log.format = old.log.format;
     config
 }

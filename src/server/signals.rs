@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::Signal::SIGXFSZ;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -19,6 +20,9 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
+        // A file at its limit (`ulimit -f`) is a full disk, and no reason to end: with a handler the
+        // write fails.
+        drop(signal(SignalKind::from_raw(SIGXFSZ as i32))?);
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::http::Http;
 use crate::engine::task::Handle;
+use crate::http::consul::node::Node;
 use crate::http::{self, Face, listener};
 use crate::metrics::Metrics;
 use crate::model::time::Clock;
@@ -38,7 +39,7 @@ impl Web {
     /// Serves until `stop`.
     pub(super) fn start(
         self,
-        (engine, metrics, clock): (&Handle, &Metrics, &Clock),
+        (engine, metrics, clock, node): (&Handle, &Metrics, &Clock, Node),
         draining: &CancellationToken,
         tasks: &TaskTracker,
         stop: &CancellationToken,
@@ -53,6 +54,8 @@ impl Web {
             draining: draining.clone(),
             clock: Arc::clone(clock),
             services: Arc::default(),
+            node: Arc::new(node),
+            listings: Arc::default(),
         };
         let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
         let observe = observe.map(|(listener, _)| (listener, http::observe(face)));

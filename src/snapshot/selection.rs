@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::service::{Endpoint, Instance, Service, Tag};
 use crate::model::zone::WhenUnhealthy;
 use crate::snapshot::choice::Choice;
-use crate::snapshot::target::{Target, is_eligible};
+use crate::snapshot::target::{Fitness, Target, is_eligible};
 use crate::snapshot::weighed::Weighed;
 
 /// What is answered at one name of a service.
@@ -119,7 +119,10 @@ fn choose(service: &Service, members: Vec<(&Instance, &Target)>) -> Selection {
     let fallback: Vec<_> = match service.when_unhealthy {
         WhenUnhealthy::Empty => Vec::new(),
         WhenUnhealthy::LastHealthy => last_healthy(service, members),
-        WhenUnhealthy::All => members,
+        WhenUnhealthy::All => {
+            let may_be = |target: &Target| !matches!(target.standing.fitness, Fitness::Out { .. });
+            members.into_iter().filter(|(_, target)| may_be(target)).collect()
+        }
     };
     let (ttl, stale) = (service.min_ttl, !fallback.is_empty());
     Selection { ttl, stale, ..fill(service, fallback.len(), &fallback.iter().copied()) }

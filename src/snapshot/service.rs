@@ -10,7 +10,7 @@ use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::snapshot::selection::{Selection, Tags, pairs, select, select_of_all, select_tagged};
 use crate::snapshot::shown::Shown;
 use crate::snapshot::srv_table::{SrvTable, is_one_row};
-use crate::snapshot::target::{Target, is_eligible, targets_of};
+use crate::snapshot::target::{Target, is_eligible, named, targets_of};
 
 /// A service as it is answered.
 #[derive(Clone, Debug)]
@@ -114,6 +114,11 @@ impl ServiceView {
     /// The targets of the instance at `place`.
     pub fn targets_of(&self, place: usize) -> &[Target] {
         targets_of(&self.targets, place)
+    }
+
+    /// Of the targets of the instance at `place`, those that its own name answers.
+    pub fn named(&self, place: usize) -> impl Iterator<Item = &Target> {
+        named(&self.service, self.targets_of(place))
     }
 
     /// The TTL of what the name of the instance at `place` answers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::name::{Label, Name, NameError};
 use crate::model::service::{Instance, Service};
-use crate::snapshot::target::{Fitness, Target, is_eligible, targets_of};
+use crate::snapshot::target::{Fitness, Target, is_eligible, named, targets_of};
 
 /// See the module. Copies share the rows.
 #[derive(Clone, Debug)]
@@ -51,8 +51,9 @@ impl SrvTable {
                 (None, None, [first, ..]) => addr_name(&service.key.zone, *first).ok(),
                 (None, None, []) => None,
             };
+            let is_named = named(service, its).next().is_some();
             SrvRow {
-                target: target.filter(|_| instance.port.is_some()),
+                target: target.filter(|_| instance.port.is_some() && is_named),
                 numbers: numbers(service, instance, its),
                 addresses: match *addresses {
                     [address] => Addresses::One(address),
@@ -116,14 +117,13 @@ pub(super) fn is_one_row(service: &Service, place: usize, targets: [&[Target]; 2
     service.instances.get(place).is_none_or(|instance| {
         weight(service, instance, before) == weight(service, instance, now)
             && chosen(service, before).eq(chosen(service, now))
+            && named(service, before).next().is_some() == named(service, now).next().is_some()
     })
 }
 
-/// The fit addresses of an instance, or all where none is.
+/// The addresses that an instance's own name answers.
 fn chosen(service: &Service, its: &[Target]) -> impl Iterator<Item = IpAddr> {
-    let any = its.iter().any(|t| is_eligible(service, t));
-    let chosen = its.iter().filter(move |t| !any || is_eligible(service, t));
-    chosen.filter_map(|t| t.endpoint.address())
+    named(service, its).filter_map(|target| target.endpoint.address())
 }
 
 /// The name that spells an address.

@@ -33,6 +33,11 @@ pub enum Fitness {
         /// When it was last fit; `None` when it never was.
         left: Option<Instant>,
     },
+    /// No policy answers it.
+    Out {
+        /// Whether the instance's own name does.
+        named: bool,
+    },
 }
 
 impl Fitness {
@@ -50,7 +55,7 @@ impl Fitness {
 
     pub(super) fn left(self) -> Option<Instant> {
         match self {
-            Self::Fit { .. } => None,
+            Self::Fit { .. } | Self::Out { .. } => None,
             Self::Unfit { left } => left,
         }
     }
@@ -78,6 +83,21 @@ pub(super) fn targets_of(targets: &[Target], place: usize) -> &[Target] {
 pub(super) fn is_eligible(service: &Service, target: &Target) -> bool {
     match target.standing.fitness {
         Fitness::Fit { warning, .. } => !(service.only_passing && warning),
-        Fitness::Unfit { .. } => false,
+        Fitness::Unfit { .. } | Fitness::Out { .. } => false,
     }
+}
+
+/// Of an instance's targets those that its own name answers: the fit ones, or where none is all but
+/// those that are never answered.
+pub fn named<'t>(
+    service: &Service,
+    its: &'t [Target],
+) -> impl Iterator<Item = &'t Target> + use<'t> {
+    let only_passing = service.only_passing;
+    let any = its.iter().any(|target| is_eligible(service, target));
+    its.iter().filter(move |target| match target.standing.fitness {
+        Fitness::Fit { warning, .. } => !(any && only_passing && warning),
+        Fitness::Unfit { .. } => !any,
+        Fitness::Out { named } => !any && named,
+    })
 }

@@ -4,16 +4,14 @@
 //! file the serial starts from the clock, which goes back only where more than one change a second
 //! was published for as long as the server ran.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-
 use crate::model::serial::{is_after, later, next};
 use crate::model::time::Instant;
+use crate::store::file;
 
 /// Serials reserved at a time: a restart skips at most so many, some hours of a clock.
 const BLOCK: u32 = 10_000;
@@ -88,7 +86,7 @@ impl SerialFile {
             return Reserved::Unchanged;
         }
         let reserved = used.wrapping_add(BLOCK);
-        match write(path, reserved) {
+        match file::replace(path, |file| writeln!(file, "{reserved}")) {
             Ok(()) => {
                 self.reserved = reserved;
                 match self.retry.take() {
@@ -121,48 +119,19 @@ pub struct Opened {
 /// that it is neither lost nor in the way.
 fn read(path: &Path) -> Result<Option<u32>, SerialError> {
     let failed = |source| SerialError::Read { path: path.to_owned(), source };
-    match contents(path) {
-        Ok(Some(text)) => {
+    match file::read(path, MAX_FILE) {
+        Ok(octets) => {
+            let text = String::from_utf8(octets.unwrap_or_default()).unwrap_or_default();
             if let Ok(serial) = text.trim().parse() {
                 return Ok(Some(serial));
             }
         }
-        Ok(None) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     }
     let aside = path.with_extension("damaged");
     fs::rename(path, &aside).map_err(failed)?;
     Err(SerialError::Damaged { path: path.to_owned(), aside })
-}
-
-/// The text of a regular file of a serial's length; `None` for anything else. A FIFO is not waited
-/// for, and a link is not followed.
-fn contents(path: &Path) -> io::Result<Option<String>> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-    let mut octets = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut octets)?;
-    Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
-}
-
-/// Replaces the file as a whole: a crash leaves the old one or the new one.
-fn write(path: &Path, serial: u32) -> io::Result<()> {
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    writeln!(file, "{serial}")?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    // The rename itself is durable once its directory is.
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]

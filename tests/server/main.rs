@@ -2,6 +2,7 @@
 //! the other. `measurements.rs` holds what is measured and not asserted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod agent;
 mod change;
 mod cli;
 mod cookies;
@@ -19,7 +20,10 @@ mod limits;
 mod load;
 mod measurements;
 mod operation;
+mod orders;
 mod readers;
+mod registered;
+mod registration;
 mod resolver;
 mod restart;
 mod shortage;

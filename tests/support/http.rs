@@ -1,4 +1,4 @@
-//! `GET` in twenty lines: the server's own client is under test elsewhere.
+//! An HTTP client in thirty lines: the server's own client is under test elsewhere.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +9,8 @@ use crate::support::time::SOON;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
+    /// The header's lines.
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -16,18 +18,31 @@ impl Response {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.head.lines().filter_map(|line| line.split_once(": "));
+        pairs.find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
 }
 
 /// Asks for `path`; `None` when nobody answers.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<Response> {
+    send(address, "GET", path, "")
+}
+
+/// The same with any method, and with a body.
+pub(crate) fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<Response> {
     let mut stream = TcpStream::connect_timeout(&address, SOON).ok()?;
     stream.set_read_timeout(Some(SOON)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");
+    write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Response { status, body: body.to_owned() })
+    Some(Response { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// The sum of a metric's samples whose labels contain each of `labels`.

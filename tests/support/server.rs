@@ -286,6 +286,11 @@ impl Server {
         http::get(self.http(), path).expect("HTTP answers")
     }
 
+    /// Asks with `PUT` and a body.
+    pub(crate) fn put(&self, path: &str, body: &str) -> Response {
+        http::send(self.http(), "PUT", path, body).expect("HTTP answers")
+    }
+
     /// The sum of a metric's samples with these labels; 0 when there is none.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         http::metric(self.http(), name, labels).unwrap_or_default()

@@ -12,6 +12,7 @@ use livezone::config::Config;
 use livezone::metrics::Metrics;
 use livezone::server::notify::Supervisor;
 use livezone::server::{Addresses, Options, run};
+use livezone::store::open::Recover;
 
 use crate::support::server::TestServer;
 use crate::support::time::SOON;
@@ -35,8 +36,15 @@ pub(crate) fn start(name: &str, write: fn(&TestServer)) -> SocketAddr {
     let reload = Box::new(|| Err("these tests read nothing again".to_owned()));
     let supervisor = Supervisor::default();
     let metrics = Metrics::new("0");
-    let options =
-        Options { config, metrics, ready_file: None, reload, supervisor, started: Some(started) };
+    let options = Options {
+        config,
+        metrics,
+        ready_file: None,
+        reload,
+        recover: Recover::No,
+        supervisor,
+        started: Some(started),
+    };
     thread::spawn(move || {
         let ended = run(options);
         drop(server);

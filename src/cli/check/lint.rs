@@ -101,10 +101,10 @@ struct Excess {
 
 impl Excess {
     fn of(service: &Service) -> Option<Self> {
-        let policies = || service.instances.iter().flat_map(|i| &*i.checks).map(|c| &*c.policy);
+        let checks = || service.instances.iter().flat_map(|i| &*i.checks);
         let min_ttl = Duration::from_secs(service.min_ttl.into());
-        let needs = policies().map(|policy| policy.confirmation() + min_ttl).min()?;
-        let auto = settled_ttl(TtlSetting::Auto, min_ttl, policies());
+        let needs = checks().map(|check| check.settled_for(min_ttl)).min()?;
+        let auto = settled_ttl(TtlSetting::Auto, min_ttl, checks());
         let ttl = Duration::from_secs(service.ttl.into());
         (service.ttl > auto).then(|| Self { service: service.key.clone(), ttl, needs })
     }

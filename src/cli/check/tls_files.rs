@@ -46,6 +46,6 @@ fn tls(check: &CheckDefinition) -> Option<&Arc<TlsOptions>> {
         Kind::Http(http) => http.tls.as_ref(),
         Kind::Tcp(tcp) => tcp.tls.as_ref(),
         Kind::Grpc(grpc) => grpc.tls.as_ref(),
-        Kind::Script(_) | Kind::Alias(_) => None,
+        Kind::Script(_) | Kind::Alias(_) | Kind::Ttl(_) => None,
     }
 }

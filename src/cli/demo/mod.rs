@@ -19,6 +19,7 @@ use crate::log::{Lines, Writer, stream};
 use crate::metrics::Metrics;
 use crate::server::notify::Supervisor;
 use crate::server::{self, Addresses, Options};
+use crate::store::open::Recover;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +54,7 @@ pub(super) fn run(
         metrics,
         ready_file: None,
         reload: Box::new(move || Ok(unchanged.clone())),
+        recover: Recover::No,
         supervisor: Supervisor::default(),
         started: Some(Box::new(move |addresses| told.put(tour(addresses, backend).as_bytes()))),
     };

@@ -161,6 +161,21 @@ fn read(named: Option<&Path>) -> Result<Loaded, SettingsError> {
     }
 }
 
+/// Whether a variable turns something on.
+pub(super) fn switch(
+    environment: &Environment,
+    variable: &'static str,
+) -> Result<bool, SettingsError> {
+    match environment(variable).map(|value| value.to_string_lossy().into_owned()).as_deref() {
+        Some("true" | "1") => Ok(true),
+        None | Some("" | "false" | "0") => Ok(false),
+        Some(other) => {
+            let (value, advice) = (other.to_owned(), "write \"true\" or \"false\"".to_owned());
+            Err(SettingsError::Environment { variable, value, advice })
+        }
+    }
+}
+
 impl Overrides {
     /// What the environment says. An empty variable says nothing, but for `LIVEZONE_HTTP`.
     pub(super) fn of(environment: &Environment) -> Result<Self, SettingsError> {
@@ -180,14 +195,7 @@ impl Overrides {
         if let Some(value) = text("LIVEZONE_HTTP") {
             listen.http = Some(http_listen(&value).map_err(|e| wrong("LIVEZONE_HTTP", &value, e))?);
         }
-        listen.insecure = match text("LIVEZONE_INSECURE").as_deref() {
-            Some("true" | "1") => true,
-            None | Some("" | "false" | "0") => false,
-            Some(other) => {
-                let advice = "write \"true\" or \"false\"".to_owned();
-                return Err(wrong("LIVEZONE_INSECURE", other, advice));
-            }
-        };
+        listen.insecure = switch(environment, "LIVEZONE_INSECURE")?;
         let config = folder("LIVEZONE_CONFIG");
         let (zones, state) = (folder("LIVEZONE_ZONES"), folder("LIVEZONE_STATE"));
         Ok(Self { config, zones, state, listen })

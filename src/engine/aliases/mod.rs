@@ -49,6 +49,11 @@ struct News {
 }
 
 impl Aliases {
+    /// Whether there may be any.
+    pub(super) fn any(&self) -> bool {
+        !self.zones.is_empty()
+    }
+
     /// A service has come, changed or gone. `others` are those of its zone before that.
     pub(super) fn replace<'s>(
         &mut self,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::config::Config;
 use crate::engine::event::{Effects, Event};
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
@@ -16,7 +17,6 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
-use crate::snapshot::Rules;
 use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
@@ -71,7 +71,7 @@ impl House {
             max_in_flight: 100,
             source: Vec::new(),
             scripts: Scripts::Refused,
-            rules: Rules::default(),
+            ..Settings::of(&Config::default())
         };
         let mut house = Self { world: World::new(settings, 1, 0), running: Vec::new() };
         let zone = Change::Zone(Origin::Files, ZoneSettings::new(apex()));

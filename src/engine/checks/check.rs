@@ -1,24 +1,35 @@
 //! One check: how it finds out, and what it has found.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::engine::checks::heartbeats::Saved;
 use crate::engine::evidence::Evidence;
 use crate::health::scheduler::{Class, Lane};
 use crate::health::state::State;
 use crate::model::check::{Check, Policy, Probe, Question};
-use crate::model::health::{Condition, Finding, Outcome};
+use crate::model::health::{Condition, Finding, Outcome, Verdict};
 use crate::model::service::ServiceKey;
 use crate::model::time::Instant;
 use crate::snapshot::shown::CheckShown;
 
-/// How a check finds out. One that is told (a heartbeat with a deadline) would be a third: it steps
-/// the same state, and the scheduler names its deadline.
+/// How a check finds out.
 #[derive(Clone, Debug)]
 pub(crate) enum Method {
     /// We run it, against one target.
     Asked(Probe),
+    /// It waits for heartbeats of this instance, at least one in each interval.
+    Told(Arc<str>),
     /// It takes over what the checks of the instances with this id, folded, say together.
     Follows(Arc<str>),
+}
+
+/// Whose standing a check is evidence of, by the place in the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Target(usize),
+    /// Of all its targets.
+    Instance(usize),
 }
 
 /// Whether a check has had an outcome, and what it means until then.
@@ -60,12 +71,18 @@ pub(crate) struct CheckState {
     pub(super) started: Option<Instant>,
     /// Whether it started last at its place in the interval.
     pub(super) placed: bool,
+    /// Since when it finds its target unfit.
+    unfit_since: Option<Instant>,
+    /// That has been for longer than `deregister_after`.
+    overdue: bool,
+    /// When it is looked at without an outcome.
+    pub(super) armed: Option<Instant>,
 }
 
 impl CheckState {
-    pub(super) fn new(owner: &Owner, check: &Check, method: Method) -> Self {
+    pub(super) fn new(owner: &Owner, check: &Check, method: Method, now: Instant) -> Self {
         let (state, evidence) = match method {
-            Method::Asked(_) => {
+            Method::Asked(_) | Method::Told(_) => {
                 let state = State::initial(check.initial, &check.policy);
                 (state, Evidence::of(state, &check.policy, None))
             }
@@ -77,13 +94,17 @@ impl CheckState {
             service: Arc::clone(&owner.service),
             place: owner.place,
             policy: Arc::clone(&check.policy),
-            method,
             state,
             first_outcome: owner.first_outcome,
             shown: Arc::new(shown),
             evidence,
-            started: None,
+            // Of heartbeats the first is due from now on.
+            started: matches!(method, Method::Told(_)).then_some(now),
+            method,
             placed: false,
+            unfit_since: (!state.is_fit()).then_some(now),
+            overdue: false,
+            armed: None,
         }
     }
 
@@ -100,7 +121,7 @@ impl CheckState {
     /// The id, folded, of the instances that it follows.
     pub(crate) fn followed(&self) -> Option<&Arc<str>> {
         match &self.method {
-            Method::Asked(_) => None,
+            Method::Asked(_) | Method::Told(_) => None,
             Method::Follows(id) => Some(id),
         }
     }
@@ -109,19 +130,25 @@ impl CheckState {
         &self.shown
     }
 
-    /// Whether it has had an outcome.
-    pub(super) fn has_outcome(&self) -> bool {
-        self.first_outcome == FirstOutcome::Arrived
+    pub(super) fn subject(&self) -> Subject {
+        match self.method {
+            Method::Asked(_) => Subject::Target(self.place),
+            Method::Told(_) | Method::Follows(_) => Subject::Instance(self.place),
+        }
+    }
+
+    /// Whether nobody waits for its first outcome: it has had one, or a heartbeat may never come.
+    pub(super) fn is_heard(&self) -> bool {
+        self.first_outcome == FirstOutcome::Arrived || matches!(self.method, Method::Told(_))
     }
 
     /// Whether it finds out the same as one with this id and method.
     pub(super) fn asks_the_same(&self, check: &Check, method: &Method) -> bool {
         let same = match (&self.method, method) {
             (Method::Asked(own), Method::Asked(other)) => own.question == other.question,
-            (Method::Follows(own), Method::Follows(other)) => own == other,
-            (Method::Asked(_), Method::Follows(_)) | (Method::Follows(_), Method::Asked(_)) => {
-                false
-            }
+            (Method::Follows(own), Method::Follows(other))
+            | (Method::Told(own), Method::Told(other)) => own == other,
+            (Method::Asked(_) | Method::Told(_) | Method::Follows(_), _) => false,
         };
         same && self.shown.id == check.id
     }
@@ -130,11 +157,12 @@ impl CheckState {
     pub(super) fn retime(&mut self, check: &Check, method: Method) -> bool {
         self.policy = Arc::clone(&check.policy);
         self.method = method;
-        if let Method::Asked(_) = self.method {
-            self.weigh();
+        match self.method {
+            Method::Asked(_) | Method::Told(_) => self.weigh(),
+            Method::Follows(_) => {}
         }
         let said = self.shown.said();
-        self.shown.say(self.evidence.condition, said.output.as_ref())
+        self.shown.say(said.condition, said.output.as_ref())
     }
 
     /// Whether this is one more outcome of a check that passes: nothing follows from it but the next
@@ -142,12 +170,14 @@ impl CheckState {
     pub(super) fn is_routine(&self, outcome: &Outcome) -> bool {
         outcome.finding == Finding::Pass
             && self.state == State::Passing { warning: false }
-            && self.has_outcome()
+            && self.first_outcome == FirstOutcome::Arrived
     }
 
     /// Takes an outcome in; true when what is shown of the check changes with it.
-    pub(super) fn step(&mut self, outcome: &Outcome) -> bool {
+    pub(super) fn step(&mut self, outcome: &Outcome, now: Instant) -> bool {
         self.state = self.state.step(outcome.finding, &self.policy);
+        self.unfit_since = (!self.state.is_fit()).then(|| self.unfit_since.unwrap_or(now));
+        self.overdue &= self.unfit_since.is_some();
         // What decided the state is the last failure where one did, else the last outcome.
         let decides = match self.state {
             State::Unknown | State::Passing { .. } => true,
@@ -162,12 +192,96 @@ impl CheckState {
             self.first_outcome = FirstOutcome::Arrived;
         }
         self.weigh();
-        self.shown.say(self.evidence.condition, Some(&outcome.reason))
+        self.shown.say(self.state.condition(), Some(&outcome.reason))
+    }
+
+    /// Takes a heartbeat in; true when what is shown of the check changes with it.
+    pub(super) fn hear(&mut self, outcome: &Outcome, now: Instant) -> bool {
+        self.started = Some(now);
+        self.step(outcome, now)
+    }
+
+    /// When something follows from it without an outcome.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let heartbeat = match self.state {
+            State::Passing { .. } => self.expires(self.policy.interval * 2 / 3),
+            State::Suspect { .. } => self.expires(self.policy.interval),
+            State::Unknown | State::Critical { .. } | State::Recovering { .. } => None,
+        };
+        heartbeat.into_iter().chain(self.removal()).min()
+    }
+
+    /// When it has been unfit for too long, unless that is past.
+    fn removal(&self) -> Option<Instant> {
+        let (after, since) = self.policy.deregister_after.zip(self.unfit_since)?;
+        (!self.overdue).then(|| since + after)
+    }
+
+    /// So long after the last heartbeat, of a check that waits for them.
+    fn expires(&self, after: Duration) -> Option<Instant> {
+        let is_told = matches!(self.method, Method::Told(_));
+        self.started.filter(|_| is_told).map(|last| last + after)
+    }
+
+    /// Draws what follows by now without an outcome; true when that is anything.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let mut anything = false;
+        while self.deadline().is_some_and(|due| due <= now) {
+            anything = true;
+            if self.removal().is_some_and(|due| due <= now) {
+                self.overdue = true;
+                self.weigh();
+            } else if let State::Passing { .. } = self.state {
+                self.state = self.state.doubt();
+                self.weigh();
+                self.shown.say(self.state.condition(), self.shown.said().output.as_ref());
+            } else {
+                self.step(&Outcome::new(Finding::FailAtOnce, "TTL expired"), now);
+            }
+        }
+        anything
+    }
+
+    /// Goes on where the last process was: what was fit is doubted, and has two intervals from now.
+    pub(super) fn resume(&mut self, saved: &Saved, now: Instant) {
+        self.state = match saved.verdict {
+            Verdict::Passing => State::Passing { warning: false }.doubt(),
+            Verdict::Warning => State::Passing { warning: true }.doubt(),
+            Verdict::Critical => State::Critical { waits: 0 },
+        };
+        self.started = Some(now + self.policy.interval);
+        self.unfit_since = (!self.state.is_fit()).then_some(now);
+        self.first_outcome = FirstOutcome::Arrived;
+        self.evidence.reason = Some(Arc::clone(&saved.output));
+        self.weigh();
+        self.shown.say(self.state.condition(), Some(&saved.output));
+    }
+
+    /// What is kept of it over a restart.
+    pub(super) fn saved(&self) -> Saved {
+        let verdict = match self.state {
+            State::Passing { warning: true } | State::Suspect { warning: true, .. } => {
+                Verdict::Warning
+            }
+            State::Passing { .. } | State::Suspect { .. } => Verdict::Passing,
+            State::Unknown | State::Critical { .. } | State::Recovering { .. } => Verdict::Critical,
+        };
+        Saved { verdict, output: self.shown.said().output.clone().unwrap_or_default() }
+    }
+
+    /// What a heartbeat may call it, and what it is kept under; nothing where none is taken.
+    pub(super) fn names(&self) -> Option<([Arc<str>; 2], String)> {
+        let Method::Told(instance) = &self.method else { return None };
+        let key = format!("{}/{instance}/{}", self.service, self.shown.id);
+        Some(([Arc::clone(&self.shown.id), format!("service:{instance}").into()], key))
     }
 
     fn weigh(&mut self) {
         let reason = self.evidence.reason.take();
         self.evidence = Evidence::of(self.state, &self.policy, reason);
+        if self.overdue {
+            self.evidence.condition = Condition::Removed;
+        }
     }
 
     /// Takes in what the followed instances say; true when that is something else than before, and
@@ -187,7 +301,7 @@ impl CheckState {
         let lane = match &self.method {
             Method::Asked(Probe { question: Question::Network(..), .. }) => Lane::Network,
             Method::Asked(Probe { question: Question::Script(..), .. }) => Lane::Scripts,
-            Method::Follows(_) => return None,
+            Method::Told(_) | Method::Follows(_) => return None,
         };
         let class = match self.state {
             State::Unknown | State::Passing { .. } => Class::Settled,

@@ -1,6 +1,8 @@
 //! Every check, and when it is run next.
 
 pub(super) mod check;
+mod deadlines;
+mod heartbeats;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-use crate::engine::checks::check::{CheckState, Method, Owner};
+use crate::engine::checks::check::{CheckState, Method, Owner, Subject};
+use crate::engine::checks::deadlines::Deadlines;
+use crate::engine::checks::heartbeats::Heartbeats;
 use crate::engine::event::{Start, Turn};
 use crate::engine::evidence::Evidence;
 use crate::health::phases::Phases;
@@ -20,6 +24,7 @@ use crate::model::check::{Check, Question, Sources};
 use crate::model::health::Outcome;
 use crate::model::service::ServiceKey;
 use crate::model::time::{Instant, Now};
+use crate::store::registrations::Op;
 
 /// See the module.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Checks {
     last: CheckId,
     scheduler: Scheduler,
     phases: Phases,
+    heartbeats: Heartbeats,
+    deadlines: Deadlines,
     /// Counts changes of what is shown of any check.
     changes: u64,
 }
@@ -40,6 +47,8 @@ impl Checks {
             last: CheckId(0),
             scheduler: Scheduler::new(slots),
             phases: Phases::new(seed),
+            heartbeats: Heartbeats::default(),
+            deadlines: Deadlines::default(),
             changes: 0,
         }
     }
@@ -59,9 +68,35 @@ impl Checks {
         self.scheduler.running()
     }
 
-    /// When the next can be started.
+    /// When the next can be started, or something follows without an outcome.
     pub(super) fn wake(&self) -> Option<Instant> {
-        self.scheduler.wake()
+        let others = [self.deadlines.next(), self.heartbeats.wake()];
+        self.scheduler.wake().into_iter().chain(others.into_iter().flatten()).min()
+    }
+
+    /// Takes over what the last process was told by heartbeats.
+    pub(super) fn restore(&mut self, records: &[(String, String)]) {
+        self.heartbeats.restore(records);
+    }
+
+    /// All that comes with the start is there.
+    pub(super) fn end_restoring(&mut self) {
+        self.heartbeats.forget_the_rest();
+    }
+
+    /// What heartbeats have told is to be kept, if it is time.
+    pub(super) fn save(&mut self, now: Instant) -> Vec<Op> {
+        self.heartbeats.save(now)
+    }
+
+    /// What heartbeats have told and is not kept yet.
+    pub(super) fn unsaved(&self) -> Vec<Op> {
+        self.heartbeats.rest()
+    }
+
+    /// It is kept, or is tried again.
+    pub(super) fn end_saving(&mut self, is_kept: bool) {
+        self.heartbeats.end_saving(is_kept);
     }
 
     /// Takes a new bound on how many run at once.
@@ -73,7 +108,7 @@ impl Checks {
         for check in self.states.values_mut() {
             match &mut check.method {
                 Method::Asked(probe) => probe.sources = to,
-                Method::Follows(_) => {}
+                Method::Told(_) | Method::Follows(_) => {}
             }
         }
     }
@@ -95,9 +130,9 @@ impl Checks {
         self.of(ids).map(CheckState::evidence)
     }
 
-    /// Whether each of these has had an outcome.
-    pub(super) fn have_outcomes(&self, ids: &[CheckId]) -> bool {
-        self.of(ids).all(CheckState::has_outcome)
+    /// Whether the first outcome of none of these is waited for.
+    pub(super) fn are_heard(&self, ids: &[CheckId]) -> bool {
+        self.of(ids).all(CheckState::is_heard)
     }
 
     /// Makes `wanted` of its owner's `old` checks: those that find out the same go on as they are,
@@ -118,15 +153,23 @@ impl Checks {
                 self.keep((id, owner.place), check, method, turn.now);
                 checks.push(id);
             } else {
-                checks.push(self.add(CheckState::new(owner, check, method), turn.now));
+                let check = CheckState::new(owner, check, method, turn.now.mono);
+                checks.push(self.add(check, turn.now));
             }
         }
         self.remove(&old, turn);
         checks.into()
     }
 
-    fn add(&mut self, check: CheckState, now: Now) -> CheckId {
+    fn add(&mut self, mut check: CheckState, now: Now) -> CheckId {
         self.last = CheckId(self.last.0 + 1);
+        if let Some((names, key)) = check.names()
+            && let Some(saved) = self.heartbeats.add(self.last, &names, &key)
+        {
+            check.resume(&saved, now.mono);
+        }
+        let deadline = check.deadline();
+        self.deadlines.arm(self.last, &mut check.armed, deadline);
         if let Some(queue) = check.queue() {
             self.scheduler.plan(self.last, queue, now.mono);
         }
@@ -140,6 +183,8 @@ impl Checks {
         check.place = place;
         let due_as_before = check.policy == new.policy || check.started.is_none();
         self.changes += u64::from(check.retime(new, method));
+        let deadline = check.deadline();
+        self.deadlines.arm(id, &mut check.armed, deadline);
         if !due_as_before {
             check.placed = false;
             self.plan(id, now);
@@ -149,7 +194,12 @@ impl Checks {
     /// Forgets checks; runs of them are ended.
     pub(super) fn remove(&mut self, ids: &[CheckId], turn: &mut Turn) {
         for id in ids {
-            self.states.remove(id);
+            if let Some(check) = self.states.remove(id) {
+                self.deadlines.disarm(*id, check.armed);
+                if let Some((names, key)) = check.names() {
+                    self.heartbeats.remove(*id, &names, key);
+                }
+            }
             if self.scheduler.remove(*id) {
                 turn.effects.stop.push(*id);
             }
@@ -161,24 +211,68 @@ impl Checks {
         self.states.get(&id).is_some_and(|check| check.is_routine(outcome))
     }
 
-    /// Takes the outcome of a run in; the service and the place of its target, where that may stand
-    /// otherwise now.
+    /// Takes the outcome of a run in; the service and what of it may stand otherwise now.
     pub(super) fn outcome(
         &mut self,
         id: CheckId,
         outcome: &Outcome,
         now: Now,
-    ) -> Option<(Arc<ServiceKey>, usize)> {
+    ) -> Option<(Arc<ServiceKey>, Subject)> {
         if !self.scheduler.finish(id) {
             return None;
         }
         let check = self.states.get_mut(&id)?;
         // Nearly every outcome of nearly every check: it must cost next to nothing.
         let is_routine = check.is_routine(outcome);
-        let owner = (!is_routine).then(|| (Arc::clone(&check.service), check.place));
-        self.changes += u64::from(check.step(outcome));
+        let owner = (!is_routine).then(|| (Arc::clone(&check.service), check.subject()));
+        self.changes += u64::from(check.step(outcome, now.mono));
+        let deadline = check.deadline();
+        self.deadlines.arm(id, &mut check.armed, deadline);
         self.plan(id, now);
         owner
+    }
+
+    /// The checks that a heartbeat can mean by this: their id, or `service:` and the instance's.
+    pub(super) fn told(&self, name: &str) -> &[CheckId] {
+        self.heartbeats.named(name)
+    }
+
+    /// Takes a heartbeat in, and gives back what [`Self::outcome`] does.
+    pub(super) fn hear(
+        &mut self,
+        id: CheckId,
+        outcome: &Outcome,
+        now: Now,
+    ) -> Option<(Arc<ServiceKey>, Subject)> {
+        let check = self.states.get_mut(&id)?;
+        let is_routine = check.is_routine(outcome);
+        if check.hear(outcome, now.mono) {
+            self.changes += 1;
+            self.heartbeats.keep(check.names()?.1, check.saved());
+        }
+        let deadline = check.deadline();
+        self.deadlines.arm(id, &mut check.armed, deadline);
+        (!is_routine).then(|| (Arc::clone(&check.service), check.subject()))
+    }
+
+    /// Draws what follows by now without an outcome: the services, and what of them may stand
+    /// otherwise.
+    pub(super) fn expire(&mut self, now: Now) -> Vec<(Arc<ServiceKey>, Subject)> {
+        let mut expired = Vec::new();
+        while let Some(id) = self.deadlines.pop(now.mono) {
+            let Some(check) = self.states.get_mut(&id) else { continue };
+            check.armed = None;
+            if check.expire(now.mono) {
+                self.changes += 1;
+                if let Some((_, key)) = check.names() {
+                    self.heartbeats.keep(key, check.saved());
+                }
+                expired.push((Arc::clone(&check.service), check.subject()));
+            }
+            let deadline = check.deadline();
+            self.deadlines.arm(id, &mut check.armed, deadline);
+        }
+        expired
     }
 
     /// Sets what a check that follows others says now; true when that is something else than before.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::checks::Checks;
-use crate::engine::checks::check::{FirstOutcome, Method, Owner};
+use crate::engine::checks::check::{FirstOutcome, Method, Owner, Subject};
 use crate::engine::event::Turn;
 use crate::engine::evidence::Evidence;
 use crate::health::scheduler::CheckId;
@@ -64,7 +64,11 @@ impl Fixture {
         self.checks.start_due(at(seconds).mono);
         let outcome = Outcome::new(finding, reason);
         let owner = self.checks.outcome(self.ids[place], &outcome, at(seconds));
-        assert_eq!(owner.map(|(_, place)| place), Some(0), "something may follow from it");
+        assert_eq!(
+            owner.map(|(_, place)| place),
+            Some(Subject::Target(0)),
+            "something may follow from it"
+        );
     }
 
     fn says(&self, place: usize) -> Option<(Condition, Option<&str>)> {
@@ -110,14 +114,14 @@ fn what_is_new_to_something_served_has_a_say_once_it_has_found_something() {
     let mut fixture = Fixture::new();
     fixture.carry_over(FirstOutcome::Provisional, &[asked(1, &policy), follows("db")]);
     assert_eq!((fixture.says(0), fixture.says(1)), (None, None));
-    assert!(!fixture.checks.have_outcomes(&fixture.ids));
+    assert!(!fixture.checks.are_heard(&fixture.ids));
     assert!(!fixture.checks.conclude(fixture.ids[1], Evidence::NOTHING_YET));
     assert_eq!(fixture.says(1), None);
     fixture.find(0, Finding::Fail, "refused", 1);
     assert_eq!(fixture.says(0), Some((Condition::Critical, Some("refused"))));
     assert!(fixture.checks.conclude(fixture.ids[1], Evidence::critical("gone".to_owned())));
     assert_eq!(fixture.says(1), Some((Condition::Critical, Some("gone"))));
-    assert!(fixture.checks.have_outcomes(&fixture.ids));
+    assert!(fixture.checks.are_heard(&fixture.ids));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::engine::checks::check::{FirstOutcome, Method, Owner};
 use crate::engine::event::Turn;
 use crate::engine::services::state::{ServiceState, TargetChecks};
 use crate::health::scheduler::CheckId;
-use crate::model::check::{Check, Probe, Sources};
+use crate::model::check::{Check, Kind, Probe, Sources};
 use crate::model::health::Condition;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, ServiceKey};
 use crate::snapshot::shown::{CheckShown, InstanceState};
@@ -50,6 +50,7 @@ pub(super) fn carry_over(
         instance_checks,
         targets: targets.into(),
         target_checks: target_checks.into(),
+        orders: BTreeMap::new(),
         checks_shown: Arc::default(),
     };
     state.checks_shown = shown(&state, checks);
@@ -165,7 +166,11 @@ fn shown(state: &ServiceState, checks: &Checks) -> Arc<[(usize, Arc<CheckShown>)
 
 /// The checks of an instance as a whole.
 fn of_instance(instance: &Instance) -> impl Iterator<Item = (&Check, Method)> {
-    let method = |check: &Check| Some(Method::Follows(Arc::clone(check.kind.followed()?)));
+    let method = |check: &Check| match &*check.kind {
+        Kind::Alias(alias) => Some(Method::Follows(Arc::clone(&alias.instance))),
+        Kind::Ttl(_) => Some(Method::Told(instance.id.as_str().into())),
+        Kind::Http(_) | Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) => None,
+    };
     instance.checks.iter().filter_map(move |check| Some((check, method(check)?)))
 }
 

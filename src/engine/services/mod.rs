@@ -8,14 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::checks::Checks;
+use crate::engine::checks::check::Subject;
 use crate::engine::event::{Transition, Turn};
 use crate::engine::evidence::Evidence;
+use crate::engine::orders::book::Override;
 use crate::engine::services::carry_over::carry_over;
 use crate::engine::services::state::ServiceState;
 use crate::model::check::Sources;
 use crate::model::health::Condition;
 use crate::model::name::Name;
-use crate::model::service::{Service, ServiceKey};
+use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::time::Instant;
 
 /// See the module.
@@ -75,6 +77,13 @@ impl Services {
         self.conditions.0.get(&condition).copied().unwrap_or(0)
     }
 
+    /// How an instance stands. Goes through those of the service.
+    pub(super) fn condition(&self, key: &ServiceKey, id: &InstanceId) -> Option<Condition> {
+        let state = self.states.get(key)?;
+        let place = state.service.instances.iter().position(|instance| instance.id == *id)?;
+        Some(state.instances.get(place)?.condition)
+    }
+
     /// Whether no service waits for its first outcomes.
     pub(super) fn are_ready(&self) -> bool {
         self.first_round_ends.is_some() && self.waiting.is_empty()
@@ -120,7 +129,7 @@ impl Services {
     /// checks ask from `sources`.
     pub(super) fn put(
         &mut self,
-        service: Arc<Service>,
+        (service, orders): (Arc<Service>, BTreeMap<InstanceId, Override>),
         sources: Sources,
         checks: &mut Checks,
         turn: &mut Turn,
@@ -131,6 +140,7 @@ impl Services {
             self.conditions.remove(old);
         }
         let (state, touched) = carry_over(service, old, sources, checks, turn);
+        let state = ServiceState { orders, ..state };
         self.conditions.add(&state);
         self.states.insert(key.clone(), state);
         self.assess_touched(&key, &touched, checks, turn);
@@ -138,6 +148,20 @@ impl Services {
             self.hear(&key, checks, turn);
         }
         turn.dirty.insert(key);
+    }
+
+    /// Puts orders of a service's instances in the place of others.
+    pub(super) fn order(
+        &mut self,
+        key: &ServiceKey,
+        orders: BTreeMap<InstanceId, Override>,
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        let Some(state) = self.states.get_mut(key) else { return };
+        state.orders = orders;
+        let all: Vec<usize> = (0..state.service.instances.len()).collect();
+        self.assess_touched(key, &all, checks, turn);
     }
 
     pub(super) fn remove(&mut self, key: &ServiceKey, checks: &mut Checks, turn: &mut Turn) {
@@ -163,6 +187,20 @@ impl Services {
         let Some(state) = self.states.get_mut(key) else { return };
         for &place in places {
             assess_instance(state, place, &mut self.conditions, turn);
+        }
+    }
+
+    /// Works out anew how what a check is about stands.
+    pub(super) fn reassess(
+        &mut self,
+        key: &ServiceKey,
+        subject: Subject,
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        match subject {
+            Subject::Target(target) => self.assess(key, target, checks, turn),
+            Subject::Instance(instance) => self.assess_instance(key, instance, checks, turn),
         }
     }
 
@@ -195,7 +233,11 @@ impl Services {
         let own = checks.evidence(state.checks_of_target(target));
         let says = own.chain(checks.evidence(state.checks_of_instance(instance)));
         let evidence: Evidence = says.collect();
-        let standing = evidence.standing(before.standing.fitness, turn.now);
+        let mut standing = evidence.standing(before.standing.fitness, turn.now);
+        let registered = state.service.instances.get(instance);
+        if let Some(order) = registered.and_then(|instance| state.orders.get(&instance.id)) {
+            standing = order.standing(before.standing.fitness, turn.now);
+        }
         if standing == before.standing {
             return;
         }
@@ -225,6 +267,6 @@ fn assess_instance(
 /// Whether each check of a service that is waited for has had an outcome.
 fn is_heard(state: &ServiceState, checks: &Checks) -> bool {
     let mut awaited = state.target_checks.iter().filter(|checks| checks.awaited);
-    awaited.all(|of_target| checks.have_outcomes(&of_target.ids))
-        && state.instance_checks.values().all(|ids| checks.have_outcomes(ids))
+    awaited.all(|of_target| checks.are_heard(&of_target.ids))
+        && state.instance_checks.values().all(|ids| checks.are_heard(ids))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::engine::orders::book::Override;
 use crate::health::scheduler::CheckId;
 use crate::model::health::Condition;
-use crate::model::service::Service;
+use crate::model::service::{InstanceId, Service};
 use crate::model::time::Now;
 use crate::snapshot::shown::{CheckShown, InstanceState, Shown};
 use crate::snapshot::target::Target;
@@ -24,6 +25,8 @@ pub(crate) struct ServiceState {
     pub(super) targets: Arc<[Target]>,
     /// One a target, in the same order; none at all where no target has any.
     pub(super) target_checks: Box<[TargetChecks]>,
+    /// What operators order of instances, in the place of what checks say.
+    pub(super) orders: BTreeMap<InstanceId, Override>,
     /// All of its checks, as they are published.
     pub(super) checks_shown: Arc<[(usize, Arc<CheckShown>)]>,
 }

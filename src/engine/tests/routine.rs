@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::config::Config;
 use crate::engine::board::Board;
 use crate::engine::event::{Effects, Event};
 use crate::engine::settings::Settings;
@@ -33,7 +34,7 @@ fn world() -> (World, CheckId) {
         max_in_flight: 100,
         source: Vec::new(),
         scripts: Scripts::Refused,
-        rules: Rules::default(),
+        ..Settings::of(&Config::default())
     };
     let zone = Name::parse("z.internal").unwrap();
     let path: Arc<Path> = Path::new("web.toml").into();

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::engine::event::Event;
 use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
@@ -13,7 +14,6 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
-use crate::snapshot::Rules;
 use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
@@ -24,7 +24,7 @@ fn settings(scripts: Scripts) -> Settings {
         max_in_flight: 100,
         source: Vec::new(),
         scripts,
-        rules: Rules::default(),
+        ..Settings::of(&Config::default())
     }
 }
 

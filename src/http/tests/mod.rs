@@ -1,4 +1,5 @@
 mod connections;
+mod conventions;
 mod published;
 
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::config::Config;
+use crate::config::consul::Consul;
 use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Parts};
 use crate::engine::world::World;
@@ -18,6 +21,7 @@ use crate::model::check::{Policy, Scripts};
 use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::Change;
+use crate::store::registrations::Store;
 use crate::store::serial::SerialFile;
 
 /// A face on an empty world, and all that must outlive the questions.
@@ -61,6 +65,8 @@ impl Stage {
             draining: draining_too,
             clock,
             services: Arc::default(),
+            node: Arc::new(Node::new(&Consul::default(), None)),
+            listings: Arc::default(),
         };
         tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
         (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
@@ -84,7 +90,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         max_in_flight: 16,
         source: Vec::new(),
         scripts: Scripts::Refused,
-        rules: Rules::default(),
+        ..Settings::of(&Config::default())
     };
     Parts {
         world: World::new(settings, 1, 0),
@@ -92,6 +98,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials: SerialFile::open(Some(folder), 1, Now::default().mono).file,
+        store: Store::default(),
         clock,
     }
 }
@@ -164,7 +171,7 @@ async fn an_unknown_path_is_told_what_there_is() {
     assert!(body.contains("GET /v1/livezone/services\n"), "{body}");
     let posted = client().post(format!("{}/metrics", stage.base)).send().await.unwrap();
     assert_eq!(posted.status(), 405);
-    assert_eq!(posted.headers()["allow"], "GET,HEAD");
+    assert_eq!(posted.headers()["allow"], "GET,HEAD,OPTIONS");
 }
 
 #[tokio::test]

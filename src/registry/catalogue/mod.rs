@@ -14,14 +14,15 @@ pub mod zone;
 use std::collections::BTreeMap;
 use std::mem;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
-use crate::model::definition::Document;
+use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::{Label, Name};
 use crate::model::origin::{EntryId, Origin};
-use crate::model::service::{Service, ServiceKey};
+use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
 use crate::registry::catalogue::backlog::{Backlog, Budget, List, Mark, Touched};
 use crate::registry::catalogue::changes::{Listed, news, of_origin};
@@ -69,6 +70,10 @@ struct Source {
     troubles: Vec<Diagnostic>,
 }
 
+fn has(definition: &ServiceDefinition, id: &InstanceId) -> bool {
+    definition.instances.iter().any(|instance| instance.id == *id)
+}
+
 impl Catalogue {
     pub fn zone(&self, apex: &Name) -> Option<&ZoneState> {
         self.zones.get(apex)
@@ -107,6 +112,11 @@ impl Catalogue {
         all.map(|origin| (origin, self.errors.of(origin)))
     }
 
+    /// Another number whenever another complaint stands.
+    pub fn complaint_changes(&self) -> u64 {
+        self.errors.changes()
+    }
+
     /// Every complaint that stands.
     pub fn complaints(&self) -> impl Iterator<Item = &Diagnostic> {
         let entries = self.entries.values();
@@ -134,6 +144,39 @@ impl Catalogue {
             all.map(contribution).collect::<Vec<_>>()
         };
         documents.flat_map(let_in).collect()
+    }
+
+    /// The file that defines this instance of a service.
+    pub fn file_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<Arc<Path>> {
+        let mut files = self.contributors(key).take_while(|id| id.origin == Origin::Files);
+        let file = files.find(|file| self.defines(file, key, id))?;
+        Some(Arc::clone(&self.entries.get(file)?.document()?.path))
+    }
+
+    /// The entry that defines this instance of a service. Goes through those of the service.
+    pub fn entry_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<&EntryId> {
+        self.contributors(key).find(|entry| self.defines(entry, key, id))
+    }
+
+    fn contributors(&self, key: &ServiceKey) -> impl Iterator<Item = &EntryId> {
+        let services = self.contributors.get(&key.zone);
+        let all = services.and_then(|services| services.get(&key.name)).into_iter();
+        all.flat_map(Contributors::iter).map(|(id, _)| id)
+    }
+
+    fn defines(&self, entry: &EntryId, key: &ServiceKey, id: &InstanceId) -> bool {
+        let entry = self.entries.get(entry).filter(|entry| entry.zone == key.zone);
+        let document = entry.and_then(Entry::document).into_iter();
+        let mut definitions = document.flat_map(|document| document.of(&key.name));
+        definitions.any(|d| is_permitted(d, self.scripts) && has(d, id))
+    }
+
+    /// A file that defines an instance with this id of any service. Goes through all files.
+    pub fn file_of(&self, id: &InstanceId) -> Option<Arc<Path>> {
+        let entries = self.entries.iter().take_while(|(id, _)| id.origin == Origin::Files);
+        let mut documents = entries.filter_map(|(_, entry)| entry.document());
+        let with_it = documents.find(|document| document.services.iter().any(|d| has(d, id)));
+        with_it.map(|document| Arc::clone(&document.path))
     }
 
     /// How many contributions merges have looked at since the start: what changes cost.

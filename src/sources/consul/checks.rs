@@ -1,10 +1,11 @@
 //! The checks of a definition.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::model::check::{AliasCheck, Kind};
+use crate::model::check::{AliasCheck, HttpCheck, Kind};
 use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::consul::keys::{CHECK, says, value};
@@ -31,7 +32,7 @@ const KINDS: [&str; 12] = [
 ];
 
 /// The keys of every kind; the rest goes with one.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
     "id",
     "name",
     "notes",
@@ -42,6 +43,7 @@ const SHARED: [&str; 10] = [
     "success_before_passing",
     "failures_before_warning",
     "failures_before_critical",
+    "deregister_critical_service_after",
 ];
 
 /// Why a check is not among those that are run. It has been told.
@@ -106,6 +108,7 @@ fn check(
     }
     let initial = status(&mut reader);
     let Some(asked) = ask(file, table, kind, instance)? else { return Ok(None) };
+    let asked = elsewhere(file, asked, instance);
     fits(file, table, kind, (&asked, instance))?;
     let (id, kind) = (Arc::default(), Arc::new(asked.kind));
     Ok(Some(CheckDefinition { id, kind, policy, initial }))
@@ -166,10 +169,11 @@ fn ask(
         "grpc" => &["grpc"],
         "args" => &["args"],
         "alias_service" => &["alias_service"],
+        "ttl" => &["ttl"],
         _ => {
             let message = format!("livezone does not support {kind:?} checks");
             let label = format!(
-                "service {:?} is refused: write an http, tcp or grpc check",
+                "service {:?} is refused: write an http, tcp, grpc or ttl check",
                 instance.id.as_str()
             );
             let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
@@ -179,7 +183,7 @@ fn ask(
     };
     // Redirects are never followed.
     let is_shared = |key: &str| match kind {
-        "alias_service" => SHARED.contains(&key) && !effect::is_time(key),
+        "alias_service" | "ttl" => SHARED.contains(&key) && !effect::is_time(key),
         "http" => SHARED.contains(&key) || key == "disable_redirects",
         _ => SHARED.contains(&key),
     };
@@ -198,6 +202,7 @@ fn ask(
         "grpc" => grpc::read(&mut reader),
         "args" => script::read(&mut reader),
         "alias_service" => alias(&mut reader),
+        "ttl" => ttl(&mut reader),
         _ => tcp::read(&mut reader),
     })
 }
@@ -212,6 +217,27 @@ fn alias(reader: &mut Reader<'_>) -> Option<KindKeys> {
         needs_port: false,
         summary: format!("alias:{}", of.value),
     })
+}
+
+fn ttl(reader: &mut Reader<'_>) -> Option<KindKeys> {
+    let kind = Kind::Ttl(times::duration(reader, "ttl")?.value);
+    Some(KindKeys { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
+}
+
+/// An HTTP check that a registration sends to another host, where that is allowed.
+fn elsewhere(file: &File<'_>, asked: KindKeys, instance: &InstanceDefinition) -> KindKeys {
+    let (Kind::Http(http), Some(literal), Some(targets)) =
+        (&asked.kind, asked.literal, file.targets)
+    else {
+        return asked;
+    };
+    let is_own = instance.location.addresses().contains(&literal);
+    let Some(port) = http.port.filter(|_| !is_own && targets.refusal(literal).is_none()) else {
+        return asked;
+    };
+    let connect = Some(SocketAddr::new(literal, port));
+    let kind = Kind::Http(Arc::new(HttpCheck { connect, ..HttpCheck::clone(http) }));
+    KindKeys { kind, literal: None, ..asked }
 }
 
 /// A check goes to its instance: an address that is another's, or a port that nobody names, refuse
@@ -230,7 +256,9 @@ fn fits(
         // Of a service without any address that has been told.
         if let Some(own) = instance.location.endpoints().next() {
             let message = format!("{literal} is not the address of service \"{id}\"");
-            let label = if file.address_is_written {
+            let label = if file.targets.is_some() {
+                format!("write \"localhost\" for {own}, or add {literal} to [http] check_networks")
+            } else if file.address_is_written {
                 format!(
                     "write \"localhost\" for {own}: checks connect to the service's own address"
                 )

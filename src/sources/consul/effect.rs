@@ -82,6 +82,9 @@ fn reason(key: &str, kind: &str, check: &Tree) -> (&'static str, &'static str) {
         (key, "alias_service") if is_time(key) => {
             (of(kind), "an alias check does not run: it follows its service at once")
         }
+        (key, "ttl") if is_time(key) => {
+            (of(kind), "a ttl check does not run: it waits for heartbeats")
+        }
         ("method" | "header" | "body" | "disable_redirects", _) => {
             (of(kind), "only for http checks")
         }
@@ -99,6 +102,7 @@ fn of(kind: &str) -> &'static str {
         "tcp" => "in a tcp check",
         "grpc" => "in a gRPC check",
         "args" => "in a script check",
+        "ttl" => "in a ttl check",
         _ => "in an alias check",
     }
 }

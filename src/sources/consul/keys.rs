@@ -231,14 +231,9 @@ pub(super) const CHECK: Keys = Keys {
         "shell",
         "ttl",
         "udp",
-    ],
-    unused: &[
         "deregister_critical_service_after",
-        "namespace",
-        "output_max_size",
-        "partition",
-        "token",
     ],
+    unused: &["namespace", "output_max_size", "partition", "token"],
     aliases: &[("check_id", "id"), ("script_args", "args")],
 };
 

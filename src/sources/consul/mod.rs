@@ -4,6 +4,7 @@
 //! of a kind that it does not run, a name that DNS cannot carry) is refused alone, with an error;
 //! the others of its file are taken. Any other error refuses the file, as in native TOML.
 
+pub mod api;
 mod checks;
 mod effect;
 mod keys;
@@ -22,6 +23,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::service::InstanceId;
 use crate::sources::conceal::{conceal, conceal_in};
+use crate::sources::consul::api::targets::Targets;
 use crate::sources::consul::effect::WithoutEffect;
 use crate::sources::consul::keys::{CHECK, FILE, PLURALS, SERVICE, one_or_many, says, value};
 use crate::sources::size;
@@ -47,6 +49,7 @@ pub fn parse(
     let mut file = File {
         report: &report,
         node,
+        targets: None,
         unused: Vec::new(),
         without_effect: WithoutEffect::default(),
         unnamed: Unnamed::default(),
@@ -66,6 +69,8 @@ pub fn parse(
 struct File<'a> {
     report: &'a Report,
     node: Option<IpAddr>,
+    /// Where checks of HTTP may connect; `None` for a file's, which go to their instance.
+    targets: Option<&'a Targets>,
     /// Keys that Consul has and livezone does not use, where they are first written.
     unused: Vec<Key>,
     without_effect: WithoutEffect,

@@ -1,5 +1,6 @@
-//! The address of this host, for definitions that name none.
+//! The address of this host, for definitions that name none, and its name.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Addresses for documentation (RFC 5737, RFC 3849): no host of any network.
@@ -17,4 +18,11 @@ pub fn address() -> Option<IpAddr> {
         Some(socket.local_addr().ok()?.ip())
     });
     chosen.filter(|address| !address.is_unspecified() && !address.is_loopback())
+}
+
+/// As the kernel has it, without the domain; "livezone" where it has none.
+pub fn name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let label = name.trim().split('.').next().unwrap_or_default();
+    if label.is_empty() { "livezone".to_owned() } else { label.to_owned() }
 }

@@ -35,6 +35,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> PolicyDefinition {
         failures_before_critical: critical,
         success_before_passing: outcomes(reader, "success_before_passing"),
         immediate_status: None,
+        deregister_after: duration(reader, "deregister_critical_service_after").map(|d| d.value),
     }
 }
 
@@ -58,7 +59,7 @@ fn warning(reader: &mut Reader<'_>, critical: Option<u32>) -> Option<u32> {
     (warning.value > 0).then_some(warning.value)
 }
 
-fn duration(reader: &mut Reader<'_>, key: &'static str) -> Option<Placed<Duration>> {
+pub(super) fn duration(reader: &mut Reader<'_>, key: &'static str) -> Option<Placed<Duration>> {
     let (_, tree) = reader.entry(key)?;
     let found = match &tree.value {
         Value::String(text) if text.is_empty() => return None,

@@ -10,7 +10,7 @@ use crate::model::check::Kind;
 use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
 use crate::model::health::Verdict;
 use crate::sources::native::asked::{GRPC_KEYS, HTTP_KEYS, KindKeys, TCP_KEYS, TLS_KEYS};
-use crate::sources::native::{grpc, http, script, tcp};
+use crate::sources::native::{grpc, http, script, tcp, ttl};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -18,8 +18,13 @@ use crate::syntax::report::Report;
 type Read = fn(&mut Reader<'_>) -> Option<KindKeys>;
 
 /// The keys that choose a kind.
-const KINDS: [(&str, Read); 4] =
-    [("http", http::read), ("tcp", tcp::read), ("grpc", grpc::read), ("args", script::read)];
+const KINDS: [(&str, Read); 5] = [
+    ("http", http::read),
+    ("tcp", tcp::read),
+    ("grpc", grpc::read),
+    ("args", script::read),
+    ("ttl", ttl::read),
+];
 
 /// A check and what an instance must have to be asked it.
 pub(super) struct Written {
@@ -51,7 +56,7 @@ impl Written {
         if let Some(literal) = self.literal.filter(|literal| !addresses.contains(literal)) {
             let connect = match &*self.definition.kind {
                 Kind::Http(_) => "write \"localhost\" for the instance, or add connect = \"url\"",
-                Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) | Kind::Alias(_) => {
+                Kind::Tcp(_) | Kind::Grpc(_) | Kind::Script(_) | Kind::Alias(_) | Kind::Ttl(_) => {
                     "write \"localhost\" for the instance"
                 }
             };
@@ -120,7 +125,7 @@ fn read(mut reader: Reader<'_>) -> Option<(Written, Option<Range<usize>>)> {
     reader.string("name");
     reader.string("notes");
     let mut policy = policy::read(&mut reader, None);
-    policy::read_warning(&mut reader, &mut policy);
+    policy::read_own(&mut reader, &mut policy);
     let initial = status(&mut reader);
     let place = kinds.first().map_or(reader.place.clone(), |(_, _, value)| value.span.clone());
     let asked = match &kinds[..] {

@@ -10,6 +10,7 @@ use regex::bytes::RegexBuilder;
 
 use crate::model::check::{Headers, HttpCheck, Kind, Pattern, StatusSet, TlsOptions};
 use crate::model::definition::Placed;
+use crate::sources::consul::api::targets;
 use crate::sources::native::asked::{GRPC_KEYS, KindKeys, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::native::tls;
 use crate::sources::native::url::{self, HttpTarget, Url};
@@ -124,6 +125,11 @@ fn told_of(
 /// `connect = "url"`: the address is taken as it is, no name is looked up.
 fn to_url(report: &Report, connect: &Placed<()>, target: &HttpTarget) -> Option<SocketAddr> {
     if let HttpTarget::Url(Url { address: Some(address), port, .. }) = target {
+        if let Some(why) = targets::never(*address) {
+            let message = format!("checks cannot connect to {address}");
+            report.error(connect.span.clone(), message, why);
+            return None;
+        }
         return Some(SocketAddr::new(*address, *port));
     }
     let message = "connect = \"url\" needs a URL whose host is an IP address";

@@ -11,6 +11,7 @@ mod service;
 mod shared;
 pub(super) mod tcp;
 mod tls;
+mod ttl;
 pub(super) mod url;
 
 use std::collections::HashMap;

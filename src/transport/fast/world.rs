@@ -22,6 +22,7 @@ const WELL: Fitness = Fitness::WELL;
 const SUSPECT: Fitness = Fitness::Fit { suspect: true, warning: false };
 const WARNING: Fitness = Fitness::Fit { suspect: false, warning: true };
 const NEVER: Fitness = Fitness::Unfit { left: None };
+const OUT: Fitness = Fitness::Out { named: false };
 const LEFT: Fitness = Fitness::Unfit { left: Some(Instant(Duration::from_secs(9))) };
 
 /// Names that are asked for, some of which are there; random ones seldom are.
@@ -213,6 +214,7 @@ fn fill(zone: &mut Zone) {
     serve(zone, "long-enough-for-two-lines-of-any-cache", long.collect(), nothing);
     serve(zone, "down", two("down", NEVER, LEFT), nothing);
     serve(zone, "stale", two("stale", NEVER, NEVER), |s, _| s.when_unhealthy = WhenUnhealthy::All);
+    serve(zone, "out", two("out", OUT, NEVER), |s, _| s.when_unhealthy = WhenUnhealthy::All);
     serve(zone, "last", two("last", NEVER, LEFT), |service, _| {
         service.when_unhealthy = WhenUnhealthy::LastHealthy;
     });

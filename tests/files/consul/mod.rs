@@ -127,6 +127,7 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
         Kind::Script(script) => {
             writeln!(out, "    script {} {:?}", script.program, script.arguments).unwrap();
         }
+        Kind::Ttl(ttl) => writeln!(out, "    ttl {ttl:?}").unwrap(),
         Kind::Alias(alias) => writeln!(out, "    alias of {}", alias.instance).unwrap(),
     }
     let policy = &check.policy;
@@ -140,4 +141,7 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
         check.initial
     )
     .unwrap();
+    if let Some(after) = policy.deregister_after {
+        writeln!(out, "    deregistered after {after:?}").unwrap();
+    }
 }

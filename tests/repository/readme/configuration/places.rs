@@ -38,7 +38,7 @@ impl KeyPlace {
 }
 
 /// The headings about registrations: the table, what stands before it, its lines, what follows.
-const REGISTRATIONS: [(&str, &str, [&str; 3]); 9] = [
+const REGISTRATIONS: [(&str, &str, [&str; 3]); 10] = [
     ("Registrations", REGISTRATION, ["", "", ""]),
     ("[[service]]", "[[service]]", ["", "name = \"web\"", INSTANCE]),
     ("[[service.instance]]", "[[service.instance]]", [SERVICE, "address = \"10.0.1.50\"", ""]),
@@ -47,6 +47,7 @@ const REGISTRATIONS: [(&str, &str, [&str; 3]); 9] = [
     ("TCP checks", CHECK, [SERVICE, "tcp = true", INSTANCE]),
     ("gRPC checks", CHECK, [SERVICE, "grpc = true", INSTANCE]),
     ("Script checks", CHECK, [SERVICE, "args = [\"/bin/true\"]", INSTANCE]),
+    ("TTL checks", CHECK, [SERVICE, "ttl = \"30s\"", INSTANCE]),
     ("Checks over TLS", CHECK, [SERVICE, OVER_TLS, INSTANCE]),
 ];
 

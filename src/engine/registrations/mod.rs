@@ -1,0 +1,185 @@
+//! What is registered over HTTP, on its way through the store: one batch of writes at a time is
+//! judged, stored and then served; the others wait.
+
+mod batch;
+mod judge;
+pub mod view;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::engine::event::{Answer, Ticket};
+use crate::engine::registrations::batch::{Batch, Translated, translate};
+use crate::engine::registrations::judge::Judge;
+use crate::engine::registrations::view::AgentView;
+use crate::engine::settings::Registering;
+use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
+use crate::model::name::Label;
+use crate::model::origin::{EntryId, Origin};
+use crate::model::service::{InstanceId, ServiceKey};
+use crate::registry::catalogue::Catalogue;
+use crate::sources::{Change, Content, Put};
+use crate::store::registrations::{Op, Records};
+
+/// Writes judged in one turn: each has its document made, and checks wait meanwhile.
+const MOST_OF_BATCH: usize = 256;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Registrations {
+    served: AgentView,
+    waiting: VecDeque<(Option<Ticket>, Write)>,
+    batch: Option<Batch>,
+    /// Deregistrations that nobody waits for and that could not be stored: they go with the next
+    /// batch.
+    put_off: Vec<Arc<str>>,
+}
+
+impl Registrations {
+    pub(super) fn view(&self) -> &AgentView {
+        &self.served
+    }
+
+    /// How many writes wait for those before them.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn wait(&mut self, ticket: Ticket, write: Write) {
+        self.waiting.push_back((Some(ticket), write));
+    }
+
+    /// Deregisters those of these instances that are registered over HTTP.
+    pub(super) fn deregister<'i>(
+        &mut self,
+        instances: impl Iterator<Item = (&'i ServiceKey, &'i InstanceId)>,
+        catalogue: &Catalogue,
+    ) {
+        let entries = instances.filter_map(|(key, id)| catalogue.entry_with(key, id));
+        let ours = entries.filter(|entry| entry.origin == Origin::Api);
+        self.waiting.extend(ours.map(|entry| (None, Write::Deregister(Arc::clone(&entry.key)))));
+    }
+
+    /// The instance that a service registered over HTTP is.
+    pub(super) fn instance(
+        &self,
+        id: &str,
+        registering: &Registering,
+    ) -> Option<(ServiceKey, InstanceId)> {
+        let name = Label::parse(&self.served.services.get(id)?.name).ok()?;
+        Some((ServiceKey { zone: registering.zone.apex.clone(), name }, InstanceId::keep(id)))
+    }
+
+    /// Judges the writes that wait, unless others are being stored: what is to be stored, and the
+    /// answers to those that changed nothing. `is_over` tells whether an instance is still to be
+    /// deregistered.
+    pub(super) fn begin(
+        &mut self,
+        registering: &Registering,
+        catalogue: &Catalogue,
+        is_over: impl Fn(&(ServiceKey, InstanceId)) -> bool,
+        answers: &mut Vec<Answer<()>>,
+    ) -> Vec<Op> {
+        if self.batch.is_some() || self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut put_off = std::mem::take(&mut self.put_off);
+        put_off.retain(|id| self.instance(id, registering).is_some_and(|it| is_over(&it)));
+        let mut batch = Batch { next: self.served.clone(), ..Batch::default() };
+        let mut judge = Judge { batch: &mut batch, registering, catalogue };
+        let many = self.waiting.len().min(MOST_OF_BATCH);
+        let put_off = put_off.into_iter().map(|id| (None, Write::Deregister(id)));
+        for (ticket, write) in put_off.chain(self.waiting.drain(..many)) {
+            if let (None, Write::Deregister(id)) = (ticket, &write) {
+                judge.batch.own.push(Arc::clone(id));
+            }
+            let judged = judge.judge(write);
+            judge.batch.answers.extend(ticket.map(|ticket| (ticket, judged)));
+        }
+        let ops = batch.ops(&self.served);
+        if ops.is_empty() {
+            answers.append(&mut batch.answers);
+        } else {
+            self.batch = Some(batch);
+        }
+        ops
+    }
+
+    /// The batch is stored, or could not be: what the catalogue is told, and the instances that were
+    /// registered anew. A batch that was not stored leaves no trace.
+    pub(super) fn end(
+        &mut self,
+        stored: Result<(), String>,
+        registering: &Registering,
+        answers: &mut Vec<Answer<()>>,
+    ) -> (Vec<Change>, Vec<(ServiceKey, InstanceId)>) {
+        let Some(batch) = self.batch.take() else { return (Vec::new(), Vec::new()) };
+        if let Err(words) = stored {
+            let failed = batch.answers.into_iter().map(|(ticket, judged)| {
+                (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
+            });
+            answers.extend(failed);
+            self.put_off = batch.own;
+            return (Vec::new(), Vec::new());
+        }
+        answers.extend(batch.answers);
+        self.served = batch.next;
+        let change = |(id, document): (Arc<str>, Option<Translated>)| match document {
+            Some(translated) => put(id, registering, Ok(translated)),
+            None => Change::Gone(entry(id)),
+        };
+        let registered = batch.registered.iter();
+        let registered = registered.filter_map(|id| self.instance(id, registering)).collect();
+        (batch.documents.into_iter().map(change).collect(), registered)
+    }
+
+    /// Takes over what was stored before this process: what the catalogue is told. A record that
+    /// cannot be taken stays stored, and is told of.
+    pub(super) fn restore(&mut self, records: &Records, registering: &Registering) -> Vec<Change> {
+        let mut changes = vec![Change::Zone(Origin::Api, registering.zone.clone())];
+        let mut troubles = Vec::new();
+        for (key, value) in &records.checks {
+            match serde_json::from_str::<AgentCheck>(value) {
+                Ok(check) => self.served.put_check(check),
+                Err(error) => troubles.push(trouble(key, &error)),
+            }
+        }
+        for (key, value) in &records.services {
+            match serde_json::from_str::<AgentService>(value) {
+                Ok(service) => {
+                    let translated = translate(&service, &self.served, registering);
+                    changes.push(put(Arc::clone(&service.id), registering, translated));
+                    self.served.put(service);
+                }
+                Err(error) => troubles.push(trouble(key, &error)),
+            }
+        }
+        changes.extend([Change::Troubles(Origin::Api, troubles), Change::Synced(Origin::Api)]);
+        changes
+    }
+}
+
+fn entry(id: Arc<str>) -> EntryId {
+    EntryId { origin: Origin::Api, key: id }
+}
+
+fn put(id: Arc<str>, registering: &Registering, translated: Result<Translated, String>) -> Change {
+    let path: Arc<Path> = Path::new(&format!("api:{id}")).into();
+    let complain = |words: String| Diagnostic::of_file(&path, words);
+    let (content, diagnostics) = match translated {
+        Ok((document, warnings)) => {
+            let warn = |words| Diagnostic { severity: Severity::Warning, ..complain(words) };
+            (Content::Services(document), warnings.into_iter().map(warn).collect())
+        }
+        Err(words) => (Content::Refused, vec![complain(words)]),
+    };
+    let zone = registering.zone.apex.clone();
+    Change::Put(Put { id: entry(id), zone, content, diagnostics })
+}
+
+fn trouble(key: &str, error: &serde_json::Error) -> Diagnostic {
+    let path: Arc<Path> = Path::new(&format!("api:{key}")).into();
+    Diagnostic::of_file(&path, format!("cannot read the stored record: {error}"))
+}

@@ -1,0 +1,64 @@
+//! What is registered over HTTP, as it is stored and served: what readers are shown.
+
+use std::sync::Arc;
+
+use crate::model::agent::{AgentCheck, AgentService};
+use crate::snapshot::persistent_map::PersistentMap;
+
+/// See the module. A copy costs next to nothing.
+#[derive(Clone, Debug, Default)]
+pub struct AgentView {
+    /// By id.
+    pub services: PersistentMap<Arc<str>, Arc<AgentService>>,
+    /// The node's own, by id.
+    pub checks: PersistentMap<Arc<str>, Arc<AgentCheck>>,
+    /// Whose each check is, by the check's id.
+    pub(super) owners: PersistentMap<Arc<str>, Owner>,
+}
+
+/// Whose a check is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Service(Arc<str>),
+    Node,
+}
+
+impl AgentView {
+    /// A check of a service or of the node.
+    pub fn check(&self, id: &str) -> Option<&AgentCheck> {
+        match self.owners.get(id)? {
+            Owner::Node => self.checks.get(id).map(|check| &**check),
+            Owner::Service(service) => {
+                self.services.get(service)?.checks.iter().find(|check| *check.id == *id)
+            }
+        }
+    }
+
+    /// Puts a service in the place of the one with its id.
+    pub(super) fn put(&mut self, service: AgentService) {
+        self.remove(&Arc::clone(&service.id));
+        for check in &service.checks {
+            let owner = Owner::Service(Arc::clone(&service.id));
+            self.owners.insert(Arc::clone(&check.id), owner);
+        }
+        self.services.insert(Arc::clone(&service.id), Arc::new(service));
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        let Some(old) = self.services.remove(id) else { return };
+        for check in &old.checks {
+            self.owners.remove(&check.id);
+        }
+    }
+
+    pub(super) fn put_check(&mut self, check: AgentCheck) {
+        let id = Arc::clone(&check.id);
+        self.owners.insert(Arc::clone(&id), Owner::Node);
+        self.checks.insert(id, Arc::new(check));
+    }
+
+    pub(super) fn remove_check(&mut self, id: &str) {
+        self.checks.remove(id);
+        self.owners.remove(id);
+    }
+}

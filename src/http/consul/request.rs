@@ -1,0 +1,169 @@
+//! What requests say, by Consul's conventions: parameters, and bodies of any Content-Type.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
+
+use crate::http::Face;
+use crate::http::consul::failure::Failure;
+use crate::syntax::duration;
+
+/// From the first octet of a body to its last: a registration is a few KiB.
+const BODY: Duration = Duration::from_secs(10);
+/// As Consul has them for requests that wait.
+const WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// The parameters of a path, decoded, in their order.
+#[derive(Clone, Debug, Default)]
+pub(in crate::http) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(in crate::http) fn of(uri: &Uri) -> Self {
+        // Whatever is no pair is no parameter of ours.
+        Self(Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default())
+    }
+
+    /// The first of that name, as Go has it; a bare one is empty.
+    pub(in crate::http) fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(of, _)| of == key).map(|(_, value)| &**value)
+    }
+
+    /// The same, and nothing for an empty one.
+    pub(in crate::http) fn filled(&self, key: &str) -> Option<&str> {
+        self.get(key).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn is_pretty(&self) -> bool {
+        self.get("pretty").is_some()
+    }
+
+    /// Consul's switch of maintenance; without it nobody knows what is meant.
+    pub(in crate::http) fn enable(&self) -> Result<bool, Failure> {
+        let written = self.filled("enable").ok_or_else(|| missing("enable"))?;
+        parse_bool(written).ok_or_else(|| {
+            Failure::bad(format!("Invalid value for enable: {written:?}: write true or false"))
+        })
+    }
+
+    /// How long a request that waits may wait.
+    pub(super) fn wait(&self) -> Result<Duration, Failure> {
+        let Some(written) = self.filled("wait") else { return Ok(WAIT) };
+        match duration::parse(written) {
+            Some(Duration::ZERO) => Ok(WAIT),
+            Some(wait) => Ok(wait.min(LONGEST_WAIT)),
+            None => Err(Failure::bad(format!("Invalid wait time: {written:?}: write \"30s\""))),
+        }
+    }
+
+    /// Expressions are not read yet; an empty one filters nothing.
+    pub(super) fn has_no_filter(&self) -> Result<(), Failure> {
+        match self.filled("filter") {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::bad("filter expressions are not supported: leave filter empty"))
+            }
+        }
+    }
+
+    /// Consul without its enterprise half has neither.
+    fn has_no_namespace(&self) -> Result<(), Failure> {
+        for (key, what) in [("ns", "Namespaces are"), ("partition", "Partitions are")] {
+            if self.filled(key).is_some() {
+                let words = format!("{what} a Consul Enterprise feature");
+                return Err(Failure::bad(format!("Invalid query parameter: {key:?} - {words}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(in crate::http) fn missing(key: &str) -> Failure {
+    Failure::bad(format!("Missing value for {key}"))
+}
+
+impl FromRequestParts<Face> for Params {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Face) -> Result<Self, Failure> {
+        let params = Self::of(&parts.uri);
+        params.has_no_namespace()?;
+        Ok(params)
+    }
+}
+
+/// A whole body, whatever its Content-Type says.
+pub(super) struct Body(pub(super) Bytes);
+
+impl FromRequest<Face> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, face: &Face) -> Result<Self, Response> {
+        match timeout(BODY, Bytes::from_request(request, face)).await {
+            Ok(Ok(octets)) => Ok(Self(octets)),
+            Ok(Err(rejection)) => Err(rejection.into_response()),
+            Err(_) => {
+                let words = format!("the body did not arrive within {} s", BODY.as_secs());
+                Err((StatusCode::REQUEST_TIMEOUT, words).into_response())
+            }
+        }
+    }
+}
+
+/// Go's `ParseBool`.
+fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str) -> Params {
+        Params::of(&format!("/v1?{query}").parse().unwrap())
+    }
+
+    #[test]
+    fn booleans_are_those_of_go() {
+        for (written, meant) in [("True", Some(true)), ("f", Some(false)), ("yes", None)] {
+            assert_eq!(asked(&format!("enable={written}")).enable().ok(), meant);
+        }
+        assert_eq!(asked("enable").enable(), Err(missing("enable")));
+    }
+
+    #[test]
+    fn waits_are_durations_within_consuls_bounds() {
+        for (query, seconds) in [
+            ("", Some(300)),
+            ("wait=120000ms", Some(120)),
+            ("wait=1m30s", Some(90)),
+            ("wait=1h", Some(600)),
+            ("wait=0s", Some(300)),
+            ("wait=5", None),
+            ("wait=soon", None),
+        ] {
+            let wait = asked(query).wait().ok().map(|wait| wait.as_secs());
+            assert_eq!(wait, seconds, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_and_a_filter_are_refused_unless_they_are_empty() {
+        for (query, taken) in
+            [("ns=", true), ("ns=a", false), ("partition=b", false), ("filter=", true)]
+        {
+            assert_eq!(asked(query).has_no_namespace().is_ok(), taken, "{query}");
+        }
+        assert!(asked("filter=").has_no_filter().is_ok());
+        assert!(asked("filter=a%20==%20b").has_no_filter().is_err());
+    }
+}
