@@ -230,7 +230,7 @@ impl Engine {
             }
             let wait = self.wait((self.clock)().mono);
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 Some(message) = self.inbox.recv(), if self.world.has_room() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
                 Some(kept) = self.kept.1.recv() => self.step(kept),
@@ -239,6 +239,15 @@ impl Engine {
                     if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
                 () = tokio::time::sleep(wait) => self.tick(),
             }
+        }
+        self.end();
+    }
+
+    /// What a crash may lose an ordered end does not: dropping the store writes what waits.
+    fn end(self) {
+        let (ops, durability) = (self.world.unsaved(), Durability::Soon);
+        if !ops.is_empty() {
+            self.store.commit(Batch { ops, durability, done: Box::new(drop) });
         }
     }
 

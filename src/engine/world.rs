@@ -22,7 +22,7 @@ use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
 use crate::registry::statics::StaticRecords;
 use crate::sources::Change;
-use crate::store::registrations::Records;
+use crate::store::registrations::{Op, Records};
 
 /// See the module.
 #[derive(Debug)]
@@ -91,6 +91,11 @@ impl World {
     /// What is registered over HTTP.
     pub fn agent(&self) -> &AgentView {
         self.registrations.view()
+    }
+
+    /// What the store is still to keep when the world ends.
+    pub fn unsaved(&self) -> Vec<Op> {
+        self.checks.unsaved()
     }
 
     /// How many writes wait for the store.

@@ -5,6 +5,7 @@
 mod files;
 mod growth;
 mod large;
+mod registering;
 mod scale;
 mod slices;
 mod world;

@@ -238,8 +238,9 @@ fn every_family_is_there_from_the_start_and_counters_move() {
     ] {
         assert!(families.contains(family), "{family} in {families:?}");
     }
-    let states = ["unknown", "passing", "warning", "suspect", "critical", "recovering"];
-    for state in states.iter().chain(&["unchecked"]) {
+    let of_checks = ["unknown", "passing", "warning", "suspect", "critical", "recovering"];
+    let others = ["unchecked", "removed", "forced_up", "forced_down", "drained", "maintenance"];
+    for state in of_checks.iter().chain(&others) {
         let labels = format!("livezone_instances{{state=\"{state}\"}}");
         assert!(text.contains(&labels), "{labels} in {text}");
     }

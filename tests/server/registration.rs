@@ -366,3 +366,49 @@ fn bodies_that_nobody_means_well_are_refused_and_nothing_is_left_of_them() {
     let answer = server.get(split);
     assert_eq!((answer.status, answer.header("Set-Cookie")), (404, None));
 }
+
+#[test]
+fn what_was_answered_survives_a_kill_and_what_was_taken_back_does_not_come_again() {
+    let server = TestServer::new().start();
+    for n in 1..=3 {
+        let address = format!("10.0.0.{n}");
+        register(&server, &json!({ "ID": format!("web-{n}"), "Name": "web", "Address": address }));
+    }
+    let put = |server: &Server, path: &str| assert_eq!(server.put(path, "").status, 200, "{path}");
+    put(&server, "/v1/agent/service/maintenance/web-3?enable=true&reason=disk");
+    let server = server.restart(Signal::SIGKILL);
+    server.answers_within("web", &["10.0.0.1", "10.0.0.2"], Duration::ZERO);
+    put(&server, "/v1/agent/service/deregister/web-1");
+    put(&server, "/v1/agent/service/maintenance/web-3?enable=false");
+    let server = server.restart(Signal::SIGKILL);
+    server.answers_within("web", &["10.0.0.2", "10.0.0.3"], Duration::ZERO);
+    for n in 2..=3 {
+        put(&server, &format!("/v1/agent/service/deregister/web-{n}"));
+    }
+    assert_eq!(server.ask("web", RecordType::A).metadata.response_code, ResponseCode::NXDomain);
+    let server = server.restart(Signal::SIGKILL);
+    assert_eq!(server.get("/v1/agent/services").body, "{}");
+}
+
+#[test]
+fn what_a_heartbeat_said_is_there_after_a_restart() {
+    let server = TestServer::new().start();
+    let body = json!({ "ID": "job-1", "Name": "job", "Address": "10.0.0.7",
+        "Check": { "TTL": "1h" } });
+    register(&server, &body);
+    for word in ["pass", "fail"] {
+        let path = format!("/v1/agent/check/{word}/service:job-1");
+        assert_eq!(server.put(&path, "").status, 200);
+    }
+    let server = server.restart(Signal::SIGTERM);
+    assert_eq!(server.addresses("job").len(), 0);
+    assert_eq!(server.put("/v1/agent/check/pass/service:job-1?note=well", "").status, 200);
+    let server = server.restart(Signal::SIGTERM);
+    server.answers_within("job", &["10.0.0.7"], Duration::ZERO);
+    let instance =
+        server.get("/v1/livezone/services").json()["services"][0]["instances"][0].clone();
+    assert_eq!(
+        (&instance["state"], &instance["checks"][0]["output"]),
+        (&"suspect".into(), &"well".into())
+    );
+}
