@@ -288,7 +288,10 @@ fn the_api_and_status_show_every_instance() {
     assert!(api[1]["since"].as_str().unwrap().ends_with('Z'), "{api}");
     assert_eq!(
         report["sources"],
-        serde_json::json!([{ "name": "files", "errors": [], "warnings": [] }])
+        serde_json::json!([
+            { "name": "files", "errors": [], "warnings": [] },
+            { "name": "api", "errors": [], "warnings": [] },
+        ])
     );
 
     // Exit 0 also where instances are critical.
