@@ -1,14 +1,18 @@
 //! Writes that are stored together, and what they change.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::event::Answer;
 use crate::engine::registrations::view::AgentView;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService};
 use crate::model::definition::Document;
+use crate::model::origin::{EntryId, Origin};
 use crate::sources::consul::api::document;
+use crate::sources::{Change, Content, Put};
 use crate::store::registrations::{Op, Table};
 
 /// What is being stored.
@@ -66,4 +70,26 @@ pub(super) fn translate(
     let mut with_nodes = service.clone();
     with_nodes.checks.extend(view.checks.iter().map(|(_, check)| AgentCheck::clone(check)));
     document(&with_nodes, registering.node, &registering.targets)
+}
+
+pub(super) fn entry(id: Arc<str>) -> EntryId {
+    EntryId { origin: Origin::Api, key: id }
+}
+
+pub(super) fn put(
+    id: Arc<str>,
+    registering: &Registering,
+    translated: Result<Translated, String>,
+) -> Change {
+    let path: Arc<Path> = Path::new(&format!("api:{id}")).into();
+    let complain = |words: String| Diagnostic::of_file(&path, words);
+    let (content, diagnostics) = match translated {
+        Ok((document, warnings)) => {
+            let warn = |words| Diagnostic { severity: Severity::Warning, ..complain(words) };
+            (Content::Services(document), warnings.into_iter().map(warn).collect())
+        }
+        Err(words) => (Content::Refused, vec![complain(words)]),
+    };
+    let zone = registering.zone.apex.clone();
+    Change::Put(Put { id: entry(id), zone, content, diagnostics })
 }

@@ -3,24 +3,23 @@
 
 mod batch;
 mod judge;
+mod restore;
 pub mod view;
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::event::{Answer, Ticket};
-use crate::engine::registrations::batch::{Batch, Translated, translate};
+use crate::engine::registrations::batch::{Batch, Translated, entry, put};
 use crate::engine::registrations::judge::Judge;
 use crate::engine::registrations::view::AgentView;
 use crate::engine::settings::Registering;
-use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
+use crate::model::agent::{Refusal, Write};
 use crate::model::name::Label;
-use crate::model::origin::{EntryId, Origin};
+use crate::model::origin::Origin;
 use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
-use crate::sources::{Change, Content, Put};
+use crate::sources::Change;
 use crate::store::registrations::{Op, Records};
 
 /// Writes judged in one turn: each has its document made, and checks wait meanwhile.
@@ -135,51 +134,10 @@ impl Registrations {
         (batch.documents.into_iter().map(change).collect(), registered)
     }
 
-    /// Takes over what was stored before this process: what the catalogue is told. A record that
-    /// cannot be taken stays stored, and is told of.
+    /// Takes over what was stored before this process: what the catalogue is told.
     pub(super) fn restore(&mut self, records: &Records, registering: &Registering) -> Vec<Change> {
-        let mut changes = vec![Change::Zone(Origin::Api, registering.zone.clone())];
-        let mut troubles = Vec::new();
-        for (key, value) in &records.checks {
-            match serde_json::from_str::<AgentCheck>(value) {
-                Ok(check) => self.served.put_check(check),
-                Err(error) => troubles.push(trouble(key, &error)),
-            }
-        }
-        for (key, value) in &records.services {
-            match serde_json::from_str::<AgentService>(value) {
-                Ok(service) => {
-                    let translated = translate(&service, &self.served, registering);
-                    changes.push(put(Arc::clone(&service.id), registering, translated));
-                    self.served.put(service);
-                }
-                Err(error) => troubles.push(trouble(key, &error)),
-            }
-        }
-        changes.extend([Change::Troubles(Origin::Api, troubles), Change::Synced(Origin::Api)]);
+        let (served, changes) = restore::read(records, registering);
+        self.served = served;
         changes
     }
-}
-
-fn entry(id: Arc<str>) -> EntryId {
-    EntryId { origin: Origin::Api, key: id }
-}
-
-fn put(id: Arc<str>, registering: &Registering, translated: Result<Translated, String>) -> Change {
-    let path: Arc<Path> = Path::new(&format!("api:{id}")).into();
-    let complain = |words: String| Diagnostic::of_file(&path, words);
-    let (content, diagnostics) = match translated {
-        Ok((document, warnings)) => {
-            let warn = |words| Diagnostic { severity: Severity::Warning, ..complain(words) };
-            (Content::Services(document), warnings.into_iter().map(warn).collect())
-        }
-        Err(words) => (Content::Refused, vec![complain(words)]),
-    };
-    let zone = registering.zone.apex.clone();
-    Change::Put(Put { id: entry(id), zone, content, diagnostics })
-}
-
-fn trouble(key: &str, error: &serde_json::Error) -> Diagnostic {
-    let path: Arc<Path> = Path::new(&format!("api:{key}")).into();
-    Diagnostic::of_file(&path, format!("cannot read the stored record: {error}"))
 }
