@@ -21,8 +21,7 @@ use livezone::model::time::Now;
 use livezone::snapshot::service::build;
 use livezone::transport::batch::slots::MESSAGES;
 use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
-use livezone::transport::fast::query_batch::QueryBatch;
-use livezone::transport::fast::{self, Arrival, Fast};
+use livezone::transport::fast::{self, Arrival, Fast, Reader};
 use livezone::transport::worker::Worker;
 use livezone::wire::reply::{Limits, encode};
 use livezone::wire::request::{Incoming, parse};
@@ -117,14 +116,12 @@ fn between_system_calls(criterion: &mut Criterion) {
         let count = batch.receive(server.as_fd(), Wait::ForOne).unwrap();
         assert_eq!(count, MESSAGES);
         let start = Instant::now();
-        let mut queries = QueryBatch::default();
-        queries.read(&batch, &snapshot);
+        let reader = Reader::new(&snapshot);
         for place in 0..count {
             let message = batch.message(place).unwrap();
             let arrival = Arrival { peer: &message.peer.unwrap(), asked: &asked, now };
             let buffer = (message.octets, message.len);
-            let said =
-                fast::answer(buffer, queries.get(place).unwrap(), &arrival, &snapshot, &mut worker);
+            let said = fast::answer(buffer, &arrival, &reader, &mut worker);
             let Some(Fast::Answered { len, .. }) = said else { panic!("an answer") };
             batch.answer(place, len);
         }

@@ -65,7 +65,7 @@ pub struct Effects {
     pub answers: Vec<Answer<Written>>,
     /// Changes of state, each worth a line of the log.
     pub transitions: Vec<Transition>,
-    /// Complaints that are new.
+    /// Complaints that are new; those of work that takes several turns come with the last.
     pub complaints: Vec<Diagnostic>,
     /// Of aliases that follow nobody since this turn.
     pub dangling: Vec<Diagnostic>,

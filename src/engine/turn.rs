@@ -55,17 +55,17 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     keep(world, &mut turn);
-    let World { settings, catalogue, services, checks, publisher, untold, orders, .. } = world;
+    let World { settings, catalogue, services, checks, publisher, orders, .. } = world;
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
     turn.effects.wake = [checks.wake(), services.wake(), orders.wake()].into_iter().flatten().min();
-    hold_back(untold, &mut turn.effects);
+    hold_back(world, &mut turn.effects);
     answer(world, &mut turn);
     turn.effects
 }
 
 fn tell(world: &mut World, changes: Vec<Change>) {
-    world.untold.get_or_insert_default();
+    world.unsettled = true;
     world.catalogue.tell(changes);
 }
 
@@ -186,25 +186,25 @@ fn answer(world: &mut World, turn: &mut Turn) {
 }
 
 /// Keeps complaints until all is worked off: a file of which much is wrong is told of once.
-fn hold_back(untold: &mut Option<News>, effects: &mut Effects) {
-    let Some(news) = untold else { return };
+fn hold_back(world: &mut World, effects: &mut Effects) {
+    effects.settled = mem::take(&mut world.unsettled) && !effects.more;
     if effects.more {
-        news.complaints.extend(mem::take(&mut effects.complaints));
-        news.dangling.extend(mem::take(&mut effects.dangling));
-        return;
+        world.unsettled = true;
+        let News { complaints, dangling } = world.held_back.get_or_insert_default();
+        complaints.extend(mem::take(&mut effects.complaints));
+        dangling.extend(mem::take(&mut effects.dangling));
+    } else if let Some(News { mut complaints, mut dangling }) = world.held_back.take() {
+        complaints.extend(mem::take(&mut effects.complaints));
+        dangling.extend(mem::take(&mut effects.dangling));
+        (effects.complaints, effects.dangling) = (complaints.into_vec(), dangling.into_vec());
     }
-    effects.settled = true;
-    let News { mut complaints, mut dangling } = untold.take().unwrap_or_default();
-    complaints.extend(mem::take(&mut effects.complaints));
-    dangling.extend(mem::take(&mut effects.dangling));
-    (effects.complaints, effects.dangling) = (complaints.into_vec(), dangling.into_vec());
 }
 
 /// Takes a new configuration in.
 fn configure(world: &mut World, mut settings: Settings, turn: &mut Turn) {
     let Registering { zone, node, .. } = world.settings.registering.clone();
     settings.registering = Registering { zone, node, ..settings.registering };
-    world.untold.get_or_insert_default();
+    world.unsettled = true;
     world.checks.resize(settings.max_in_flight);
     let same_scripts = world.settings.scripts == settings.scripts;
     world.settings = settings;

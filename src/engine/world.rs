@@ -33,10 +33,12 @@ pub struct World {
     pub(super) checks: Checks,
     pub(super) aliases: Aliases,
     pub(super) publisher: Publisher,
+    /// Sources or the configuration have told something that is not worked off yet.
+    pub(super) unsettled: bool,
+    /// What came of it so far.
+    pub(super) held_back: Option<News>,
     pub(super) registrations: Registrations,
     pub(super) orders: Orders,
-    /// What sources or the configuration have told and is not worked off yet.
-    pub(super) untold: Option<News>,
     /// What is answered once all is worked off.
     pub(super) unanswered: Vec<Answer<()>>,
 }
@@ -61,7 +63,8 @@ impl World {
             registrations: Registrations::default(),
             orders: Orders::default(),
             settings,
-            untold: None,
+            unsettled: false,
+            held_back: None,
             unanswered: Vec::new(),
         }
     }

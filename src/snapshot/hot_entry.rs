@@ -1,8 +1,8 @@
-//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, which
+//! The commonest answers of a name in 48 octets: its IPv4 addresses, which
 //! instances its SRV records are, and whether these have its IPv6 addresses or it has none.
 //!
 //! With thousands of services most of what a question needs is in no near cache. What counts then
-//! is how many lines it touches; of most names this one is all that is read.
+//! is how many cache lines it touches; of most names this entry is all that is read.
 
 use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
@@ -74,19 +74,6 @@ impl Key {
         }
         Self::of(&octets, len)
     }
-
-    /// The octets, and zeroes behind them.
-    pub fn octets(&self) -> [u8; KEY] {
-        let mut octets = [0; KEY];
-        let (chunks, _) = octets.as_chunks_mut::<WORD>();
-        chunks.iter_mut().zip(self.0).for_each(|(chunk, word)| *chunk = word.to_le_bytes());
-        octets
-    }
-
-    /// Whether this is nobody's.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// Eight octets, each as `u8::to_ascii_lowercase` makes it. The library's own way with arrays of
@@ -103,11 +90,9 @@ fn folded(word: u64) -> u64 {
     word | is_upper >> 2
 }
 
-/// See the module. It is laid out so that it fills its line.
+/// See the module.
 #[derive(Clone, Debug, Default)]
-#[repr(C, align(64))]
 pub struct HotEntry {
-    pub(super) key: Key,
     ttl: u32,
     /// How many addresses there are; 0 where A takes more than what stands here.
     count: u8,
@@ -119,7 +104,7 @@ pub struct HotEntry {
     addresses: [[u8; 4]; ADDRESSES],
 }
 
-const _: () = assert!(size_of::<HotEntry>() == 64);
+const _: () = assert!(size_of::<HotEntry>() == 48);
 
 /// Where the answer to AAAA stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,15 +119,9 @@ pub enum Aaaa {
 }
 
 impl HotEntry {
-    #[cfg(test)]
-    pub(super) fn of_ttl(key: Key, ttl: u32) -> Self {
-        Self { key, ttl, ..Self::default() }
-    }
-
-    /// What is answered at a name of `view` that has this key and these records; nothing where that
-    /// is not plain.
-    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Option<Self> {
-        let mut entry = Self { key, ttl: selection.ttl, ..Self::default() };
+    /// What is answered at a name of `view` that has these records; nothing where that is not plain.
+    pub(super) fn new(view: &ServiceView, selection: &Selection) -> Option<Self> {
+        let mut entry = Self { ttl: selection.ttl, ..Self::default() };
         if view.waiting || selection.stale || !selection.cname.items.is_empty() {
             return None;
         }
@@ -181,8 +160,8 @@ impl HotEntry {
     /// Whether these are the same, the SRV table one and the same in memory.
     pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
         let all = |entry: &Self| {
-            let &Self { key, ttl, count, places, aaaa, ref srv, addresses } = entry;
-            (key, ttl, count, places, aaaa, srv.as_ref().map(SrvTable::place), addresses)
+            let &Self { ttl, count, places, aaaa, ref srv, addresses } = entry;
+            (ttl, count, places, aaaa, srv.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
     }

@@ -1,10 +1,8 @@
 //! The truth, frozen: what may be answered now. A query reads one snapshot from its first octet to
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
-pub mod bucket;
 pub mod choice;
 pub mod hot_entry;
-pub mod hot_table;
 pub mod persistent_map;
 pub mod selection;
 pub mod service;

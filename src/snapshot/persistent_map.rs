@@ -13,8 +13,7 @@ use foldhash::fast::FixedState;
 
 const FAN: usize = 16;
 
-/// The entries of one shard with the hashes of their keys, in no order. They are few: comparing
-/// their hashes one by one is quicker than a table's own arithmetic.
+/// The entries of one leaf with the hashes of their keys, sorted by these.
 type Leaf<K, V> = Arc<[(u64, K, V)]>;
 type Twig<K, V> = Arc<[Leaf<K, V>; FAN]>;
 type Branch<K, V> = Arc<[Twig<K, V>; FAN]>;
@@ -54,21 +53,26 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
         let hash = hash(key);
         let [branch, twig, leaf] = path(hash);
         let leaf = self.branches.get(branch)?.get(twig)?.get(leaf)?;
-        let is_it = |(its, own, _): &&(u64, K, V)| *its == hash && own.borrow() == key;
-        leaf.iter().find(is_it).map(|(_, _, value)| value)
+        leaf.get(place(leaf, hash, key).ok()?).map(|(_, _, value)| value)
     }
 
     /// Sets the value of `key`, and gives the old one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = hash(&key);
         let leaf = self.leaf(hash)?;
-        let Some(at) = leaf.iter().position(|entry| entry.0 == hash && entry.1 == key) else {
-            *leaf = leaf.iter().cloned().chain([(hash, key, value)]).collect();
-            self.len += 1;
-            return None;
-        };
-        let entry = Arc::make_mut(leaf).get_mut(at)?;
-        Some(std::mem::replace(&mut entry.2, value))
+        match place(leaf, hash, &key) {
+            Ok(at) => {
+                let entry = Arc::make_mut(leaf).get_mut(at)?;
+                Some(std::mem::replace(&mut entry.2, value))
+            }
+            Err(at) => {
+                let (before, behind) = leaf.split_at_checked(at)?;
+                let new = [(hash, key, value)];
+                *leaf = before.iter().chain(&new).chain(behind).cloned().collect();
+                self.len += 1;
+                None
+            }
+        }
     }
 
     /// Takes `key` out.
@@ -78,9 +82,12 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
     {
         let hash = hash(key);
         let leaf = self.leaf(hash)?;
-        let is_it = |entry: &(u64, K, V)| entry.0 == hash && entry.1.borrow() == key;
-        let old = leaf.iter().find(|entry| is_it(entry))?.2.clone();
-        *leaf = leaf.iter().filter(|entry| !is_it(entry)).cloned().collect();
+        let (before, [(_, _, old), behind @ ..]) = leaf.split_at(place(leaf, hash, key).ok()?)
+        else {
+            return None;
+        };
+        let old = old.clone();
+        *leaf = before.iter().chain(behind).cloned().collect();
         self.len -= 1;
         Some(old)
     }
@@ -104,9 +111,24 @@ fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
     FixedState::default().hash_one(key)
 }
 
+/// Where the entry of a key with this hash stands, or else where it is to be put.
+fn place<K: Borrow<Q>, V, Q: Eq + ?Sized>(
+    leaf: &[(u64, K, V)],
+    hash: u64,
+    key: &Q,
+) -> Result<usize, usize> {
+    // Hashes are spread evenly, so it is near here.
+    let guess = usize::try_from(((hash >> 32) * leaf.len() as u64) >> 32).unwrap_or(0);
+    let (left, right) = leaf.split_at(guess);
+    let first = guess - left.iter().rev().take_while(|entry| entry.0 >= hash).count()
+        + right.iter().take_while(|entry| entry.0 < hash).count();
+    let same = leaf.iter().skip(first).take_while(|entry| entry.0 == hash);
+    same.zip(first..).find(|(entry, _)| entry.1.borrow() == key).map(|(_, at)| at).ok_or(first)
+}
+
 /// The branch, the twig and the leaf of a hash.
 fn path(hash: u64) -> [usize; 3] {
-    let [.., branch, twig, leaf] = hash.to_le_bytes();
+    let [branch, twig, leaf, ..] = hash.to_le_bytes();
     [branch, twig, leaf].map(|octet| usize::from(octet) % FAN)
 }
 

@@ -9,7 +9,7 @@ use crate::snapshot::target::{Fitness, Target, is_eligible, named, targets_of};
 
 /// See the module. Copies share the rows.
 #[derive(Clone, Debug)]
-pub struct SrvTable(Arc<Box<[SrvRow]>>);
+pub struct SrvTable(Arc<[SrvRow]>);
 
 /// What is sent of one instance.
 #[derive(Clone, Debug)]
@@ -61,12 +61,12 @@ impl SrvTable {
                 },
             }
         };
-        Self(Arc::new(service.instances.iter().enumerate().map(row).collect()))
+        Self(service.instances.iter().enumerate().map(row).collect())
     }
 
     /// Where it stands in memory: copies stand in one place.
-    pub(super) fn place(&self) -> *const Box<[SrvRow]> {
-        Arc::as_ptr(&self.0)
+    pub(super) fn place(&self) -> *const SrvRow {
+        self.0.as_ptr()
     }
 
     /// The rows of the instances at these places that have an SRV record.

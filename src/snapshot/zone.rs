@@ -9,11 +9,11 @@ use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
 use crate::registry::statics::{StaticRecords, merge};
 use crate::snapshot::hot_entry::{HotEntry, Key};
-use crate::snapshot::hot_table::HotTable;
 use crate::snapshot::persistent_map::PersistentMap;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::statics::StaticNames;
+use crate::snapshot::target::Target;
 
 /// Secondaries are told to come back within the hour; none can transfer yet.
 const REFRESH: u32 = 3600;
@@ -36,7 +36,7 @@ pub struct Zone {
     /// By name.
     pub services: PersistentMap<Label, Arc<ServiceView>>,
     /// The commonest answers of services and of their tags.
-    pub hot: HotTable,
+    pub hot: PersistentMap<Key, HotEntry>,
     /// Registered addresses, in any state, with the count of targets that have them. Each family
     /// alone: an entry of the shorter one is half as long.
     v4: PersistentMap<Ipv4Addr, u32>,
@@ -113,7 +113,7 @@ impl Zone {
             soa: soa(settings, &statics, serial),
             facts: Arc::new(Facts::new(settings, &statics)),
             services: PersistentMap::default(),
-            hot: HotTable::default(),
+            hot: PersistentMap::default(),
             v4: PersistentMap::default(),
             v6: PersistentMap::default(),
             tags: PersistentMap::default(),
@@ -151,22 +151,24 @@ impl Zone {
             return;
         }
         if let Some(old) = &old {
-            plain_names(old).for_each(|(key, _)| self.hot.set(key, None));
+            plain_names(old).for_each(|(key, _)| self.set_entry(key, None));
         }
+        let targets = [&old, &new].map(|view| view.as_ref().map_or(&[][..], |view| &view.targets));
+        let [gone, come] = differing(targets);
         if let Some(new) = &new {
             self.put_entries(new);
-            addresses(new).for_each(|address| self.count_address(address));
+            addresses(come).for_each(|address| self.count_address(address));
             new.tags.keys().for_each(|tag| count(&mut self.tags, tag.clone()));
         }
         if let Some(old) = &old {
-            addresses(old).for_each(|address| self.discount_address(address));
+            addresses(gone).for_each(|address| self.discount_address(address));
             old.tags.keys().for_each(|tag| discount(&mut self.tags, tag));
         }
     }
 
     fn put_entries(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
-            self.hot.set(key, HotEntry::new(key, view, selection));
+            self.set_entry(key, HotEntry::new(view, selection));
         }
     }
 
@@ -174,13 +176,24 @@ impl Zone {
     /// in memory far away, and most need not be touched.
     fn renew_entries(&mut self, old: &ServiceView, new: &ServiceView) {
         for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
-            let entry = HotEntry::new(key, new, selection);
+            let entry = HotEntry::new(new, selection);
             // They come in one order, as long as the one's tags are a copy of the other's.
             let stays = key == its
-                && HotEntry::are_same(entry.as_ref(), HotEntry::new(its, old, before).as_ref());
+                && HotEntry::are_same(entry.as_ref(), HotEntry::new(old, before).as_ref());
             if !stays {
-                self.hot.set(key, entry);
+                self.set_entry(key, entry);
             }
+        }
+    }
+
+    /// An entry that is set to what it is copies nothing.
+    fn set_entry(&mut self, key: Key, entry: Option<HotEntry>) {
+        if HotEntry::are_same(self.hot.get(&key), entry.as_ref()) {
+            return;
+        }
+        match entry {
+            Some(entry) => drop(self.hot.insert(key, entry)),
+            None => drop(self.hot.remove(&key)),
         }
     }
 
@@ -233,8 +246,18 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     names.filter_map(|(key, selection)| Some((key?, &**selection)))
 }
 
-fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
-    view.targets.iter().filter_map(|target| target.endpoint.address())
+fn addresses(targets: &[Target]) -> impl Iterator<Item = IpAddr> {
+    targets.iter().filter_map(|target| target.endpoint.address())
+}
+
+/// Both lists without the endpoints that they share at the beginning and at the end: of a long one
+/// that changes in one place little is left.
+fn differing([one, other]: [&[Target]; 2]) -> [&[Target]; 2] {
+    let same = |(a, b): &(&Target, &Target)| a.endpoint == b.endpoint;
+    let start = one.iter().zip(other).take_while(same).count();
+    let [one, other] = [one, other].map(|list| list.split_at(start).1);
+    let end = one.iter().rev().zip(other.iter().rev()).take_while(same).count();
+    [one, other].map(|list| list.split_at(list.len() - end).0)
 }
 
 fn count<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>, key: K) {

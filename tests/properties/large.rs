@@ -131,10 +131,32 @@ fn many_instances_measured() {
     }
 }
 
+/// Of this process, in MiB.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4 / 1024
+}
+
+#[test]
+#[ignore = "a measurement: see above"]
+fn memory_measured() {
+    let mut world = Measured::new();
+    println!("before: {} MiB", resident());
+    for _ in 0..3 {
+        for at in 0..2 {
+            let text = services(10_000, 10, 80, "").replace("= \"s", &format!("= \"{at}s"));
+            world.change("  100,000 instances come", file(&format!("{at}.toml"), text));
+        }
+        println!("with 200,000 instances: {} MiB", resident());
+        (0..2).for_each(|at| world.change("  they go", gone(&format!("{at}.toml"))));
+        println!("without them: {} MiB", resident());
+    }
+}
+
 #[test]
 #[ignore = "a measurement: see above"]
 fn many_records_measured() {
-    for many in [10_000, 20_000, 100_000] {
+    for many in [10_000, 25_000] {
         println!("{many} records");
         let mut world = Measured::new();
         world.change("  come", records(many, "10.0.0.1"));

@@ -139,11 +139,14 @@ impl Services {
         if let Some(old) = &old {
             self.conditions.remove(old);
         }
-        let state = ServiceState { orders, ..carry_over(service, old, sources, checks, turn) };
+        let (state, touched) = carry_over(service, old, sources, checks, turn);
+        let state = ServiceState { orders, ..state };
         self.conditions.add(&state);
         self.states.insert(key.clone(), state);
-        self.assess_all(&key, checks, turn);
-        self.hear(&key, checks, turn);
+        self.assess_touched(&key, &touched, checks, turn);
+        if self.waiting.contains(&key) {
+            self.hear(&key, checks, turn);
+        }
         turn.dirty.insert(key);
     }
 
@@ -157,7 +160,8 @@ impl Services {
     ) {
         let Some(state) = self.states.get_mut(key) else { return };
         state.orders = orders;
-        self.assess_all(key, checks, turn);
+        let all: Vec<usize> = (0..state.service.instances.len()).collect();
+        self.assess_touched(key, &all, checks, turn);
     }
 
     pub(super) fn remove(&mut self, key: &ServiceKey, checks: &mut Checks, turn: &mut Turn) {
@@ -168,15 +172,20 @@ impl Services {
         turn.dirty.insert(key.clone());
     }
 
-    /// Works out anew how all targets of a service stand.
-    fn assess_all(&mut self, key: &ServiceKey, checks: &Checks, turn: &mut Turn) {
-        let count = self.states.get(key).map_or(0, |state| state.targets.len());
-        for target in 0..count {
-            self.assess(key, target, checks, turn);
+    /// Works out anew how these instances of a service stand.
+    fn assess_touched(
+        &mut self,
+        key: &ServiceKey,
+        places: &[usize],
+        checks: &Checks,
+        turn: &mut Turn,
+    ) {
+        for &place in places {
+            self.assess_instance(key, place, checks, turn);
         }
         // An address that has gone may have been its instance's best.
         let Some(state) = self.states.get_mut(key) else { return };
-        for place in 0..state.instances.len() {
+        for &place in places {
             assess_instance(state, place, &mut self.conditions, turn);
         }
     }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Scripts;
-use crate::model::definition::{Document, ServiceDefinition};
-use crate::model::name::{Label, Name};
+use crate::model::definition::Document;
+use crate::model::name::Name;
 use crate::model::records::MasterFile;
 use crate::model::service::ServiceKey;
-use crate::registry::script_policy::is_permitted;
 
 /// See the module.
 #[derive(Debug)]
@@ -26,8 +24,7 @@ pub(super) enum Facts {
     Nothing,
     /// The zone's settings, which the zone keeps.
     Settings,
-    /// Those of its services count that this rule lets in.
-    Services(Arc<Document>, Scripts),
+    Services(Arc<Document>),
     Records(Arc<MasterFile>),
 }
 
@@ -39,7 +36,7 @@ impl Entry {
 
     pub(super) fn document(&self) -> Option<&Arc<Document>> {
         match &self.facts {
-            Facts::Services(document, _) => Some(document),
+            Facts::Services(document) => Some(document),
             Facts::Nothing | Facts::Settings | Facts::Records(_) => None,
         }
     }
@@ -47,24 +44,8 @@ impl Entry {
     pub(super) fn records(&self) -> Option<&Arc<MasterFile>> {
         match &self.facts {
             Facts::Records(records) => Some(records),
-            Facts::Nothing | Facts::Settings | Facts::Services(..) => None,
+            Facts::Nothing | Facts::Settings | Facts::Services(_) => None,
         }
-    }
-
-    /// Of a service by this name, as far as they are let in, each with the document that it
-    /// stands in.
-    pub(super) fn definitions(
-        &self,
-        name: &Label,
-    ) -> impl Iterator<Item = (&Arc<Document>, &Arc<ServiceDefinition>)> {
-        let services = match &self.facts {
-            Facts::Services(document, scripts) => Some((document, *scripts)),
-            Facts::Nothing | Facts::Settings | Facts::Records(_) => None,
-        };
-        services.into_iter().flat_map(move |(document, scripts)| {
-            let let_in = document.of(name).iter().filter(move |d| is_permitted(d, scripts));
-            let_in.map(move |definition| (document, definition))
-        })
     }
 
     /// The services of which it defines external instances.

@@ -32,7 +32,7 @@ use crate::registry::catalogue::errors::Errors;
 use crate::registry::catalogue::waiting::Waiting;
 use crate::registry::catalogue::zone::ZoneState;
 use crate::registry::merge::{Contribution, merge};
-use crate::registry::script_policy::refused;
+use crate::registry::script_policy::{is_permitted, refused};
 use crate::registry::statics::conflicts::conflicts;
 use crate::registry::statics::{self, StaticRecords};
 use crate::sources::{Change, Content, Put};
@@ -57,6 +57,7 @@ pub struct Catalogue {
     /// Of all complaints that stand, wherever they are kept.
     errors: Errors,
     waiting: Waiting,
+    scripts: Scripts,
     backlog: Backlog,
     merged: u64,
 }
@@ -128,18 +129,21 @@ impl Catalogue {
 
     /// What the entries say of a service now, in order of precedence.
     pub fn contributions(&self, key: &ServiceKey) -> Vec<Contribution> {
-        let entries = self.contributors(key).filter_map(|id| {
-            Some((id.origin, self.entries.get(id).filter(|entry| entry.zone == key.zone)?))
+        let services = self.contributors.get(&key.zone);
+        let all = services.and_then(|services| services.get(&key.name)).into_iter();
+        let documents = all.flat_map(Contributors::iter).filter_map(|(id, alone)| {
+            let entry = || self.entries.get(id).filter(|entry| entry.zone == key.zone);
+            Some((id.origin, alone.as_ref().or_else(|| entry()?.document())?))
         });
-        entries
-            .flat_map(|(origin, entry)| {
-                entry.definitions(&key.name).map(move |(document, definition)| Contribution {
-                    origin,
-                    document: Arc::clone(document),
-                    definition: Arc::clone(definition),
-                })
-            })
-            .collect()
+        let let_in = |(origin, document): (Origin, &Arc<Document>)| {
+            let all = document.of(&key.name).iter().filter(|d| is_permitted(d, self.scripts));
+            let contribution = |definition| {
+                let (document, definition) = (Arc::clone(document), Arc::clone(definition));
+                Contribution { origin, document, definition }
+            };
+            all.map(contribution).collect::<Vec<_>>()
+        };
+        documents.flat_map(let_in).collect()
     }
 
     /// The file that defines this instance of a service.
@@ -157,13 +161,14 @@ impl Catalogue {
     fn contributors(&self, key: &ServiceKey) -> impl Iterator<Item = &EntryId> {
         let services = self.contributors.get(&key.zone);
         let all = services.and_then(|services| services.get(&key.name)).into_iter();
-        all.flat_map(Contributors::iter)
+        all.flat_map(Contributors::iter).map(|(id, _)| id)
     }
 
     fn defines(&self, entry: &EntryId, key: &ServiceKey, id: &InstanceId) -> bool {
         let entry = self.entries.get(entry).filter(|entry| entry.zone == key.zone);
-        let mut definitions = entry.into_iter().flat_map(|entry| entry.definitions(&key.name));
-        definitions.any(|(_, definition)| has(definition, id))
+        let document = entry.and_then(Entry::document).into_iter();
+        let mut definitions = document.flat_map(|document| document.of(&key.name));
+        definitions.any(|d| is_permitted(d, self.scripts) && has(d, id))
     }
 
     /// A file that defines an instance with this id of any service. Goes through all files.
@@ -186,6 +191,7 @@ impl Catalogue {
 
     /// Takes in what was told, under this rule for commands, as far as the budget goes.
     pub fn work(&mut self, scripts: Scripts, budget: &mut Budget) -> Touched {
+        self.scripts = scripts;
         let mut touched = Touched::default();
         while !budget.is_spent() {
             if let Some(mark) = self.backlog.marks.pop_front() {
@@ -195,7 +201,7 @@ impl Catalogue {
             let Some(mut list) = self.backlog.lists.pop_front() else { break };
             if let Some(change) = list.changes.next() {
                 budget.spend(1);
-                self.take_in(change, &mut list, scripts);
+                self.take_in(change, &mut list);
             } else if let Some(apex) = list.next_zone() {
                 budget.spend(self.merge_statics(&apex, &mut list.touched));
             } else {
@@ -240,12 +246,12 @@ impl Catalogue {
         }
     }
 
-    fn take_in(&mut self, change: Change, list: &mut List, scripts: Scripts) {
+    fn take_in(&mut self, change: Change, list: &mut List) {
         let touched = &mut list.touched;
         list.zones_moved |=
             matches!(change, Change::Zone(..) | Change::ZoneGone(..) | Change::Synced(_));
         match change {
-            Change::Put(put) => self.put(put, scripts, touched),
+            Change::Put(put) => self.put(put, touched),
             Change::Gone(id) => self.remove(&id, touched),
             Change::Zone(origin, settings) => self.add_zone(origin, settings, touched),
             Change::ZoneGone(origin, apex) => self.remove_zone(origin, &apex, touched),
@@ -315,14 +321,15 @@ impl Catalogue {
         self.backlog.mark(ServiceKey { zone: zone.clone(), name: name.clone() }, of);
         let entry = self.entries.get(id).filter(|entry| entry.zone == *zone);
         let document = entry.and_then(Entry::document);
-        if document.is_some_and(|document| !document.of(name).is_empty()) {
+        if let Some(document) = document.filter(|document| !document.of(name).is_empty()) {
+            let alone = (document.services.len() == 1).then(|| Arc::clone(document));
             if !self.contributors.contains_key(zone) {
                 self.contributors.insert(zone.clone(), BTreeMap::new());
             }
             let Some(services) = self.contributors.get_mut(zone) else { return };
             match services.get_mut(name) {
-                Some(all) => all.insert(id),
-                None => drop(services.insert(name.clone(), Contributors::One(id.clone()))),
+                Some(all) => all.insert(id, alone),
+                None => drop(services.insert(name.clone(), Contributors::One(id.clone(), alone))),
             }
         } else if let Some(services) = self.contributors.get_mut(zone)
             && services.get_mut(name).is_some_and(|all| all.remove(id))
@@ -336,17 +343,18 @@ impl Catalogue {
 
     /// Lets services in and out by a new rule for commands; the complaints that are new.
     pub fn set_script_policy(&mut self, scripts: Scripts) -> Vec<Diagnostic> {
+        self.scripts = scripts;
         let mut complaints = Vec::new();
         for (id, entry) in &mut self.entries {
-            let Facts::Services(document, rule) = &mut entry.facts else { continue };
-            *rule = scripts;
+            let Some(document) = entry.document() else { continue };
             if document.services.iter().all(|definition| definition.script.is_none()) {
                 continue;
             }
-            let refused = of_origin(id.origin, refused(document, scripts));
+            let document = Arc::clone(document);
+            let refused = of_origin(id.origin, refused(&document, scripts));
             complaints.extend(news(&refused, &entry.refused));
             self.errors.replace(&mut entry.refused, refused);
-            let (id, zone, document) = (id.clone(), entry.zone.clone(), Arc::clone(document));
+            let (id, zone) = (id.clone(), entry.zone.clone());
             self.backlog.marks.push_back(Mark::Document { id, zone, document, from: 0 });
         }
         complaints
@@ -440,7 +448,7 @@ impl Catalogue {
         }
     }
 
-    fn put(&mut self, put: Put, scripts: Scripts, touched: &mut Touched) {
+    fn put(&mut self, put: Put, touched: &mut Touched) {
         let Put { id, zone, content, diagnostics } = put;
         if self.entries.get(&id).is_some_and(|entry| entry.zone != zone) {
             self.remove(&id, touched);
@@ -455,7 +463,7 @@ impl Catalogue {
                 self.say(&id, (Facts::Settings, Vec::new()), touched);
                 self.read_settings(&id, &zone, Some(settings));
             }
-            Content::Services(document) => self.set_document(&id, document, scripts, touched),
+            Content::Services(document) => self.set_document(&id, document, touched),
             Content::Records(records) => {
                 self.say(&id, (Facts::Records(records), Vec::new()), touched);
             }
@@ -481,15 +489,9 @@ impl Catalogue {
         false
     }
 
-    fn set_document(
-        &mut self,
-        id: &EntryId,
-        document: Arc<Document>,
-        scripts: Scripts,
-        touched: &mut Touched,
-    ) {
-        let refused = of_origin(id.origin, refused(&document, scripts));
-        self.say(id, (Facts::Services(document, scripts), refused), touched);
+    fn set_document(&mut self, id: &EntryId, document: Arc<Document>, touched: &mut Touched) {
+        let refused = of_origin(id.origin, refused(&document, self.scripts));
+        self.say(id, (Facts::Services(document), refused), touched);
     }
 
     /// Puts what an entry says, and what of it is refused, in the place of what it said.
@@ -502,7 +504,7 @@ impl Catalogue {
         self.unsay(id, &zone, old, touched);
         match &facts {
             Facts::Nothing => {}
-            Facts::Services(document, _) => self.mark(id, &zone, Arc::clone(document)),
+            Facts::Services(document) => self.mark(id, &zone, Arc::clone(document)),
             Facts::Records(_) => drop(touched.zones.insert(zone)),
             Facts::Settings => self.touch_zone(&zone, touched),
         }
@@ -532,7 +534,7 @@ impl Catalogue {
                 self.touch_zone(zone, touched);
             }
             Facts::Records(_) => drop(touched.zones.insert(zone.clone())),
-            Facts::Services(document, _) => self.mark(id, zone, document),
+            Facts::Services(document) => self.mark(id, zone, document),
         }
     }
 

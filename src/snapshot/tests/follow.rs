@@ -98,8 +98,7 @@ fn zone(views: &[&ServiceView]) -> Zone {
 fn same_entries(one: &Zone, other: &Zone) -> bool {
     let tags = (0..4).map(|bit| Key::of_labels([tag(bit).as_str(), "web"]).unwrap());
     tags.chain(Key::of_labels(["web"])).all(|key| {
-        let [one, other] =
-            [one, other].map(|zone| zone.hot.probe(key).and_then(|probe| probe.find()));
+        let [one, other] = [one, other].map(|zone| zone.hot.get(&key));
         HotEntry::are_same(one, other)
     })
 }

@@ -197,15 +197,6 @@ impl Batch {
         Ok(self.used)
     }
 
-    /// The octets of the message received at `place`, and how many they are.
-    pub fn octets(&self, place: usize) -> Option<(&[u8; ROOM], usize)> {
-        // SAFETY: the kernel is not writing, and no message is borrowed to be written.
-        let memory = unsafe { self.memory.as_ref() };
-        let header = memory.headers.get(place).filter(|_| self.held.contains(place))?;
-        let slot = memory.slots.get(place)?;
-        Some((&slot.octets, usize::try_from(header.msg_len).map_or(ROOM, |len| len.min(ROOM))))
-    }
-
     /// The message received at `place`.
     #[inline]
     pub fn message(&mut self, place: usize) -> Option<Message<'_>> {

@@ -15,7 +15,6 @@
 
 mod fast_answer;
 mod find;
-pub mod query_batch;
 mod question;
 mod write;
 
@@ -32,8 +31,7 @@ use crate::model::dns::{Rcode, Rtype};
 use crate::model::name::MAX_LABEL;
 use crate::model::time::Now;
 use crate::snapshot::Snapshot;
-use crate::snapshot::bucket::Probe;
-use crate::snapshot::hot_entry::Key;
+use crate::snapshot::hot_entry::{HotEntry, Key};
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
@@ -71,26 +69,20 @@ pub enum Fast {
     Dropped,
 }
 
-/// A plain question, and where its answer is to be looked for. Those that came together go from
-/// step to step together: what a step needs from far is on its way for all of them at once.
+/// A plain question, and where its answer is to be looked for.
 #[derive(Debug)]
-#[repr(align(64))]
-pub struct Asked<'s> {
+struct Asked<'s> {
     head: Head,
     zone: &'s Zone,
     /// As in `Within`.
     left: u8,
-    /// Where its entry is, or nowhere; on its way here. `None` where it has no key.
-    entry: Option<Probe<'s>>,
+    entry: Option<&'s HotEntry>,
 }
-
-// A cache line of its own.
-const _: () = assert!(size_of::<Option<Asked<'_>>>() == 64);
 
 /// Reads plain questions.
 #[derive(Debug)]
 pub struct Reader<'s> {
-    snapshot: &'s Snapshot,
+    pub(super) snapshot: &'s Snapshot,
     only: Option<OnlyZone<'s>>,
 }
 
@@ -109,10 +101,9 @@ impl<'s> Reader<'s> {
         Self { snapshot, only: OnlyZone::of(snapshot) }
     }
 
-    /// Reads the message of `len` octets; `None` where it is not plain. The name's entry is not waited
-    /// for.
+    /// Reads the message of `len` octets; `None` where it is not plain.
     #[inline]
-    pub fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
         self.only.as_ref().and_then(in_only).or_else(|| self.look_up(octets, len))
     }
@@ -158,7 +149,7 @@ impl<'s> OnlyZone<'s> {
 impl<'s> Asked<'s> {
     #[inline]
     fn new(head: Head, Within { zone, left }: Within<'s>, key: Option<Key>) -> Self {
-        let entry = key.and_then(|key| zone.hot.probe(key));
+        let entry = key.and_then(|key| zone.hot.get(&key));
         Self { head, zone, left, entry }
     }
 
@@ -181,8 +172,7 @@ pub fn respond(
     snapshot: &Snapshot,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let asked = Reader::new(snapshot).read(octets, len)?;
-    answer((octets, len), &asked, &arrival, snapshot, worker)
+    answer((octets, len), &arrival, &Reader::new(snapshot), worker)
 }
 
 /// What is said to what is in no entry; the message of `len` octets is read again.
@@ -200,26 +190,24 @@ fn said_else<'s>(
     said(&node, within, (&question, head.rtype), has_edns)
 }
 
-/// Writes the answer over the message that was read and counts it; `None` leaves all as it was,
-/// for the general path.
+/// Writes the answer over the message of `len` octets and counts it; `None` leaves all as it was, for
+/// the general path.
 pub fn answer(
     (octets, len): (&mut [u8; ROOM], usize),
-    this: &Asked<'_>,
-    arrival: &Arrival<'_>,
-    snapshot: &Snapshot,
+    &Arrival { peer, asked, now }: &Arrival<'_>,
+    reader: &Reader<'_>,
     worker: &mut Worker,
 ) -> Option<Fast> {
-    let &Arrival { peer, asked, now } = arrival;
-    let rules = &snapshot.rules;
+    let this = reader.read(octets, len)?;
+    let (snapshot, rules) = (reader.snapshot, &reader.snapshot.rules);
     let client = peer.ip();
     if !can_ask(peer, Some(asked)) || !rules.access.permits(client) {
         return None;
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
-    let entry = this.entry.as_ref().and_then(Probe::find);
     let negative = |rcode| this.negative(rcode);
-    let said = match entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
+    let said = match this.entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
         Some(said) => said,
         None => said_else(octets, len, this.within(), edns.is_some(), snapshot)?,
     };

@@ -282,8 +282,8 @@ fn an_entry_answers_aaaa_where_every_instance_has_one_address_or_none_has() {
         (&["stale"], Aaaa::Elsewhere),
         (&["soon"], Aaaa::Elsewhere),
     ] {
-        let probe = hot.probe(Key::of_labels(labels.iter().copied()).unwrap()).unwrap();
-        assert_eq!(probe.find().map_or(Aaaa::Elsewhere, HotEntry::aaaa), expected, "{labels:?}");
+        let entry = hot.get(&Key::of_labels(labels.iter().copied()).unwrap());
+        assert_eq!(entry.map_or(Aaaa::Elsewhere, HotEntry::aaaa), expected, "{labels:?}");
     }
 }
 

@@ -18,8 +18,7 @@ use crate::model::time::{Instant, Now};
 use crate::snapshot::Snapshot;
 use crate::transport::batch::{Batch, Message, ROOM, Sending, Wait};
 use crate::transport::bind::{queue_drops, takes_segments};
-use crate::transport::fast::query_batch::QueryBatch;
-use crate::transport::fast::{self, Arrival, Asked, Fast};
+use crate::transport::fast::{self, Arrival, Fast, Reader};
 use crate::transport::message::{Received, Response};
 use crate::transport::respond::{Context, respond, servfail_after_panic};
 use crate::transport::worker::Worker;
@@ -75,12 +74,11 @@ struct Serving<'s> {
 }
 
 /// Who answers a message.
-enum Way<'p> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
     /// The fast path, and the general one what that leaves.
-    Fast(&'p Asked<'p>),
-    /// The general path.
-    General,
-    /// The general path, after a defect of the fast one.
+    Usual,
+    /// The general path, after a defect.
     Apology,
 }
 
@@ -132,22 +130,17 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut queries = QueryBatch::default();
-        let batch = &self.batch;
-        if catch_unwind(AssertUnwindSafe(|| queries.read(batch, snapshot))).is_err() {
-            self.worker.cells.panicked();
-        }
+        let reader = Reader::new(snapshot);
         let (mut place, mut answers) = (0_usize, 0_u64);
         while place < count {
             let going_on = || {
                 while place < count {
-                    let way = queries.get(place).map_or(Way::General, Way::Fast);
-                    answers = answers.saturating_add(self.one(place, &way, now, snapshot));
+                    answers = answers.saturating_add(self.one(place, Way::Usual, now, &reader));
                     place = place.saturating_add(1);
                 }
             };
             if catch_unwind(AssertUnwindSafe(going_on)).is_err() {
-                answers = answers.saturating_add(self.one(place, &Way::Apology, now, snapshot));
+                answers = answers.saturating_add(self.one(place, Way::Apology, now, &reader));
                 place = place.saturating_add(1);
             }
         }
@@ -166,10 +159,10 @@ impl<'s> Serving<'s> {
 
     /// Answers the message at a place of the batch: 1 if there is an answer to send.
     #[inline]
-    fn one(&mut self, place: usize, way: &Way<'_>, now: Now, snapshot: &Snapshot) -> u64 {
+    fn one(&mut self, place: usize, way: Way, now: Now, reader: &Reader<'_>) -> u64 {
         let Some(message) = self.batch.message(place) else { return 0 };
         let with = (&mut self.worker, &mut self.out);
-        let Some(len) = write(message, way, (now, &self.bound), snapshot, with) else { return 0 };
+        let Some(len) = write(message, way, (now, &self.bound), reader, with) else { return 0 };
         if len > ROOM {
             return self.send_alone(place);
         }
@@ -193,9 +186,9 @@ impl<'s> Serving<'s> {
 #[inline]
 fn write(
     message: Message<'_>,
-    way: &Way<'_>,
+    way: Way,
     (now, bound): (Now, &SocketAddr),
-    snapshot: &Snapshot,
+    reader: &Reader<'_>,
     (worker, out): (&mut Worker, &mut Vec<u8>),
 ) -> Option<usize> {
     // A datagram whose sender has no internet address cannot be answered.
@@ -203,22 +196,21 @@ fn write(
     let named = message.asked.map(|asked| SocketAddr::new(asked, bound.port()));
     let arrival = Arrival { peer, asked: named.as_ref().unwrap_or(bound), now };
     let (octets, len) = (message.octets, message.len);
-    if let Way::Fast(plain) = way {
-        match fast::answer((octets, len), plain, &arrival, snapshot, worker) {
+    if way == Way::Usual {
+        match fast::answer((octets, len), &arrival, reader, worker) {
             Some(Fast::Answered { len, .. }) => return Some(len),
             Some(Fast::Dropped) => return None,
             None => {}
         }
     }
-    let had_defect = matches!(way, Way::Apology);
-    finish(had_defect, (octets, len), arrival, snapshot, (worker, out))
+    finish(way, (octets, len), arrival, reader.snapshot, (worker, out))
 }
 
 /// Goes on from where the fast path has come to nothing, or to a defect: then the header is still
 /// the query's, since it is written last.
 #[inline(never)]
 fn finish(
-    had_defect: bool,
+    way: Way,
     (octets, len): (&mut [u8; ROOM], usize),
     Arrival { peer, asked, now }: Arrival<'_>,
     snapshot: &Snapshot,
@@ -232,10 +224,9 @@ fn finish(
         transport: Transport::Udp,
         idle: None,
     };
-    let response = if had_defect {
-        servfail_after_panic(&received, snapshot, worker, out)
-    } else {
-        respond(&received, snapshot, worker, out)
+    let response = match way {
+        Way::Usual => respond(&received, snapshot, worker, out),
+        Way::Apology => servfail_after_panic(&received, snapshot, worker, out),
     };
     match response {
         Response::Ignored(_) => None,

@@ -259,7 +259,7 @@ fn a_defect_of_the_fast_path_costs_one_answer_and_is_counted() {
     let arrival = Arrival { peer: &peer, asked: &asked, now: Now::default() };
     let (snapshot, mut out) = (context.current.load(), Vec::new());
     let buffer = (&mut octets, packet.len());
-    let len = finish(true, buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();
+    let len = finish(Way::Apology, buffer, arrival, &snapshot, (&mut worker, &mut out)).unwrap();
     assert_eq!(octets[..4], [0, 9, 0x81, 2], "SERVFAIL");
     assert_eq!(octets[12..len], packet[12..], "with its question");
     let text = metrics.render(Exposition::Text);

@@ -114,15 +114,14 @@ impl Model {
     /// Each message is what was sent, as far as there is room for it, and says from whom and whither.
     fn look(&mut self, place: usize) {
         let Some(sent) = self.received.get(place).filter(|_| self.holds(place)) else {
-            assert!(self.batch.octets(place).is_none() && self.batch.message(place).is_none());
+            assert!(self.batch.message(place).is_none());
             return;
         };
         let expected = &sent.octets[..sent.octets.len().min(ROOM)];
         let is_written = self.written.contains_key(&place);
-        let (octets, len) = self.batch.octets(place).unwrap();
-        assert!(len == expected.len() && (is_written || octets[..len] == *expected));
         let message = self.batch.message(place).unwrap();
-        assert!(message.len == len && (is_written || message.octets[..len] == *expected));
+        assert_eq!(message.len, expected.len());
+        assert!(is_written || message.octets[..message.len] == *expected);
         assert_eq!(message.peer, Some(self.clients[sent.client].local_addr().unwrap()));
         assert_eq!(message.asked, self.is_wildcard.then(|| self.asked[sent.client]));
     }
