@@ -75,17 +75,24 @@ fn a_broken_file_keeps_what_it_said_and_its_error_is_shown_everywhere() {
 fn a_zones_folder_goes_and_comes_back() {
     let server = Server::with("web.toml", &service("web", "10.0.0.1"));
     let serial = server.serial();
+    // Registrations over HTTP have a zone of their own, which stays.
     fs::remove_dir_all(server.setup.zone()).unwrap();
-    becomes("the zone is gone", SOON, &ResponseCode::Refused, || {
+    becomes("the service is gone", SOON, &ResponseCode::NXDomain, || {
         server.ask("web", RecordType::A).metadata.response_code
     });
     server.setup.put("web.toml", &service("web", "10.0.0.2"));
     server.answers("web", &["10.0.0.2"]);
     assert!(server.serial() > serial, "a serial never goes back");
     // And a zone of another name, beside it.
-    let other = server.setup.path().join("zones/other.test/db.toml");
-    crate::support::server::put(&other, &service("db", "10.0.0.7"));
-    server.answers("db.other.test.", &["10.0.0.7"]);
+    let other = server.setup.path().join("zones/other.test");
+    for address in ["10.0.0.7", "10.0.0.8"] {
+        crate::support::server::put(&other.join("db.toml"), &service("db", address));
+        server.answers("db.other.test.", &[address]);
+        fs::remove_dir_all(&other).unwrap();
+        becomes("the zone is gone", SOON, &ResponseCode::Refused, || {
+            server.ask("db.other.test.", RecordType::A).metadata.response_code
+        });
+    }
 }
 
 #[test]
