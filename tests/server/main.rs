@@ -2,6 +2,7 @@
 //! the other. `measurements.rs` holds what is measured and not asserted.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod agent;
 mod change;
 mod cli;
 mod cookies;

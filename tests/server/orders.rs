@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
 use crate::support::http::Response;
-use crate::support::server::Server;
+use crate::support::server::{House, Server};
 
 fn refused(answer: &Response, status: u16, words: &str) {
     assert!(answer.status == status && answer.body.contains(words), "{words:?}: {answer:?}");
@@ -45,4 +46,32 @@ fn orders_go_to_instances_of_any_source() {
     ] {
         refused(&server.put(&format!("/v1/{path}"), ""), 404, words);
     }
+}
+
+#[test]
+fn maintenance_of_consul_is_shown_as_consul_shows_it_and_survives_a_kill() {
+    let server = House::new().start();
+    let body = json!({ "ID": "web-1", "Name": "web", "Address": "10.0.0.1" }).to_string();
+    assert_eq!(server.put("/v1/agent/service/register", &body).status, 200);
+    let switch = |server: &Server, query: &str| {
+        let path = format!("/v1/agent/service/maintenance/web-1?{query}");
+        assert_eq!(server.put(&path, "").status, 200, "{query}");
+    };
+    let id = "_service_maintenance:web-1";
+    let shown = |server: &Server| server.get("/v1/agent/checks").json()[id].clone();
+    switch(&server, "enable=true&reason=new+disk");
+    switch(&server, "enable=true&reason=another");
+    let server = server.restart(Signal::SIGKILL);
+    assert!(server.addresses("web").is_empty());
+    let check = shown(&server);
+    assert_eq!(
+        (&check["Name"], &check["Status"], &check["Notes"]),
+        (&"Service Maintenance Mode".into(), &"critical".into(), &"new disk".into())
+    );
+    let health = server.get("/v1/agent/health/service/id/web-1?format=text");
+    assert_eq!((health.status, &*health.body), (503, "maintenance"));
+    switch(&server, "enable=false");
+    assert_eq!((shown(&server), server.addresses("web").len()), (Value::Null, 1));
+    switch(&server, "enable=true");
+    assert!(shown(&server)["Notes"].as_str().unwrap().contains("no reason was provided"));
 }

@@ -23,6 +23,12 @@ pub(super) async fn all(State(face): State<Face>, params: Params) -> Answer {
         let (board, node) = (face.engine.board(), &face.node);
         let (snapshot, agent) = (board.snapshot(), board.agent());
         let standing = Standing::of_all(&snapshot, &node.zone);
+        for (_, service) in agent.services.iter() {
+            if let Some(reason) = standing.maintenance(service) {
+                let check = CheckJson::maintenance(service, node, reason);
+                entries.add(check.id(), &check).await;
+            }
+        }
         let of_services = agent
             .services
             .iter()

@@ -17,11 +17,50 @@ use crate::model::agent::AgentService;
 use crate::model::health::Verdict;
 use crate::model::text::printable;
 
+/// How a service stands, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Aggregate {
+    Passing,
+    Warning,
+    Critical,
+    Maintenance,
+}
+
+impl Aggregate {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Passing => "passing",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Maintenance => "maintenance",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Passing => StatusCode::OK,
+            Self::Warning => StatusCode::TOO_MANY_REQUESTS,
+            Self::Critical | Self::Maintenance => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl From<Verdict> for Aggregate {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Passing => Self::Passing,
+            Verdict::Warning => Self::Warning,
+            Verdict::Critical => Self::Critical,
+        }
+    }
+}
+
 /// One service with its checks.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Health<'a> {
-    aggregated_status: Verdict,
+    aggregated_status: Aggregate,
     service: Option<ServiceJson<'a>>,
     checks: Option<Vec<CheckJson<'a>>>,
 }
@@ -59,13 +98,13 @@ pub(super) async fn by_id(
     let asked = Asked::new(params, &headers);
     let (snapshot, agent) = (face.engine.board().snapshot(), face.engine.board().agent());
     let Some(service) = agent.services.get(&*id) else {
-        let none = Health { aggregated_status: Verdict::Critical, service: None, checks: None };
+        let none = Health { aggregated_status: Aggregate::Critical, service: None, checks: None };
         return asked.answer(StatusCode::NOT_FOUND, &format!("ServiceId {id} not found"), &none);
     };
     let standing = Standing::of(&snapshot, &face.node.zone, &service.name);
     let health = health(service, (&agent, &standing), &face.node);
-    let verdict = health.aggregated_status;
-    asked.answer(status(verdict), word(verdict), &health)
+    let stands = health.aggregated_status;
+    asked.answer(stands.status(), stands.word(), &health)
 }
 
 pub(super) async fn by_name(
@@ -87,39 +126,28 @@ pub(super) async fn by_name(
             let words = format!("ServiceName {name} Not Found");
             asked.answer(StatusCode::NOT_FOUND, &words, &services)
         }
-        Some(worst) => asked.answer(status(worst), word(worst), &services),
+        Some(worst) => asked.answer(worst.status(), worst.word(), &services),
     }
 }
 
 /// The node's checks are checks of each service.
 fn health<'a>(
     service: &'a AgentService,
-    (agent, standing): (&'a AgentView, &Standing<'_>),
+    (agent, standing): (&'a AgentView, &Standing<'a>),
     node: &'a Node,
 ) -> Health<'a> {
     let own = service.checks.iter().map(|check| (Some(service), check));
     let checks = own.chain(agent.checks.iter().map(|(_, check)| (None, &**check)));
     let checks =
         checks.map(|(of, check)| CheckJson::new(check, of, node, standing.check(check, service)));
+    let reason = standing.maintenance(service);
+    let maintenance = reason.map(|reason| CheckJson::maintenance(service, node, reason));
     Health {
-        aggregated_status: standing.service(service),
+        aggregated_status: match maintenance {
+            Some(_) => Aggregate::Maintenance,
+            None => standing.service(service).into(),
+        },
         service: Some(ServiceJson::new(service, node)),
-        checks: Some(checks.collect()),
-    }
-}
-
-fn status(verdict: Verdict) -> StatusCode {
-    match verdict {
-        Verdict::Passing => StatusCode::OK,
-        Verdict::Warning => StatusCode::TOO_MANY_REQUESTS,
-        Verdict::Critical => StatusCode::SERVICE_UNAVAILABLE,
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passing => "passing",
-        Verdict::Warning => "warning",
-        Verdict::Critical => "critical",
+        checks: Some(checks.chain(maintenance).collect()),
     }
 }

@@ -1,7 +1,5 @@
 //! The lists of all services and all checks: one body for all who read the same state.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -62,11 +60,11 @@ impl<'a> Entries<'a> {
         Self { params, octets: b"{".to_vec(), pause_at: AT_ONCE }
     }
 
-    pub(super) async fn add(&mut self, id: &Arc<str>, value: &impl Serialize) {
+    pub(super) async fn add(&mut self, id: &str, value: &impl Serialize) {
         if self.octets.len() > 1 {
             self.octets.push(b',');
         }
-        let id = answer::text(&Params::default(), &**id);
+        let id = answer::text(&Params::default(), id);
         let mut value = answer::text(self.params, value);
         if self.params.is_pretty() {
             value = format!(" {}", value.replace('\n', "\n    "));

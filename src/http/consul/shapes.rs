@@ -1,5 +1,6 @@
 //! Services and checks as Consul's agent writes them in JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 
@@ -67,7 +68,7 @@ impl<'a> ServiceJson<'a> {
 pub(super) struct CheckJson<'a> {
     node: &'a str,
     #[serde(rename = "CheckID")]
-    check_id: &'a str,
+    check_id: Cow<'a, str>,
     name: &'a str,
     status: Verdict,
     notes: &'a str,
@@ -93,7 +94,7 @@ impl<'a> CheckJson<'a> {
     ) -> Self {
         Self {
             node: &node.name,
-            check_id: &check.id,
+            check_id: Cow::Borrowed(&check.id),
             name: &check.name,
             status: said.verdict,
             notes: &check.notes,
@@ -107,6 +108,30 @@ impl<'a> CheckJson<'a> {
             exposed_port: 0,
             definition: Map::new(),
         }
+    }
+
+    /// The check as which Consul shows maintenance.
+    pub(super) fn maintenance(service: &'a AgentService, node: &'a Node, reason: &'a str) -> Self {
+        Self {
+            node: &node.name,
+            check_id: Cow::Owned(format!("_service_maintenance:{}", service.id)),
+            name: "Service Maintenance Mode",
+            status: Verdict::Critical,
+            notes: reason,
+            output: String::new(),
+            service_id: &service.id,
+            service_name: &service.name,
+            service_tags: &service.tags,
+            r#type: "maintenance",
+            interval: String::new(),
+            timeout: String::new(),
+            exposed_port: 0,
+            definition: Map::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.check_id
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::service::InstanceId;
 use crate::snapshot::Snapshot;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::shown::CheckShown;
+use crate::snapshot::target::Target;
 
 /// What one check says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,14 @@ impl<'a> Standing<'a> {
     pub(super) fn service(&self, service: &AgentService) -> Verdict {
         let state = self.place(service).and_then(|(view, place)| view.shown.instances.get(place));
         state.map_or_else(|| self.worst(service), |state| verdict(state.condition))
+    }
+
+    /// Why a service is in maintenance, if it is.
+    pub(super) fn maintenance(&self, service: &AgentService) -> Option<&'a str> {
+        let (view, place) = self.place(service)?;
+        let is_off = |t: &&Target| t.standing.condition == Condition::Maintenance;
+        let target = view.targets_of(place).iter().find(is_off)?;
+        Some(target.standing.reason.as_deref().unwrap_or_default())
     }
 
     /// What is not served stands as its checks do.
