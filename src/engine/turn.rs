@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
-use crate::engine::orders::{self, Finder};
+use crate::engine::orders;
+use crate::engine::orders::find::Finder;
 use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::World;
 use crate::health::scheduler::CheckId;

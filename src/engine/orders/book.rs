@@ -70,14 +70,14 @@ struct Line {
 
 /// What an order makes of how an instance stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct Override {
+pub(crate) struct Override {
     condition: Condition,
     reason: Arc<str>,
 }
 
 impl Override {
     /// Takes the place of what checks say.
-    pub(in crate::engine) fn standing(&self, before: Fitness, now: Now) -> Standing {
+    pub(crate) fn standing(&self, before: Fitness, now: Now) -> Standing {
         let (condition, reason) = (self.condition, Some(Arc::clone(&self.reason)));
         let fitness = match (condition, before) {
             (Condition::ForcedUp, _) => Fitness::Fit { suspect: true, warning: false },

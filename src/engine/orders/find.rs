@@ -10,11 +10,11 @@ use crate::model::name::{Label, Name};
 use crate::model::service::{InstanceId, Service, ServiceKey};
 
 /// What is registered.
-pub(in crate::engine) struct Finder<'a> {
-    pub(in crate::engine) services: &'a Services,
-    pub(in crate::engine) agent: &'a AgentView,
+pub(crate) struct Finder<'a> {
+    pub(crate) services: &'a Services,
+    pub(crate) agent: &'a AgentView,
     /// Where services registered over HTTP are.
-    pub(in crate::engine) zone: &'a Name,
+    pub(crate) zone: &'a Name,
 }
 
 /// An order of one instance.

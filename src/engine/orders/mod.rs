@@ -1,17 +1,15 @@
 //! What operators order of instances of any source: judged, kept, and then in force. One list is
 //! kept at a time; what comes meanwhile waits.
 
-mod book;
-mod find;
+pub(super) mod book;
+pub(super) mod find;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::engine::event::{Answer, OrderNews, Ticket};
-pub(super) use crate::engine::orders::book::Override;
-use crate::engine::orders::book::{Book, Ordered};
-pub(super) use crate::engine::orders::find::Finder;
-use crate::engine::orders::find::Found;
+use crate::engine::orders::book::{Book, Ordered, Override};
+use crate::engine::orders::find::{Finder, Found};
 use crate::model::agent::{Refusal, Write};
 use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::time::{Instant, Now};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::engine::registrations::batch::{Batch, translate};
 use crate::engine::registrations::view::Owner;
-use crate::engine::registrations::{Batch, translate};
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
 use crate::model::service::{InstanceId, ServiceKey};

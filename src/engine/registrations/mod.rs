@@ -1,27 +1,27 @@
 //! What is registered over HTTP, on its way through the store: one batch of writes at a time is
 //! judged, stored and then served; the others wait.
 
+mod batch;
 mod judge;
 pub mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::event::{Answer, Ticket};
+use crate::engine::registrations::batch::{Batch, Translated, translate};
 use crate::engine::registrations::judge::Judge;
 use crate::engine::registrations::view::AgentView;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
-use crate::model::definition::Document;
 use crate::model::name::Label;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
-use crate::sources::consul::api::document;
 use crate::sources::{Change, Content, Put};
-use crate::store::registrations::{Op, Records, Table};
+use crate::store::registrations::{Op, Records};
 
 /// Writes judged in one turn: each has its document made, and checks wait meanwhile.
 const MOST_OF_BATCH: usize = 256;
@@ -36,26 +36,6 @@ pub(super) struct Registrations {
     /// batch.
     put_off: Vec<Arc<str>>,
 }
-
-/// What is being stored.
-#[derive(Debug, Default)]
-struct Batch {
-    /// What is served once it is.
-    next: AgentView,
-    /// What the catalogue is told then, by id; `None` has gone.
-    documents: BTreeMap<Arc<str>, Option<Translated>>,
-    /// Of the node's checks, which ones are new, or have gone.
-    checks: BTreeMap<Arc<str>, Option<Arc<AgentCheck>>>,
-    /// Those that were registered anew, or say something else of themselves.
-    registered: Vec<Arc<str>>,
-    /// Deregistrations that nobody waits for.
-    own: Vec<Arc<str>>,
-    /// What is answered then.
-    answers: Vec<Answer<()>>,
-}
-
-/// What the catalogue is told of a service, and what somebody should look at.
-type Translated = (Arc<Document>, Vec<String>);
 
 impl Registrations {
     pub(super) fn view(&self) -> &AgentView {
@@ -179,43 +159,6 @@ impl Registrations {
         changes.extend([Change::Troubles(Origin::Api, troubles), Change::Synced(Origin::Api)]);
         changes
     }
-}
-
-impl Batch {
-    /// What is to be stored; nothing for what came back to what it was.
-    fn ops(&self, served: &AgentView) -> Vec<Op> {
-        let is_other = |id: &&Arc<str>| self.next.services.get(*id) != served.services.get(*id);
-        let services = self.documents.keys().filter(is_other).map(|key| {
-            let value = self.next.services.get(key).map(|service| json(&**service));
-            (Table::Services, key, value)
-        });
-        let checks =
-            self.checks.iter().filter(|(id, check)| check.as_ref() != served.checks.get(*id));
-        let checks = checks.map(|(key, c)| (Table::Checks, key, c.as_ref().map(|c| json(&**c))));
-        let op = |(table, key, value): (Table, &Arc<str>, Option<Arc<str>>)| match value {
-            Some(value) => Op::Put { table, key: Arc::clone(key), value },
-            None => Op::Remove { table, key: Arc::clone(key) },
-        };
-        services.chain(checks).map(op).collect()
-    }
-}
-
-fn json(record: &impl serde::Serialize) -> Arc<str> {
-    serde_json::to_string(record).expect("a registration has text keys alone").into()
-}
-
-/// What the catalogue is told of a service; the node's checks are checks of each.
-fn translate(
-    service: &AgentService,
-    view: &AgentView,
-    registering: &Registering,
-) -> Result<Translated, String> {
-    if view.checks.is_empty() {
-        return document(service, registering.node, &registering.targets);
-    }
-    let mut with_nodes = service.clone();
-    with_nodes.checks.extend(view.checks.iter().map(|(_, check)| AgentCheck::clone(check)));
-    document(&with_nodes, registering.node, &registering.targets)
 }
 
 fn entry(id: Arc<str>) -> EntryId {

@@ -11,7 +11,7 @@ use crate::engine::checks::Checks;
 use crate::engine::checks::check::Subject;
 use crate::engine::event::{Transition, Turn};
 use crate::engine::evidence::Evidence;
-use crate::engine::orders::Override;
+use crate::engine::orders::book::Override;
 use crate::engine::services::carry_over::carry_over;
 use crate::engine::services::state::ServiceState;
 use crate::model::check::Sources;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::orders::Override;
+use crate::engine::orders::book::Override;
 use crate::health::scheduler::CheckId;
 use crate::model::health::Condition;
 use crate::model::service::{InstanceId, Service};

@@ -141,4 +141,7 @@ fn show_check(out: &mut String, check: &CheckDefinition) {
         check.initial
     )
     .unwrap();
+    if let Some(after) = policy.deregister_after {
+        writeln!(out, "    deregistered after {after:?}").unwrap();
+    }
 }
