@@ -91,19 +91,22 @@ fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
                 continue;
             }
         };
-        let judged = match checks.told(&check) {
-            [] => Err(Refusal::NoTtl(check.to_string())),
-            &[id] => {
-                let outcome = Outcome::new(Finding::of(verdict), output);
-                if let Some((key, subject)) = checks.hear(id, &outcome, turn.now) {
-                    services.reassess(&key, subject, checks, turn);
-                }
-                Ok(())
-            }
-            _ => Err(Refusal::Invalid(format!(
+        let meant = checks.told(&check).to_vec();
+        let is_of_node = registrations.view().checks.get(&check).is_some();
+        let judged = match meant.len() {
+            0 => Err(Refusal::NoTtl(check.to_string())),
+            2.. if !is_of_node => Err(Refusal::Invalid(format!(
                 "several instances have a check {check:?}: write \"service:\" and the id of one"
             ))),
+            _ => Ok(()),
         };
+        // A check of the node is one of each instance.
+        for id in meant.into_iter().filter(|_| judged.is_ok()) {
+            let outcome = Outcome::new(Finding::of(verdict), Arc::clone(&output));
+            if let Some((key, subject)) = checks.hear(id, &outcome, turn.now) {
+                services.reassess(&key, subject, checks, turn);
+            }
+        }
         turn.answers.push((ticket, judged));
     }
 }
