@@ -128,7 +128,7 @@ fn decoded<T>(report: Report, read: Option<T>) -> Result<T, String> {
     read.ok_or_else(|| format!("Request decode failed: {}", words()))
 }
 
-fn read_service(report: &Report, tree: &Tree) -> Option<AgentService> {
+pub(super) fn read_service(report: &Report, tree: &Tree) -> Option<AgentService> {
     let table = only(&SERVICE.read(report, tree)?, |_| true);
     has_no_namespace(report, &table);
     let mut reader = Reader::document(report, &table, SERVICE.what);
