@@ -26,6 +26,8 @@ pub struct Complaints {
     most_of_file: usize,
     kept: Vec<Diagnostic>,
     files: BTreeMap<Arc<Path>, [Count; 2]>,
+    /// Of files of which nothing is shown, by severity: how many complaints, and of how many files.
+    elsewhere: [(usize, usize); 2],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +44,7 @@ impl Default for Complaints {
 
 impl Complaints {
     pub fn new(most_of_file: usize) -> Self {
-        Self { most_of_file, kept: Vec::new(), files: BTreeMap::new() }
+        Self { most_of_file, kept: Vec::new(), files: BTreeMap::new(), elsewhere: [(0, 0); 2] }
     }
 
     /// The complaints of `all`, as far as there is room for them.
@@ -53,8 +55,13 @@ impl Complaints {
     }
 
     pub fn push(&mut self, complaint: &Diagnostic) {
-        let Diagnostic { path, severity, more, .. } = complaint;
+        let Diagnostic { path, severity, more, elsewhere, .. } = complaint;
         match more {
+            Some(more) if *elsewhere > 0 => {
+                let (count, files) = &mut self.elsewhere[usize::from(*severity != Severity::Error)];
+                *count += more;
+                *files += elsewhere;
+            }
             Some(more) => self.count(path, *severity).more += more,
             None => self.push_with(path, *severity, || complaint.clone()),
         }
@@ -92,8 +99,7 @@ impl Complaints {
     /// Those kept in the order of files and places; after those of each file how many more it has,
     /// and at the very end how many the files have of which there was no room for any.
     pub fn into_vec(self) -> Vec<Diagnostic> {
-        let Self { mut kept, files, .. } = self;
-        let mut elsewhere = [(0, 0); 2];
+        let Self { mut kept, files, mut elsewhere, .. } = self;
         for (path, counts) in files {
             let shown = counts.iter().any(|count| count.kept > 0);
             let severities = [Severity::Error, Severity::Warning];
@@ -232,5 +238,9 @@ mod tests {
         assert_eq!(few.len(), FEW_OF_FILE + 1);
         assert_eq!(few[FEW_OF_FILE].message, "1,214 more errors in this file");
         assert_eq!(Complaints::few(&few), few);
+        let mut many = Complaints::default();
+        (0..5000).for_each(|file| many.extend(errors(&format!("{file:04}"), 3)));
+        let many = many.into_vec();
+        assert_eq!(Complaints::few(&many).last(), many.last());
     }
 }

@@ -10,27 +10,22 @@ use crate::wire::reply::Reply;
 /// A resolver gives up well before this; a loop never gets there.
 const MAX_LINKS: usize = 8;
 
-/// What one name comes to.
 pub(super) enum Step<'s> {
-    /// It is answered.
     Last(Answer<'s>),
     /// It is another name for `target`.
     Alias {
         /// What is said of it; the last is a CNAME to the target.
         links: Vec<Record<'s>>,
-        /// Where to go on.
         target: Cow<'s, Name>,
         /// Why this alias, when health would have had none.
         note: Option<ExtendedError>,
     },
 }
 
-/// The aliases met so far.
 pub(super) struct Chain<'s> {
     links: Vec<Record<'s>>,
     /// The name asked for and each that an alias led to.
     names: Vec<Name>,
-    /// The first that an alias came with.
     note: Option<ExtendedError>,
 }
 
@@ -55,7 +50,6 @@ impl<'s> Chain<'s> {
         goes_on
     }
 
-    /// The last name is answered.
     pub(super) fn end(self, last: Answer<'s>) -> Answer<'s> {
         // SERVFAIL says nothing of any name.
         if self.links.is_empty() || matches!(last, Answer::NotReady(_)) {

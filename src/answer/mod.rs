@@ -23,10 +23,8 @@ use crate::snapshot::statics::Cut;
 use crate::snapshot::zone::Zone;
 use crate::wire::reply::Reply;
 
-/// What is said to a question.
 #[derive(Clone, Debug)]
 pub enum Answer<'s> {
-    /// Records of the name asked for.
     Found {
         /// In the order they are to be sent; what does not fit is left out from the end.
         records: Vec<Record<'s>>,
@@ -36,17 +34,9 @@ pub enum Answer<'s> {
         note: Option<ExtendedError>,
     },
     /// The name exists without records of the type (RFC 2308 section 2.2).
-    NoData {
-        /// Whose SOA is sent.
-        zone: &'s Zone,
-        /// Why, when it is for health.
-        reason: Option<ExtendedError>,
-    },
+    NoData { zone: &'s Zone, reason: Option<ExtendedError> },
     /// Nothing exists at or below the name (RFC 8020).
-    NxDomain {
-        /// Whose SOA is sent.
-        zone: &'s Zone,
-    },
+    NxDomain { zone: &'s Zone },
     /// The name lies at or below a delegation: its servers know more (RFC 1034 section 4.3.2).
     Referral(&'s Cut),
     /// Aliases, and what is said to the name that the last of them leads to.
@@ -59,10 +49,7 @@ pub enum Answer<'s> {
         last: Box<Self>,
     },
     /// The name that a DNAME makes is too long (RFC 6672 section 2.2).
-    Overlong {
-        /// The DNAME.
-        dname: Record<'s>,
-    },
+    Overlong { dname: Record<'s> },
     /// Not ours to answer, or not to this asker.
     Refused(ExtendedError),
     /// Ours, but not known yet: SERVFAIL.
@@ -158,7 +145,6 @@ fn step<'s>(
 }
 
 impl<'s> Answer<'s> {
-    /// The answer by sections.
     pub fn into_reply(self) -> Reply<'s> {
         let empty = Reply {
             rcode: Rcode::NoError,

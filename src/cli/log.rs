@@ -22,7 +22,6 @@ use crate::log::Lines;
 use crate::model::text::{Printing, printable_json};
 use crate::server::clock;
 
-/// Changes the level of a log that runs.
 #[derive(Clone, Debug)]
 pub(super) struct Level(reload::Handle<Targets, Registry>);
 
@@ -72,7 +71,6 @@ fn fields() -> impl for<'w> FormatFields<'w> + 'static {
     format::debug_fn(field).delimited(" ")
 }
 
-/// Lines of JSON.
 struct Documents(Lines);
 
 impl io::Write for Documents {
@@ -108,7 +106,6 @@ mod tests {
     use crate::log::Writer as Thread;
     use crate::model::text::printable;
 
-    /// A stream that can be read.
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
 
@@ -145,7 +142,6 @@ mod tests {
         log.without_time().fmt_fields(fields()).finish()
     }
 
-    /// Every way in which a field is recorded.
     fn ordinary() {
         let error = io::Error::other("no room");
         warn!(name = "a b", %error, count = 7_u64, flag = true, none = None::<&str>, time = ?std::time::Duration::ZERO, "it happened");

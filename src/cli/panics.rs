@@ -61,7 +61,6 @@ mod tests {
     use super::*;
     use crate::model::time::{Instant, Now};
 
-    /// A log that can be read.
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
 

@@ -39,7 +39,6 @@ pub(super) fn read_all(zones_dir: &Path, host: &Host) -> Read {
     read
 }
 
-/// One folder, a zone by its name.
 pub(super) fn read_one(folder: &Path, host: &Host) -> Read {
     let mut read = Read::default();
     read.zone(folder, host);

@@ -66,7 +66,6 @@ pub fn hosts(report: &Report, texts: &[Placed<&str>]) -> Vec<IpAddr> {
     addresses
 }
 
-/// An address and port to listen on.
 pub fn socket(report: &Report, text: &Placed<&str>, port: u16) -> Option<SocketAddr> {
     if let Ok(socket) = text.value.parse() {
         return Some(socket);

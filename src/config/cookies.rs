@@ -110,7 +110,6 @@ fn without_values(text: &str) -> String {
     out
 }
 
-/// Without long runs of hexadecimal digits.
 fn without_runs(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

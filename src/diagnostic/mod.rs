@@ -27,7 +27,6 @@ use crate::model::text::{excerpt, printable};
 /// Skipped at the start of a file; it takes no column.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Whether the file is refused for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The file, or the thing pointed at, is not taken.
@@ -47,23 +46,17 @@ impl Severity {
     }
 }
 
-/// How a rendered diagnostic looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// For terminals.
     Ansi,
-    /// For files and pipes.
     Plain,
 }
 
-/// One complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Error or warning.
     pub severity: Severity,
     /// Whose it is; what parses a text need not know, the catalogue does.
     pub origin: Origin,
-    /// The file as the user named it.
     pub path: Arc<Path>,
     /// Its whole text; empty when the file could not be read.
     pub text: Arc<str>,
@@ -75,6 +68,8 @@ pub struct Diagnostic {
     pub label: String,
     /// How many complaints this one stands for that are not shown themselves.
     pub more: Option<usize>,
+    /// Of how many files of which none is shown they are; 0 for those of `path`.
+    pub elsewhere: usize,
 }
 
 /// Octets of a message, and of what to write instead: a text of a file may be quoted in it.
@@ -101,6 +96,7 @@ impl Diagnostic {
             message: shortened(message.into()),
             label: String::new(),
             more: None,
+            elsewhere: 0,
         }
     }
 
@@ -125,6 +121,7 @@ impl Diagnostic {
             message: shortened(message.into()),
             label: String::new(),
             more: None,
+            elsewhere: 0,
         }
     }
 
@@ -139,15 +136,13 @@ impl Diagnostic {
         let noun = if files == 1 { "file" } else { "files" };
         let message = format!("{} in {} other {noun}", severity.more(more), grouped(files));
         let nowhere = Arc::from(Path::new(""));
-        Self { severity, more: Some(more), ..Self::of_file(&nowhere, message) }
+        Self { severity, more: Some(more), elsewhere: files, ..Self::of_file(&nowhere, message) }
     }
 
-    /// How many complaints it tells of.
     pub fn count(&self) -> usize {
         self.more.unwrap_or(1)
     }
 
-    /// The same with what to write instead.
     #[must_use]
     pub fn with_label(self, label: impl Into<String>) -> Self {
         Self { label: shortened(label.into()), ..self }
@@ -212,7 +207,7 @@ impl Diagnostic {
     }
 
     /// The line it begins in: a caret below one line says more than brackets around twenty.
-    fn place(&self) -> Option<Place<'_>> {
+    fn place(&self) -> Option<Excerpt<'_>> {
         let span = self.span.as_ref()?;
         let start = boundary(&self.text, span.start);
         let end = boundary(&self.text, span.end.max(start));
@@ -229,20 +224,19 @@ impl Diagnostic {
         let column = 1 + before_it.chars().count();
         let window = window(source, start);
         let span = start - window.start..end.min(window.end) - window.start;
-        Some(Place { line, column, source: source.get(window)?, span })
+        Some(Excerpt { line, column, source: source.get(window)?, span })
     }
 }
 
 /// One line of a file, or what stands around a place in it, and the octets of it that are meant.
-struct Place<'a> {
+struct Excerpt<'a> {
     line: usize,
-    /// In the whole line.
     column: usize,
     source: &'a str,
     span: Range<usize>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Excerpt<'a> {
     /// The line as a terminal may show it, and what is meant there.
     fn shown(&self) -> (Cow<'a, str>, Range<usize>) {
         let shown = excerpt(self.source);
@@ -272,7 +266,6 @@ fn window(line: &str, at: usize) -> Range<usize> {
     start..end
 }
 
-/// A text that is not too long to be read.
 fn shortened(mut text: String) -> String {
     if text.len() > MOST_OCTETS {
         text.truncate(boundary(&text, MOST_OCTETS));

@@ -39,6 +39,7 @@ struct Facts {
     ready: bool,
     /// The first that wait for first outcomes.
     waiting: Vec<ServiceKey>,
+    awaited: Vec<Origin>,
     checks: usize,
     origins: Vec<Origin>,
     complaints: Arc<[Diagnostic]>,
@@ -83,6 +84,7 @@ impl Board {
             version: before.version + 1,
             ready: world.is_ready(),
             waiting: world.waiting().take(WAITING_SHOWN).cloned().collect(),
+            awaited: world.awaited().collect(),
             checks: world.check_count(),
             origins: world.origins().collect(),
             complaints,
@@ -146,6 +148,7 @@ impl Board {
         let (generation, age) = (facts.generation, now.since(facts.published));
         Readiness {
             ready: facts.ready,
+            awaited: facts.awaited.iter().map(|origin| origin.word().to_owned()).collect(),
             sources: report::sources(&facts.origins, &facts.complaints),
             checks: ChecksReport {
                 total: facts.checks,

@@ -71,6 +71,10 @@ pub struct Effects {
     pub dangling: Vec<Diagnostic>,
     /// When to come back with [`Event::Timer`] at the latest.
     pub wake: Option<Instant>,
+    /// Whether work is left that this turn was too short for: to come back at once.
+    pub more: bool,
+    /// Whether all that sources and the configuration have told is worked off since this turn.
+    pub settled: bool,
 }
 
 /// What the store is to keep. No turn names more of a sort before what was named is kept, or is not.

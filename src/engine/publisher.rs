@@ -1,6 +1,6 @@
 //! What is served next: the last snapshot with what has changed put in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::event::Turn;
@@ -8,6 +8,7 @@ use crate::engine::services::Services;
 use crate::engine::services::state::ServiceState;
 use crate::model::name::Name;
 use crate::model::serial;
+use crate::model::service::ServiceKey;
 use crate::registry::catalogue::Catalogue;
 use crate::registry::catalogue::zone::ZoneState;
 use crate::snapshot::service::{ServiceView, build};
@@ -21,12 +22,22 @@ pub(super) struct Publisher {
     snapshot: Snapshot,
     /// The last serial used (RFC 1982): a zone that comes back goes on from here.
     last_serial: u32,
+    /// Zones whose services are not all in yet.
+    coming: BTreeSet<Name>,
+    /// Zones that are served no more and whose services are not all out yet: to let go of all at
+    /// once would take long.
+    leaving: BTreeMap<Name, Arc<Zone>>,
 }
 
 impl Publisher {
     /// No zones are served; every zone starts from `first_serial`.
     pub(super) fn new(rules: Rules, first_serial: u32) -> Self {
-        Self { snapshot: Snapshot::empty(rules), last_serial: first_serial }
+        Self {
+            snapshot: Snapshot::empty(rules),
+            last_serial: first_serial,
+            coming: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+        }
     }
 
     pub(super) fn snapshot(&self) -> &Snapshot {
@@ -41,6 +52,12 @@ impl Publisher {
         self.snapshot.generation
     }
 
+    /// Whether the service is answered.
+    pub(super) fn has(&self, key: &ServiceKey) -> bool {
+        let zone = self.snapshot.zones.get(key.zone.as_wire());
+        zone.is_some_and(|zone| zone.services.get(key.name.as_str()).is_some())
+    }
+
     /// Makes the next snapshot, when anything that is answered or registered has changed.
     pub(super) fn publish(
         &mut self,
@@ -49,13 +66,18 @@ impl Publisher {
         rules: &Rules,
         turn: &Turn,
     ) -> Option<Arc<Snapshot>> {
-        let answers_stay = turn.dirty.is_empty() && turn.zones.is_empty() && !turn.rules_changed;
+        let mut changed = turn.zones.clone();
+        if !turn.effects.more {
+            changed.append(&mut self.coming);
+            self.leaving.clear();
+        }
+        let answers_stay = turn.dirty.is_empty() && changed.is_empty() && !turn.rules_changed;
         if answers_stay && !turn.registrations_changed {
             return None;
         }
-        self.publish_zones(catalogue, &turn.zones);
+        self.publish_zones(catalogue, &changed, turn.effects.more);
         let touched: BTreeSet<&Name> =
-            turn.dirty.iter().map(|key| &key.zone).chain(&turn.zones).collect();
+            turn.dirty.iter().map(|key| &key.zone).chain(&changed).collect();
         let zones = Arc::make_mut(&mut self.snapshot.zones);
         for apex in touched {
             if let Some(zone) = zones.get_mut(apex) {
@@ -65,7 +87,8 @@ impl Publisher {
             }
         }
         for key in &turn.dirty {
-            let Some(zone) = zones.get_mut(&key.zone) else { continue };
+            let served = zones.get_mut(&key.zone);
+            let Some(zone) = served.or_else(|| self.leaving.get_mut(&key.zone)) else { continue };
             let waiting = services.waiting().contains(key);
             let before = zone.services.get(key.name.as_str());
             let view = services.get(key).map(|state| Arc::new(view(state, before, waiting)));
@@ -78,19 +101,29 @@ impl Publisher {
         Some(Arc::new(self.snapshot.clone()))
     }
 
-    fn publish_zones(&mut self, catalogue: &Catalogue, changed: &BTreeSet<Name>) {
+    /// A zone that is new says nothing before its services are in: none of them is missing.
+    fn publish_zones(&mut self, catalogue: &Catalogue, changed: &BTreeSet<Name>, more: bool) {
         if changed.is_empty() {
             return;
         }
         let served = Arc::clone(&self.snapshot.zones);
-        let next = |apex: &Name| {
-            let state = catalogue.zone(apex)?;
+        let (coming, leaving) = (&mut self.coming, &mut self.leaving);
+        let mut next = |apex: &Name| {
+            let served = served.get(apex.as_wire()).cloned().or_else(|| leaving.remove(apex));
+            let Some(state) = catalogue.zone(apex) else {
+                leaving.extend(served.map(|zone| (apex.clone(), zone)));
+                return None;
+            };
             let ZoneState { settings, statics, .. } = state;
-            let served = served.get(apex.as_wire()).map(|zone| Zone::clone(zone));
-            let mut zone = served.unwrap_or_else(|| Zone::new(settings, self.last_serial));
+            let is_coming = more && (served.is_none() || coming.contains(apex));
+            if is_coming {
+                coming.insert(apex.clone());
+            }
+            let new = || Zone::new(settings, self.last_serial);
+            let mut zone = served.map_or_else(new, |zone| Zone::clone(&zone));
             let soa = soa(settings, statics, self.last_serial);
             zone.reconfigure(soa, Arc::new(Facts::new(settings, statics)));
-            zone.usable = state.is_usable();
+            zone.usable = state.is_usable() && !is_coming;
             Some(zone)
         };
         let changed = changed.iter().map(|apex| (apex.clone(), next(apex)));

@@ -73,6 +73,8 @@ pub struct SourceReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
     pub ready: bool,
+    /// The sources whose registrations are not loaded yet.
+    pub awaited: Vec<String>,
     pub sources: Vec<SourceReport>,
     pub checks: ChecksReport,
     pub snapshot: SnapshotReport,

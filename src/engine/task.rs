@@ -140,6 +140,8 @@ pub struct Engine {
     /// When there was last a turn for nothing but timers and routine.
     paced: Instant,
     wake: Option<Instant>,
+    /// The last turn left work.
+    more: bool,
     metrics: Metrics,
     serials: SerialFile,
     clock: Clock,
@@ -202,6 +204,7 @@ impl Engine {
             routine: Vec::new(),
             paced: Instant::default(),
             wake: None,
+            more: false,
             metrics,
             serials,
             clock,
@@ -227,8 +230,8 @@ impl Engine {
             }
             let wait = self.wait((self.clock)().mono);
             tokio::select! {
-                () = stop.cancelled() => return,
-                Some(message) = self.inbox.recv() => self.receive(message),
+                () = stop.cancelled() => break,
+                Some(message) = self.inbox.recv(), if self.world.has_room() => self.receive(message),
                 Some(found) = self.runs.found() => self.collect(found),
                 Some(kept) = self.kept.1.recv() => self.step(kept),
                 1.. = self.beats.recv_many(&mut beats, MOST_TOGETHER) => self.ask(&mut beats),
@@ -236,6 +239,15 @@ impl Engine {
                     if self.world.waiting_writes() < MOST_TOGETHER => self.ask(&mut writes),
                 () = tokio::time::sleep(wait) => self.tick(),
             }
+        }
+        self.end();
+    }
+
+    /// What a crash may lose an ordered end does not: dropping the store writes what waits.
+    fn end(self) {
+        let (ops, durability) = (self.world.unsaved(), Durability::Soon);
+        if !ops.is_empty() {
+            self.store.commit(Batch { ops, durability, done: Box::new(drop) });
         }
     }
 
@@ -260,6 +272,7 @@ impl Engine {
     fn wait(&self, now: Instant) -> Duration {
         let soonest = self.paced + PACE;
         let next = match self.wake {
+            _ if self.more => return Duration::ZERO,
             _ if !self.routine.is_empty() => soonest,
             Some(wake) => wake.max(soonest),
             None => return IDLE,
@@ -290,16 +303,9 @@ impl Engine {
     /// One turn of the world, and its effects.
     fn step(&mut self, event: Event) {
         let now = (self.clock)();
-        let of_sources = match &event {
-            Event::Loaded(_) | Event::Changed(_) | Event::Configured(_) | Event::Stored(_) => true,
-            Event::Outcomes(_)
-            | Event::Timer
-            | Event::Writes(_)
-            | Event::Saved(_)
-            | Event::Ordered(_) => false,
-        };
         let effects = turn(&mut self.world, event, now);
         let Effects { start, stop, snapshot, transitions, complaints, dangling, .. } = effects;
+        let of_sources = effects.settled;
         self.show(snapshot, of_sources, now.mono);
         self.tickets.answer(effects.answers);
         self.keep(effects.keep);
@@ -313,7 +319,7 @@ impl Engine {
         transitions.iter().for_each(log_transition);
         effects.ordered.iter().for_each(log_order);
         Complaints::few(complaints.iter().chain(&dangling)).iter().for_each(log_complaint);
-        self.wake = effects.wake;
+        (self.wake, self.more) = (effects.wake, effects.more);
         self.ready.send_if_modified(|ready| {
             let first = !*ready && self.world.is_ready();
             *ready |= first;

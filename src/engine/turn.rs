@@ -1,26 +1,33 @@
 //! One event in, its effects out: what follows from what, in order.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
 use crate::engine::orders;
 use crate::engine::orders::find::Finder;
 use crate::engine::settings::{Registering, Settings};
-use crate::engine::world::World;
+use crate::engine::world::{News, World};
 use crate::health::scheduler::CheckId;
 use crate::model::agent::{Refusal, Write, Written};
 use crate::model::health::{Condition, Finding, Outcome};
 use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::Now;
+use crate::registry::catalogue::backlog::Budget;
 use crate::sources::Change;
 
-/// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches.
+/// What a service costs beside its instances.
+const MERGE: usize = 10;
+
+/// Applies `event`, and tells what follows from it. Costs in proportion to what the event touches;
+/// of what sources and the configuration tell, a bounded part is done in each turn.
 pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     let mut turn = Turn::new(now);
     match event {
         Event::Loaded(changes) => {
-            register(world, changes, &mut turn);
+            tell(world, changes);
+            work(world, &mut Budget::of_start(), &mut turn);
             let ends = now.mono + world.settings.first_round;
             world.services.begin_first_round(ends, &world.checks);
             world.checks.end_restoring();
@@ -29,7 +36,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
                 world.orders.see(&key, service, now);
             }
         }
-        Event::Changed(changes) => register(world, changes, &mut turn),
+        Event::Changed(changes) => tell(world, changes),
         Event::Outcomes(outcomes) => hear(world, outcomes, &mut turn),
         Event::Writes(writes) => take(world, writes, &mut turn),
         Event::Stored(stored) => serve(world, stored, &mut turn),
@@ -41,35 +48,37 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
         Event::Timer => {}
         Event::Configured(settings) => configure(world, *settings, &mut turn),
     }
+    work(world, &mut Budget::of_turn(), &mut turn);
     expire(world, &mut turn);
-    let World { settings, catalogue, services, checks, aliases, publisher, registrations, orders } =
-        world;
+    let World { catalogue, services, checks, aliases, .. } = world;
+    turn.effects.more = !catalogue.settle();
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
-    registrations.deregister(removed(&turn.effects.transitions), catalogue);
-    let registering = &settings.registering;
-    let is_over = |(key, id): &_| services.condition(key, id).is_some_and(Condition::is_over);
-    turn.effects.keep.now = registrations.begin(registering, catalogue, is_over, &mut turn.answers);
-    let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
-    turn.effects.keep.orders = orders.begin(&finder, now, &mut turn.answers);
-    turn.effects.keep.soon = checks.save(now.mono);
+    keep(world, &mut turn);
+    let World { settings, catalogue, services, checks, publisher, untold, orders, .. } = world;
     turn.effects.start = checks.start_due(now.mono);
     turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
-    let written = Written { generation: publisher.generation() };
-    let answers =
-        turn.answers.into_iter().map(|(ticket, judged)| (ticket, judged.map(|()| written)));
-    turn.effects.answers = answers.collect();
     turn.effects.wake = [checks.wake(), services.wake(), orders.wake()].into_iter().flatten().min();
+    hold_back(untold, &mut turn.effects);
+    answer(world, &mut turn);
     turn.effects
 }
 
-/// Takes changes in, and merges every service that they touch.
-fn register(world: &mut World, changes: Vec<Change>, turn: &mut Turn) {
-    let touched = world.catalogue.apply(changes, world.settings.scripts);
+fn tell(world: &mut World, changes: Vec<Change>) {
+    world.untold.get_or_insert_default();
+    world.catalogue.tell(changes);
+}
+
+/// Works off what was told, as far as the budget goes: takes changes in, and merges every service
+/// that they touch.
+fn work(world: &mut World, budget: &mut Budget, turn: &mut Turn) {
+    let touched = world.catalogue.work(world.settings.scripts, budget);
     turn.zones.extend(touched.zones);
     turn.effects.complaints.extend(touched.complaints);
-    for key in touched.services {
-        merge(world, &key, turn);
+    while !budget.is_spent()
+        && let Some(key) = world.catalogue.next_service()
+    {
+        budget.spend(MERGE + merge(world, &key, turn));
     }
 }
 
@@ -138,46 +147,88 @@ fn removed(transitions: &[Transition]) -> impl Iterator<Item = (&ServiceKey, &In
     removed.map(|transition| (&transition.service, &transition.instance))
 }
 
-/// Serves what has been stored, or forgets what could not be.
+/// Has served what has been stored, or forgets what could not be.
 fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
     turn.registrations_changed = stored.is_ok();
-    let registering = &world.settings.registering;
-    let (changes, registered) = world.registrations.end(stored, registering, &mut turn.answers);
+    let World { settings, services, checks, registrations, orders, unanswered, .. } = world;
+    let (changes, registered) = registrations.end(stored, &settings.registering, unanswered);
     for (key, id) in registered {
-        world.orders.end_drain(&key, &id, turn.now);
-        let World { services, checks, orders, .. } = world;
+        orders.end_drain(&key, &id, turn.now);
         services.order(&key, orders.of(&key), checks, turn);
     }
-    register(world, changes, turn);
+    if !changes.is_empty() {
+        tell(world, changes);
+    }
+}
+
+/// Gives the store what it is to keep.
+fn keep(world: &mut World, turn: &mut Turn) {
+    let World { settings, catalogue, services, checks, registrations, orders, unanswered, .. } =
+        world;
+    registrations.deregister(removed(&turn.effects.transitions), catalogue);
+    let registering = &settings.registering;
+    let is_over = |(key, id): &_| services.condition(key, id).is_some_and(Condition::is_over);
+    turn.effects.keep.now = registrations.begin(registering, catalogue, is_over, unanswered);
+    let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
+    turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
+    turn.effects.keep.soon = checks.save(turn.now.mono);
+}
+
+/// Tells those whose writes are served now, or change nothing.
+fn answer(world: &mut World, turn: &mut Turn) {
+    if !turn.effects.more {
+        turn.answers.append(&mut world.unanswered);
+    }
+    let written = Written { generation: world.publisher.generation() };
+    let answers = turn.answers.drain(..);
+    turn.effects.answers =
+        answers.map(|(ticket, judged)| (ticket, judged.map(|()| written))).collect();
+}
+
+/// Keeps complaints until all is worked off: a file of which much is wrong is told of once.
+fn hold_back(untold: &mut Option<News>, effects: &mut Effects) {
+    let Some(news) = untold else { return };
+    if effects.more {
+        news.complaints.extend(mem::take(&mut effects.complaints));
+        news.dangling.extend(mem::take(&mut effects.dangling));
+        return;
+    }
+    effects.settled = true;
+    let News { mut complaints, mut dangling } = untold.take().unwrap_or_default();
+    complaints.extend(mem::take(&mut effects.complaints));
+    dangling.extend(mem::take(&mut effects.dangling));
+    (effects.complaints, effects.dangling) = (complaints.into_vec(), dangling.into_vec());
 }
 
 /// Takes a new configuration in.
 fn configure(world: &mut World, mut settings: Settings, turn: &mut Turn) {
     let Registering { zone, node, .. } = world.settings.registering.clone();
     settings.registering = Registering { zone, node, ..settings.registering };
+    world.untold.get_or_insert_default();
     world.checks.resize(settings.max_in_flight);
     let same_scripts = world.settings.scripts == settings.scripts;
     world.settings = settings;
     turn.rules_changed = true;
-    let mut keys: BTreeSet<_> = world.services.iter().map(|(key, _)| key.clone()).collect();
     if !same_scripts {
-        let touched = world.catalogue.set_script_policy(world.settings.scripts);
-        keys.extend(touched.services);
-        turn.effects.complaints.extend(touched.complaints);
+        let complaints = world.catalogue.set_script_policy(world.settings.scripts);
+        turn.effects.complaints.extend(complaints);
     }
-    for key in keys {
-        merge(world, &key, turn);
-    }
+    world.catalogue.mark_all();
     world.checks.set_sources(world.settings.sources());
 }
 
-/// Merges one service from what its files say now.
-fn merge(world: &mut World, key: &ServiceKey, turn: &mut Turn) {
-    let World { settings, catalogue, services, checks, aliases, orders, .. } = world;
+/// Merges one service from what its files say now; how many instances it had and has.
+fn merge(world: &mut World, key: &ServiceKey, turn: &mut Turn) -> usize {
+    let World { settings, catalogue, services, checks, aliases, publisher, orders, .. } = world;
     let old = services.get(key).map(|state| Arc::clone(state.service()));
     let new = catalogue.merge(key, &settings.policy, &mut turn.effects.complaints);
+    let size = [old.as_deref(), new.as_ref()].iter().flatten().map(|s| s.instances.len()).sum();
     if old.as_deref() == new.as_ref() {
-        return;
+        // Its zone may have gone and come back meanwhile.
+        if new.is_some() && !publisher.has(key) {
+            turn.dirty.insert(key.clone());
+        }
+        return size;
     }
     aliases.replace(old.as_deref(), new.as_ref(), services.in_zone(&key.zone));
     orders.see(key, new.as_ref(), turn.now);
@@ -187,6 +238,7 @@ fn merge(world: &mut World, key: &ServiceKey, turn: &mut Turn) {
         }
         None => services.remove(key, checks, turn),
     }
+    size
 }
 
 /// Takes in what checks found.

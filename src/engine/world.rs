@@ -1,9 +1,11 @@
 //! The world: everything known left of the snapshot, in parts that know each other only as
 //! arguments. `turn` moves it; here it is looked at.
 
+use crate::complaints::Complaints;
 use crate::diagnostic::Diagnostic;
 use crate::engine::aliases::Aliases;
 use crate::engine::checks::Checks;
+use crate::engine::event::Answer;
 use crate::engine::orders::Orders;
 use crate::engine::publisher::Publisher;
 use crate::engine::registrations::Registrations;
@@ -18,9 +20,9 @@ use crate::model::origin::Origin;
 use crate::model::service::{Service, ServiceKey};
 use crate::registry::catalogue::Catalogue;
 use crate::registry::merge::Contribution;
-use crate::registry::statics::Statics;
+use crate::registry::statics::StaticRecords;
 use crate::sources::Change;
-use crate::store::registrations::Records;
+use crate::store::registrations::{Op, Records};
 
 /// See the module.
 #[derive(Debug)]
@@ -33,6 +35,17 @@ pub struct World {
     pub(super) publisher: Publisher,
     pub(super) registrations: Registrations,
     pub(super) orders: Orders,
+    /// What sources or the configuration have told and is not worked off yet.
+    pub(super) untold: Option<News>,
+    /// What is answered once all is worked off.
+    pub(super) unanswered: Vec<Answer<()>>,
+}
+
+/// New complaints that are told once all is worked off.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub(super) complaints: Complaints,
+    pub(super) dangling: Complaints,
 }
 
 impl World {
@@ -48,7 +61,14 @@ impl World {
             registrations: Registrations::default(),
             orders: Orders::default(),
             settings,
+            untold: None,
+            unanswered: Vec::new(),
         }
+    }
+
+    /// Whether more changes can be told; if not, what was told is worked off first.
+    pub fn has_room(&self) -> bool {
+        self.catalogue.has_room()
     }
 
     /// Waits for a source: the world is not ready before its first [`Change::Synced`].
@@ -71,6 +91,11 @@ impl World {
     /// What is registered over HTTP.
     pub fn agent(&self) -> &AgentView {
         self.registrations.view()
+    }
+
+    /// What the store is still to keep when the world ends.
+    pub fn unsaved(&self) -> Vec<Op> {
+        self.checks.unsaved()
     }
 
     /// How many writes wait for the store.
@@ -120,7 +145,7 @@ impl World {
     }
 
     /// The static names of each zone.
-    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &StaticRecords)> {
         self.catalogue.statics()
     }
 
@@ -142,6 +167,11 @@ impl World {
     /// The last serial in use (RFC 1982).
     pub fn serial(&self) -> u32 {
         self.publisher.last_serial()
+    }
+
+    /// The sources that have not told their first whole list yet.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = Origin> {
+        self.catalogue.awaited()
     }
 
     /// Services that wait for their first outcomes.

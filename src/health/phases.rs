@@ -15,7 +15,6 @@ use crate::model::time::Instant;
 /// in the whole; those of neighbours, which are often checks of one machine, lie far from each other.
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// See the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
     /// Where the first check has its place: elsewhere in each process, for several may ask the same

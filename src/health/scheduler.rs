@@ -33,7 +33,6 @@ pub enum Lane {
 /// this machine's load instead of measuring others'.
 pub const MOST_SCRIPTS: usize = 8;
 
-/// Which queue a check stands in.
 pub type Queued = (Lane, Class);
 
 #[derive(Clone, Copy, Debug)]
@@ -129,12 +128,10 @@ impl Scheduler {
         self.head().map(|(due, _)| due)
     }
 
-    /// How many checks there are.
     pub fn count(&self) -> usize {
         self.checks.len()
     }
 
-    /// How many checks run.
     pub fn running(&self) -> usize {
         self.network.running() + self.scripts.running()
     }

@@ -30,7 +30,6 @@ struct Shared {
     /// There is something to do.
     work: Condvar,
     ended: Condvar,
-    /// Every lost line.
     lost: Counter,
     most: usize,
 }
@@ -75,7 +74,6 @@ impl Writer {
         Ok(Self(Lines(shared)))
     }
 
-    /// The way to it.
     pub fn lines(&self) -> Lines {
         self.0.clone()
     }
@@ -114,7 +112,6 @@ impl Lines {
     }
 }
 
-/// For writers that write a line at a time.
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.put(line);

@@ -5,26 +5,18 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// Why a connection was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Closed {
-    /// By the client, or on the way.
     Client,
     /// No message began in time, or of HTTP was no request's head whole.
     Idle,
-    /// A message was not whole in time.
     Message,
-    /// An answer was not taken in time.
     Unread,
-    /// What came was no query, or no request.
     Malformed,
     /// It had asked as much as one connection may.
     Queries,
-    /// The same of HTTP.
     Requests,
-    /// Another took its place.
     Limit,
-    /// The server ends.
     Stop,
 }
 
@@ -49,7 +41,6 @@ impl Closed {
         Self::Stop,
     ];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -73,17 +64,14 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// A connection was accepted.
     pub fn opened(&self) {
         self.open.inc();
     }
 
-    /// A connection is gone.
     pub fn gone(&self) {
         self.open.dec();
     }
 
-    /// Why a connection is going.
     pub fn closed(&self, why: Closed) {
         self.closed.get_or_create(&[("reason", why.word())]).inc();
     }

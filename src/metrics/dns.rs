@@ -33,20 +33,16 @@ const ROWS: [usize; 258] = {
 };
 const COMBINATIONS: usize = RCODES.saturating_mul(QTYPES);
 
-/// How a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// A datagram.
     Udp,
     /// A length-prefixed message of a connection.
     Tcp,
 }
 
 impl Transport {
-    /// Both.
     pub const ALL: [Self; 2] = [Self::Udp, Self::Tcp];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Udp => "udp",
@@ -55,7 +51,6 @@ impl Transport {
     }
 }
 
-/// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Path {
     /// `transport::fast`, in the buffer that the question came in.
@@ -65,10 +60,8 @@ pub enum Path {
 }
 
 impl Path {
-    /// Both.
     pub const ALL: [Self; 2] = [Self::Fast, Self::General];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fast => "fast",
@@ -77,12 +70,9 @@ impl Path {
     }
 }
 
-/// Why a message got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dropped {
-    /// Shorter than a header.
     Short,
-    /// A response.
     Response,
     /// From port 0 or from an address that no asker has.
     Source,
@@ -95,11 +85,9 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    /// All of them, in the order of the enum.
     pub const ALL: [Self; 6] =
         [Self::Short, Self::Response, Self::Source, Self::Send, Self::Rate, Self::Queue];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Short => "short",
@@ -121,7 +109,6 @@ impl From<Ignored> for Dropped {
     }
 }
 
-/// One counter.
 #[derive(Debug, Default)]
 struct Cell(AtomicU64);
 
@@ -147,13 +134,10 @@ impl Cell {
 #[repr(align(128))]
 pub struct WorkerCells {
     transport: Transport,
-    /// By type, then by rcode.
     queries: [Cell; COMBINATIONS],
     dropped: [Cell; Dropped::ALL.len()],
-    /// By class, then by action.
     limited: [Cell; limited::COMBINATIONS],
     paths: [Cell; Path::ALL.len()],
-    /// One more than there are bounds.
     buckets: [Cell; BOUNDS.len().saturating_add(1)],
     nanoseconds: Cell,
     /// Turns of the worker's loop: that it goes on, asked or not.
@@ -176,12 +160,10 @@ impl WorkerCells {
         }
     }
 
-    /// The worker's loop has turned.
     pub fn beat(&self) {
         self.beats.add(self.transport, 1);
     }
 
-    /// A query was answered so.
     pub fn answered(&self, qtype: Rtype, rcode: Rcode) {
         let row = ROWS.get(usize::from(qtype.0)).copied().unwrap_or(Rtype::KNOWN.len());
         if let Some(cell) = self.queries.get(row * RCODES + column(rcode)) {
@@ -189,7 +171,6 @@ impl WorkerCells {
         }
     }
 
-    /// This code answered it.
     pub fn took(&self, path: Path) {
         let [fast, general] = &self.paths;
         let cell = match path {
@@ -220,12 +201,10 @@ impl WorkerCells {
         self.panics.add(self.transport, 1);
     }
 
-    /// A message got no answer.
     pub fn dropped(&self, why: Dropped) {
         self.dropped_all(why, 1);
     }
 
-    /// So many messages got no answer.
     pub fn dropped_all(&self, why: Dropped, count: u64) {
         let place = match why {
             Dropped::Short => 0,
@@ -242,7 +221,6 @@ impl WorkerCells {
 }
 
 impl WorkerCells {
-    /// An answer was beyond the limit.
     pub fn limited(&self, class: Class, action: Action) {
         let cell = limited::place(class, action).and_then(|place| self.limited.get(place));
         if let Some(cell) = cell {
@@ -273,7 +251,6 @@ fn column(rcode: Rcode) -> usize {
     }
 }
 
-/// The cells of all workers.
 #[derive(Debug, Default)]
 pub(super) struct DnsCells(Mutex<Vec<Arc<WorkerCells>>>);
 

@@ -9,19 +9,14 @@ use prometheus_client::metrics::counter::ConstCounter;
 /// A kind of answer; each has a limit of its own, so that a flood of one leaves the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Data, or a referral to it.
     Answer,
-    /// There is no such data, or no such name.
     Negative,
-    /// Every other rcode.
     Error,
 }
 
 impl Class {
-    /// All of them, in the order of the enum.
     pub const ALL: [Self; 3] = [Self::Answer, Self::Negative, Self::Error];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Answer => "answer",
@@ -45,17 +40,13 @@ impl Class {
 pub enum Action {
     /// An empty answer with TC: whoever is really there asks over TCP.
     Slipped,
-    /// Nothing is sent.
     Dropped,
-    /// It is sent; the limits are being tried.
     DryRun,
 }
 
 impl Action {
-    /// All of them, in the order of the enum.
     pub const ALL: [Self; 3] = [Self::Slipped, Self::Dropped, Self::DryRun];
 
-    /// The label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Slipped => "slipped",
@@ -72,7 +63,6 @@ fn combinations() -> impl Iterator<Item = (Class, Action)> {
     Class::ALL.into_iter().flat_map(|class| Action::ALL.map(|action| (class, action)))
 }
 
-/// The cell that counts these.
 pub(super) fn place(class: Class, action: Action) -> Option<usize> {
     combinations().position(|pair| pair == (class, action))
 }

@@ -73,7 +73,6 @@ struct Inner {
     log_dropped: Counter,
 }
 
-/// What is counted of one kind of check.
 #[derive(Debug)]
 struct Kind {
     word: &'static str,
@@ -111,7 +110,6 @@ impl Metrics {
         self.0.dns.worker(transport)
     }
 
-    /// Lines of the log that were not written.
     pub fn log_dropped(&self) -> Counter {
         self.0.log_dropped.clone()
     }
@@ -121,7 +119,6 @@ impl Metrics {
         self.0.dns.beats()
     }
 
-    /// How many services the catalogue holds.
     pub fn services(&self) -> i64 {
         self.0.services.get()
     }
@@ -139,7 +136,6 @@ impl Metrics {
         self.0.http.clone()
     }
 
-    /// How many services the catalogue holds.
     pub fn set_services(&self, count: usize) {
         self.0.services.set(signed(count));
     }
@@ -163,12 +159,10 @@ impl Metrics {
         self.0.check_lag.observe(late.as_secs_f64());
     }
 
-    /// An instance came into this condition.
     pub fn transition(&self, to: Condition) {
         self.0.transitions.get_or_create(&[("to", to.word())]).inc();
     }
 
-    /// A snapshot was published.
     pub fn set_generation(&self, generation: u64) {
         self.0.generation.set(generation);
     }
@@ -184,7 +178,6 @@ impl Metrics {
         self.0.source_errors.get_or_create(&labels).set(signed(count));
     }
 
-    /// All families in the form asked for.
     pub fn render(&self, exposition: Exposition) -> String {
         let mut out = String::new();
         // Writing to a `String` does not fail, and neither does anything registered here.

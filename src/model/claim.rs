@@ -19,12 +19,10 @@ pub fn redirects(rtype: Rtype) -> bool {
     matches!(rtype, Rtype::CNAME | Rtype::NS | Rtype::DS | Rtype::DNAME)
 }
 
-/// What a name is to a service.
 #[derive(Clone, Copy, Debug)]
 pub enum Claim {
     /// It answers with the service, an instance or a tag.
     Answers,
-    /// Names of it lie below.
     Holds,
 }
 

@@ -20,7 +20,7 @@ pub struct Document {
     pub path: Arc<Path>,
     /// Its text, for the carets of complaints that other files cause.
     pub text: Arc<str>,
-    /// In the order written; one name may come several times.
+    /// By name, of one name in the order written.
     pub services: Vec<Arc<ServiceDefinition>>,
 }
 
@@ -33,9 +33,18 @@ impl Document {
             instance.tags = lists.share(&instance.tags);
         }
         let mut services: Vec<_> = services.into_iter().map(Arc::new).collect();
+        services.sort_by(|a, b| a.name.value.cmp(&b.name.value));
         // The list of pointers stands where the services stood, in a fraction of the room.
         services.shrink_to_fit();
         Self { path, text, services }
+    }
+
+    /// All that it says of one service.
+    pub fn of(&self, name: &Label) -> &[Arc<ServiceDefinition>] {
+        let start = self.services.partition_point(|service| service.name.value < *name);
+        let from_there = self.services.get(start..).unwrap_or(&[]);
+        let many = from_there.iter().take_while(|service| service.name.value == *name).count();
+        from_there.get(..many).unwrap_or(&[])
     }
 }
 

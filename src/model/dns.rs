@@ -69,7 +69,6 @@ pub enum Rcode {
 }
 
 impl Rcode {
-    /// All of them, in the order of the enum.
     pub const ALL: [Self; 10] = [
         Self::NoError,
         Self::FormErr,
@@ -99,7 +98,6 @@ impl Rcode {
         }
     }
 
-    /// As dig prints it.
     pub fn mnemonic(self) -> &'static str {
         match self {
             Self::NoError => "NOERROR",
@@ -119,7 +117,6 @@ impl Rcode {
 /// An extended error (RFC 8914): a code and a text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtendedError {
-    /// The info code.
     pub code: u16,
     /// What happened, in words; may be empty.
     pub text: Cow<'static, str>,
@@ -153,9 +150,7 @@ impl ExtendedError {
 pub struct Question {
     /// The name, folded.
     pub name: Name,
-    /// The type.
     pub rtype: Rtype,
-    /// The asker's address.
     pub client: IpAddr,
 }
 
@@ -166,22 +161,17 @@ pub enum Owner<'s> {
     Question,
     /// The target of the SRV or CNAME record at this place of the answer section.
     Target(usize),
-    /// Any other name.
     Name(Cow<'s, Name>),
 }
 
-/// One record of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'s> {
-    /// Whose it is.
     pub owner: Owner<'s>,
     /// In seconds.
     pub ttl: u32,
-    /// The type and its data.
     pub data: Rdata<'s>,
 }
 
-/// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rdata<'s> {
     /// RFC 1035 section 3.4.1.
@@ -196,9 +186,7 @@ pub enum Rdata<'s> {
     Srv {
         /// Lower is preferred.
         priority: u16,
-        /// The share among equals.
         weight: u16,
-        /// Where the service listens.
         port: u16,
         /// The host: inside the zone, or that of an external instance.
         target: Cow<'s, Name>,
@@ -209,16 +197,10 @@ pub enum Rdata<'s> {
     /// RFC 1035 section 3.3.13.
     Soa(&'s Soa),
     /// Any other type, or any form: octets that are sent as they are (RFC 3597 section 4).
-    Octets {
-        /// The record's type.
-        rtype: Rtype,
-        /// Its data, names uncompressed.
-        octets: Cow<'s, [u8]>,
-    },
+    Octets { rtype: Rtype, octets: Cow<'s, [u8]> },
 }
 
 impl Rdata<'_> {
-    /// The record's type.
     pub fn rtype(&self) -> Rtype {
         match self {
             Self::A(_) => Rtype::A,
@@ -232,7 +214,6 @@ impl Rdata<'_> {
         }
     }
 
-    /// An address of either family.
     pub fn address(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(v4) => Self::A(v4),

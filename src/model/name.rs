@@ -12,10 +12,8 @@ pub const MAX_LABEL: usize = 63;
 /// RFC 1035 section 2.3.4: a name is at most this many octets in wire form, root included.
 pub const MAX_NAME: usize = 255;
 
-/// Why a text is no label of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
-    /// Nothing between two dots.
     #[error("a label cannot be empty")]
     Empty,
     /// RFC 1035 section 2.3.4.
@@ -94,14 +92,8 @@ impl fmt::Debug for Label {
 /// Why a text or some octets are no domain name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// One label is wrong.
     #[error("in label {label:?}: {error}")]
-    Label {
-        /// The label as written.
-        label: String,
-        /// What is wrong with it.
-        error: LabelError,
-    },
+    Label { label: String, error: LabelError },
     /// RFC 1035 section 2.3.4.
     #[error("a name can have at most 255 octets in wire format")]
     Long,
@@ -110,7 +102,6 @@ pub enum NameError {
     Wire,
 }
 
-/// Why a text is no host name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// No domain name, or one that no host can have.
@@ -297,7 +288,6 @@ impl fmt::Debug for Name {
 pub struct Labels<'a>(&'a [u8]);
 
 impl<'a> Labels<'a> {
-    /// What is left, as a name in wire form.
     pub fn rest(&self) -> &'a [u8] {
         self.0
     }

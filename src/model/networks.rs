@@ -13,7 +13,6 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Whether no address is in it.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }

@@ -9,15 +9,12 @@ use std::sync::Arc;
 /// same, the first one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// The zones directory.
     #[default]
     Files,
-    /// What the HTTP API registered.
     Api,
 }
 
 impl Origin {
-    /// As reports and metrics name it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Files => "files",

@@ -7,45 +7,40 @@ use std::sync::Arc;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::{MAX_LABEL, Name};
 
+/// Records of a zone's master files together. They are merged at once, in some 50 ms at most, and
+/// health waits meanwhile.
+pub const MOST_RECORDS: usize = 25_000;
+
 /// All that one master file says, with what it includes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MasterFile {
-    /// The file itself, then each included one.
     pub parts: Vec<Part>,
-    /// In the order written.
     pub records: Vec<StaticRecord>,
 }
 
 /// A text that records stand in, for the carets of complaints that come later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The file as diagnostics name it.
     pub path: Arc<Path>,
-    /// Its text.
     pub text: Arc<str>,
 }
 
-/// One record of class IN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticRecord {
     /// At or below the apex; its first label may be `*`.
     pub owner: Name,
-    /// The type.
     pub rtype: Rtype,
     /// In seconds.
     pub ttl: u32,
     /// In canonical wire form (RFC 4034 section 6.2): names uncompressed and in lower case.
     pub rdata: Arc<[u8]>,
-    /// Where it stands.
-    pub place: Place,
+    pub place: RecordPlace,
 }
 
 /// Where a record stands in a [`MasterFile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Which of the parts.
+pub struct RecordPlace {
     pub part: usize,
-    /// From its type to the end of its data.
     pub span: Range<usize>,
 }
 
@@ -54,7 +49,6 @@ pub fn target(rdata: &[u8]) -> Option<Name> {
     Name::from_wire(rdata).ok()
 }
 
-/// The fields of a SOA's RDATA.
 pub fn soa(rdata: &[u8]) -> Option<Soa> {
     let (mname, rest) = split_name(rdata)?;
     let (rname, rest) = split_name(rest)?;
@@ -75,11 +69,9 @@ pub fn soa(rdata: &[u8]) -> Option<Soa> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Along {
     pub host: Host,
-    /// In the order told.
     pub types: &'static [Rtype],
 }
 
-/// Whom a record names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
     /// The record's own name (RFC 9460 section 2.5.2).
@@ -122,7 +114,6 @@ pub fn along(rtype: Rtype, rdata: &[u8]) -> Option<Along> {
     Some(Along { host, types })
 }
 
-/// The types of addresses.
 pub const ADDRESSES: &[Rtype] = &[Rtype::A, Rtype::AAAA];
 
 const MD: Rtype = Rtype(3);

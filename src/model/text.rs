@@ -112,7 +112,6 @@ mod tests {
 
     use super::*;
 
-    /// One of each kind.
     const DECEPTIVE: &str = "\0\x07\x08\t\n\r\x1b\x7f\u{80}\u{85}\u{9b}\u{9f}\u{a0}\u{ad}\u{34f}\u{600}\u{61c}\
         \u{115f}\u{180b}\u{180e}\u{180f}\u{fe00}\u{fe0f}\u{200b}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
         \u{2060}\u{2064}\u{2065}\u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{3000}\u{3164}\u{e000}\u{feff}\u{ffa0}\

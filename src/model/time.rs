@@ -33,9 +33,7 @@ impl Sub<Duration> for Instant {
 /// Both clocks, read once for one decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// For everything that measures or waits.
     pub mono: Instant,
-    /// For serials and for people.
     pub wall: SystemTime,
 }
 

@@ -5,42 +5,33 @@ use std::time::Duration;
 
 use crate::model::name::Name;
 
-/// The TTL of a service's answers as set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TtlSetting {
     /// The longest that health allows: see [`crate::model::service::settled_ttl`].
     Auto,
-    /// As written.
     Fixed(Duration),
 }
 
 /// What to answer when no instance is eligible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WhenUnhealthy {
-    /// NODATA, with the reason.
     Empty,
     /// Those that left within one detection time of the last to leave.
     LastHealthy,
-    /// All that are registered.
     All,
 }
 
 /// `zone.toml`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneSettings {
-    /// The zone's name.
     pub apex: Name,
     /// Of services that name none.
     pub ttl: TtlSetting,
     /// Of answers that hold a suspect instance.
     pub min_ttl: Duration,
-    /// SOA minimum, and the SOA's own TTL.
     pub negative_ttl: Duration,
-    /// The NS records' targets, absolute.
     pub nameservers: Vec<Name>,
-    /// The SOA's RNAME, absolute.
     pub hostmaster: Name,
-    /// Whether a warning takes an instance out.
     pub only_passing: bool,
     /// Of services that name none.
     pub when_unhealthy: WhenUnhealthy,

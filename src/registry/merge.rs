@@ -11,13 +11,16 @@ use std::time::Duration;
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Policy;
-use crate::model::definition::{Document, Placed, ServiceDefinition, TagLists};
+use crate::model::definition::{Document, InstanceDefinition, Placed, ServiceDefinition, TagLists};
 use crate::model::name::Name;
 use crate::model::origin::Origin;
 use crate::model::service::{Instance, InstanceId, Service, ServiceKey, settled_ttl, ttl_seconds};
 use crate::model::zone::{TtlSetting, ZoneSettings};
 use crate::registry::resolve::{Shared, resolve, resolve_checks};
 use crate::registry::self_reference::host_of_ours;
+
+/// Instances of one service. It is merged at once, in some 40 ms at most, and health waits meanwhile.
+const MOST_INSTANCES: usize = 20_000;
 
 /// One entry's definition of the service that is merged.
 #[derive(Clone, Debug)]
@@ -150,7 +153,22 @@ fn complaint(
         message,
         label,
         more: None,
+        elsewhere: 0,
     }
+}
+
+fn too_many(
+    key: &ServiceKey,
+    place: (Origin, &Document),
+    left_out: &[InstanceDefinition],
+) -> Diagnostic {
+    let message = format!(
+        "service \"{}\" has more than {MOST_INSTANCES} instances: {} of this file are not served",
+        key.name,
+        left_out.len()
+    );
+    let span = left_out.first().map_or(0..0, |first| first.id_span.octets());
+    complaint(Severity::Error, place, span, message, "divide it into several services".to_owned())
 }
 
 fn instances(
@@ -163,7 +181,14 @@ fn instances(
     let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
     let mut instances = Vec::new();
     for Contribution { origin, document, definition } in contributions {
-        for instance in &definition.instances {
+        for (place, instance) in definition.instances.iter().enumerate() {
+            if instances.len() >= MOST_INSTANCES {
+                let left_out = definition.instances.get(place..).unwrap_or(&[]);
+                conflicts.push_with(&document.path, Severity::Error, || {
+                    too_many(key, (*origin, document), left_out)
+                });
+                break;
+            }
             if let Some(owner) = owners.get(&instance.id) {
                 conflicts.push(&complaint(
                     Severity::Error,
@@ -209,7 +234,7 @@ fn instances(
 mod tests {
     use super::*;
     use crate::model::check::{Kind, TcpCheck};
-    use crate::model::definition::{CheckDefinition, InstanceDefinition, PolicyDefinition};
+    use crate::model::definition::{CheckDefinition, PolicyDefinition};
     use crate::model::name::Label;
     use crate::model::service::{Location, Weights};
 
@@ -289,6 +314,23 @@ mod tests {
         assert_eq!(merged.service.instances[0].port, Some(80));
         assert_eq!(merged.conflicts.len(), 1);
         assert_eq!(merged.conflicts[0].severity, Severity::Warning);
+    }
+
+    #[test]
+    fn instances_beyond_the_limit_are_one_error_of_each_file() {
+        let many = |at: usize, many: usize| {
+            let ids = (0..many).map(|n| instance(&format!("i{at}-{n}"), at));
+            let ids: Vec<_> = ids.collect();
+            from_file(&format!("{at}.toml"), |d| d.instances = ids.into())
+        };
+        let merged = merged(&[many(1, MOST_INSTANCES - 1), many(2, 3), many(3, 5)]);
+        assert_eq!(merged.service.instances.len(), MOST_INSTANCES);
+        let said: Vec<_> = merged.conflicts.iter().map(Diagnostic::short).collect();
+        let [second, third] = &said[..] else { panic!("{said:?}") };
+        assert!(
+            second.starts_with("2.toml:1:3: service \"web\" has more than 20000 instances: 2 of")
+        );
+        assert!(third.contains("5 of this file are not served"), "{third}");
     }
 
     #[test]

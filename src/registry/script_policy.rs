@@ -1,25 +1,21 @@
 //! Decides which of a file's definitions the configuration lets in.
 
-use std::sync::Arc;
-
 use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::check::Scripts;
 use crate::model::definition::{Document, ServiceDefinition};
 
-/// The definitions that are taken, and an error at the place of each that is not. A service whose
-/// command is not to be run is refused as a whole: without that check it would be served unchecked.
-pub fn permitted(
-    document: &Document,
-    scripts: Scripts,
-) -> (Vec<Arc<ServiceDefinition>>, Vec<Diagnostic>) {
-    let (mut taken, mut refused) = (Vec::new(), Complaints::default());
-    for definition in &document.services {
-        let script = definition.script.clone().filter(|_| scripts == Scripts::Refused);
-        let Some(place) = script else {
-            taken.push(Arc::clone(definition));
-            continue;
-        };
+/// Whether a definition is taken. A service whose command is not to be run is refused as a whole:
+/// without that check it would be served unchecked.
+pub fn is_permitted(definition: &ServiceDefinition, scripts: Scripts) -> bool {
+    scripts == Scripts::Allowed || definition.script.is_none()
+}
+
+/// An error at the place of each definition that is not taken.
+pub fn refused(document: &Document, scripts: Scripts) -> Vec<Diagnostic> {
+    let mut refused = Complaints::default();
+    for definition in document.services.iter().filter(|d| !is_permitted(d, scripts)) {
+        let Some(place) = definition.script.clone() else { continue };
         let name = &definition.name.value;
         refused.push_with(&document.path, Severity::Error, || {
             let message = format!("service \"{name}\" is refused: script checks are turned off");
@@ -27,7 +23,7 @@ pub fn permitted(
             Diagnostic::error(&document.path, &document.text, place, message).with_label(label)
         });
     }
-    (taken, refused.into_vec())
+    refused.into_vec()
 }
 
 #[cfg(test)]
@@ -49,8 +45,9 @@ name = 'db'
 instance = [{ address = '10.0.0.2' }]
 ";
 
-    fn names(definitions: &[Arc<ServiceDefinition>]) -> Vec<&str> {
-        definitions.iter().map(|definition| definition.name.value.as_str()).collect()
+    fn taken(document: &Document, scripts: Scripts) -> Vec<&str> {
+        let taken = document.services.iter().filter(|d| is_permitted(d, scripts));
+        taken.map(|definition| definition.name.value.as_str()).collect()
     }
 
     #[test]
@@ -58,8 +55,8 @@ instance = [{ address = '10.0.0.2' }]
         let (document, told) = native::parse(Path::new("web.toml").into(), TEXT.into());
         assert_eq!(told, []);
         let document = document.unwrap();
-        let (taken, refused) = permitted(&document, Scripts::Refused);
-        assert_eq!(names(&taken), ["db"]);
+        let refused = refused(&document, Scripts::Refused);
+        assert_eq!(taken(&document, Scripts::Refused), ["db"]);
         let [error] = &refused[..] else { panic!("{refused:?}") };
         assert_eq!(error.line_column(), Some((6, 8)));
         assert!(error.label.contains("script_checks = true"), "{error:?}");
@@ -68,7 +65,8 @@ instance = [{ address = '10.0.0.2' }]
     #[test]
     fn where_scripts_are_allowed_all_are_taken() {
         let (document, _) = native::parse(Path::new("web.toml").into(), TEXT.into());
-        let (taken, refused) = permitted(&document.unwrap(), Scripts::Allowed);
-        assert_eq!((names(&taken), refused), (vec!["web", "db"], Vec::new()));
+        let document = document.unwrap();
+        assert_eq!(taken(&document, Scripts::Allowed), ["db", "web"]);
+        assert_eq!(refused(&document, Scripts::Allowed), []);
     }
 }

@@ -5,7 +5,6 @@ use std::io;
 use crate::config::Config;
 use crate::config::cookies::Secret;
 
-/// Draws from the system's generator.
 pub(super) fn draw() -> io::Result<Secret> {
     let mut octets = [0; 16];
     let provider = rustls::crypto::ring::default_provider();

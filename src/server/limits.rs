@@ -8,34 +8,26 @@ use crate::model::check::Scripts;
 
 /// The standard streams, the runtimes, signals, the lock, the watcher, and room for an embedder.
 const OWN: usize = 24;
-/// Files and folders that are being read.
 const READING: usize = 8;
 /// A script that starts holds its output three times.
 const OF_A_SCRIPT: usize = 3;
 /// Two for checks, one for TCP and one for HTTP: each may have one at least.
 const LEAST: usize = 4;
 
-/// Below this no server starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the open file limit is {open_files}, but these listeners and workers need {needed}: raise it \
      (ulimit -n, LimitNOFILE in systemd), or lower [dns] workers"
 )]
 pub struct TooFewFiles {
-    /// The limit.
     pub open_files: usize,
-    /// The least that would do.
     pub needed: usize,
 }
 
-/// How many files each may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
-    /// Checks at one time.
     pub in_flight: usize,
-    /// Connections of DNS.
     pub tcp: ConnectionLimits,
-    /// Connections of HTTP.
     pub http: ConnectionLimits,
 }
 

@@ -21,7 +21,6 @@ const ROOM: usize = 16 << 20;
 /// gets none looks again with each allocation: until it gives up, others find nothing.
 const ARENAS: &str = "MALLOC_ARENA_MAX";
 
-/// No memory within the limit.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot allocate memory: raise or remove the address space limit (LimitAS, ulimit -v)")]
 pub struct MemoryError(#[from] TryReserveError);

@@ -22,9 +22,7 @@ const AFTER_GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use NOTIFY_SOCKET={}: set it to an absolute path or @NAME, or unset it", name.display())]
 pub struct SupervisorError {
-    /// As the environment says it.
     pub name: OsString,
-    /// What the system said.
     pub source: io::Error,
 }
 
@@ -98,12 +96,10 @@ impl Supervisor {
         ));
     }
 
-    /// Everything goes on as it should.
     pub(super) fn alive(&self) {
         self.tell("WATCHDOG=1");
     }
 
-    /// A line for people.
     pub(super) fn status(&self, status: &str) {
         self.tell(&format!("STATUS={status}"));
     }

@@ -13,7 +13,6 @@ use crate::metrics::Metrics;
 use crate::server::Addresses;
 use crate::server::notify::{Supervisor, status};
 
-/// What is told, and where.
 pub(super) struct Announcement {
     pub(super) file: Option<PathBuf>,
     pub(super) addresses: Addresses,

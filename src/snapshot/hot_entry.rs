@@ -1,5 +1,5 @@
-//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, and which
-//! instances its SRV records are.
+//! The commonest answers of a name in one cache line: what it is, its IPv4 addresses, which
+//! instances its SRV records are, and whether these have its IPv6 addresses or it has none.
 //!
 //! With thousands of services most of what a question needs is in no near cache. What counts then
 //! is how many lines it touches; of most names this one is all that is read.
@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use crate::snapshot::choice::first_of;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
-use crate::snapshot::srv_table::SrvTable;
+use crate::snapshot::srv_table::{SrvRow, SrvTable};
 
 /// Octets of a name that a key has room for.
 pub const KEY: usize = WORDS * WORD;
@@ -113,12 +113,25 @@ pub struct HotEntry {
     count: u8,
     /// Places of the instances that have SRV records, a bit each; 0 where SRV takes more.
     places: u8,
-    lines: Option<SrvTable>,
+    aaaa: Aaaa,
+    srv: Option<SrvTable>,
     /// In octets.
     addresses: [[u8; 4]; ADDRESSES],
 }
 
 const _: () = assert!(size_of::<HotEntry>() == 64);
+
+/// Where the answer to AAAA stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aaaa {
+    /// Not here.
+    #[default]
+    Elsewhere,
+    /// NODATA: no instance has an IPv6 address, whatever its health.
+    Nodata,
+    /// In the SRV table: each of the instances with SRV records has one address.
+    OfInstances,
+}
 
 impl HotEntry {
     #[cfg(test)]
@@ -128,10 +141,10 @@ impl HotEntry {
 
     /// What is answered at a name of `view` that has this key and these records; nothing where that
     /// is not plain.
-    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Self {
+    pub(super) fn new(key: Key, view: &ServiceView, selection: &Selection) -> Option<Self> {
         let mut entry = Self { key, ttl: selection.ttl, ..Self::default() };
         if view.waiting || selection.stale || !selection.cname.items.is_empty() {
-            return entry;
+            return None;
         }
         let limit = view.service.max_answers;
         let (a, srv) = (&selection.a, &selection.srv);
@@ -142,23 +155,36 @@ impl HotEntry {
             let bit = |&place: &usize| 1_u8.checked_shl(u32::try_from(place).ok()?);
             let places = srv.items.iter().map(bit).try_fold(0, |all, bit| Some(all | bit?));
             entry.places = places.unwrap_or(0);
-            entry.lines = (entry.places != 0).then(|| view.lines.clone());
+            entry.srv = (entry.places != 0).then(|| view.srv.clone());
         }
-        entry
+        if !view.has_hosts {
+            entry.aaaa = entry.aaaa_of(selection, limit);
+        }
+        let is_bare = entry.count == 0 && entry.places == 0 && entry.aaaa == Aaaa::Elsewhere;
+        (!is_bare).then_some(entry)
     }
 
-    /// Whether these are the same, the lines one and the same piece included.
+    fn aaaa_of(&self, selection: &Selection, limit: usize) -> Aaaa {
+        let choice = &selection.aaaa;
+        if choice.items.is_empty() {
+            return if selection.registered.aaaa { Aaaa::Elsewhere } else { Aaaa::Nodata };
+        }
+        let is_plain = choice.is_equal() && choice.wanted(limit) == choice.items.len();
+        let Some((places, srv)) = self.instances().filter(|_| is_plain) else {
+            return Aaaa::Elsewhere;
+        };
+        let of_instances = srv.all(places.all()).map(SrvRow::only_v6);
+        let are_same = of_instances.eq(choice.items.iter().copied().map(Some));
+        if are_same { Aaaa::OfInstances } else { Aaaa::Elsewhere }
+    }
+
+    /// Whether these are the same, the SRV table one and the same in memory.
     pub(super) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
         let all = |entry: &Self| {
-            let &Self { key, ttl, count, places, ref lines, addresses } = entry;
-            (key, ttl, count, places, lines.as_ref().map(SrvTable::place), addresses)
+            let &Self { key, ttl, count, places, aaaa, ref srv, addresses } = entry;
+            (key, ttl, count, places, aaaa, srv.as_ref().map(SrvTable::place), addresses)
         };
         one.map(all) == other.map(all)
-    }
-
-    /// Whether it holds no answer at all.
-    pub(super) fn is_bare(&self) -> bool {
-        self.count == 0 && self.places == 0
     }
 
     fn put_addresses(&mut self, items: &[Ipv4Addr]) {
@@ -178,10 +204,14 @@ impl HotEntry {
         (self.count > 0).then_some(addresses)
     }
 
-    /// The places of all instances that have SRV records, to be rotated, and their lines; `None`
+    /// The places of all instances that have SRV records, to be rotated, and their rows; `None`
     /// where that is not all of the answer.
     pub fn instances(&self) -> Option<(Bits, &SrvTable)> {
-        Some((Bits(self.places), self.lines.as_ref()?))
+        Some((Bits(self.places), self.srv.as_ref()?))
+    }
+
+    pub fn aaaa(&self) -> Aaaa {
+        self.aaaa
     }
 }
 
@@ -190,9 +220,17 @@ impl HotEntry {
 pub struct Bits(u8);
 
 impl Bits {
+    pub fn count(self) -> usize {
+        usize::try_from(self.0.count_ones()).unwrap_or(0)
+    }
+
+    fn all(self) -> Ring {
+        Ring(self.0.into())
+    }
+
     /// From a random one on, round to the one before it: as `rotated` has it with the same places.
     pub fn rotated(self, rng: &mut fastrand::Rng) -> Ring {
-        let count = usize::try_from(self.0.count_ones()).unwrap_or(0);
+        let count = self.count();
         let first = first_of(count, rng);
         let mut from = self.0;
         // As many turns for each first one: how many there are can be foreseen.

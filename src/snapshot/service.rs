@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::service::{Endpoint, Instance, InstanceId, Service, Tag};
 use crate::snapshot::selection::{Selection, Tags, pairs, select, select_of_all, select_tagged};
 use crate::snapshot::shown::Shown;
-use crate::snapshot::srv_table::{SrvTable, is_one_line};
+use crate::snapshot::srv_table::{SrvTable, is_one_row};
 use crate::snapshot::target::{Target, is_eligible, named, targets_of};
 
 /// A service as it is answered.
@@ -32,7 +32,7 @@ pub struct ServiceView {
     /// Places of the instances that have a name, sorted by it.
     by_id: Arc<[usize]>,
     /// The SRV records and the addresses of the instances, as they are sent.
-    pub lines: SrvTable,
+    pub srv: SrvTable,
     /// Of what is answered nothing follows from it.
     pub shown: Shown,
 }
@@ -52,7 +52,7 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
     let tags = select_tagged(&service, (&targets, &all), &carried);
     ServiceView {
         has_hosts: targets.iter().any(is_host),
-        lines: SrvTable::build(&service, &targets, |id| tags.contains_key(id)),
+        srv: SrvTable::build(&service, &targets, |id| tags.contains_key(id)),
         tags,
         all,
         above_tags: Arc::new(above_tags),
@@ -89,8 +89,8 @@ impl ServiceView {
                 *before = selection;
             }
         }
-        if !moved.all(|place| is_one_line(service, place, [&self.targets, targets])) {
-            next.lines = SrvTable::build(service, targets, |id| next.tags.contains_key(id));
+        if !moved.all(|place| is_one_row(service, place, [&self.targets, targets])) {
+            next.srv = SrvTable::build(service, targets, |id| next.tags.contains_key(id));
         }
         next
     }

@@ -1,7 +1,7 @@
 //! The static names of a zone as they are looked up: with empty non-terminals, wildcards and
 //! delegations, and with all that a referral says.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -9,8 +9,7 @@ use foldhash::fast::FixedState;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
-use crate::registry::statics::Statics;
-use crate::snapshot::hot_entry::Key;
+use crate::registry::statics::StaticRecords;
 
 /// See the module. Lookups only read it.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +19,6 @@ pub struct StaticNames {
     pub has_redirects: bool,
     /// Whether any name is a wildcard: a missing name must look for its closest encloser.
     pub has_wildcards: bool,
-    /// The names right below the apex, those that are too long for a key left out.
-    children: HashSet<Key, FixedState>,
 }
 
 /// One name: with records, or an empty non-terminal.
@@ -70,7 +67,7 @@ pub struct Cut {
 
 impl StaticNames {
     /// Lays out what was merged for a zone.
-    pub fn build(apex: &Name, statics: &Statics) -> Self {
+    pub fn build(apex: &Name, statics: &StaticRecords) -> Self {
         let mut names = Self::default();
         for (name, rrsets) in &statics.names {
             let rrsets: Vec<Rrset> =
@@ -82,11 +79,6 @@ impl StaticNames {
             names.nodes.entry(name.clone()).or_default().rrsets = rrsets;
         }
         names.has_wildcards = names.nodes.keys().any(|name| name.labels().next() == Some(b"*"));
-        let child = |name: &Name| {
-            let is_child = name.parent().is_some_and(|parent| parent == *apex);
-            Key::of_wire(name.as_wire().strip_suffix(apex.as_wire())?).filter(|_| is_child)
-        };
-        names.children = names.nodes.keys().filter_map(child).collect();
         names.add_cuts(apex);
         names
     }
@@ -94,11 +86,6 @@ impl StaticNames {
     /// What stands at `name`, in wire form.
     pub fn get(&self, name: &[u8]) -> Option<&Node> {
         self.nodes.get(name)
-    }
-
-    /// Whether anything stands at the name right below the apex that has this key, or below it.
-    pub fn has_child(&self, key: &Key) -> bool {
-        self.children.contains(key)
     }
 
     /// Addresses of a name, wherever it lies in the zone.

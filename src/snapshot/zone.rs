@@ -7,7 +7,7 @@ use crate::model::dns::Soa;
 use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
-use crate::registry::statics::{Statics, merge};
+use crate::registry::statics::{StaticRecords, merge};
 use crate::snapshot::hot_entry::{HotEntry, Key};
 use crate::snapshot::hot_table::HotTable;
 use crate::snapshot::persistent_map::PersistentMap;
@@ -90,7 +90,7 @@ impl Spelled {
 
 impl Facts {
     /// Puts together what stays until a file is changed.
-    pub fn new(settings: &ZoneSettings, statics: &Statics) -> Self {
+    pub fn new(settings: &ZoneSettings, statics: &StaticRecords) -> Self {
         let negative_ttl = ttl_seconds(settings.negative_ttl);
         let Soa { mname, rname, .. } = soa(settings, statics, 0);
         Self {
@@ -166,7 +166,7 @@ impl Zone {
 
     fn put_entries(&mut self, view: &ServiceView) {
         for (key, selection) in plain_names(view) {
-            self.hot.set(key, plain_entry(key, view, selection));
+            self.hot.set(key, HotEntry::new(key, view, selection));
         }
     }
 
@@ -174,10 +174,10 @@ impl Zone {
     /// in memory far away, and most need not be touched.
     fn renew_entries(&mut self, old: &ServiceView, new: &ServiceView) {
         for ((key, selection), (its, before)) in plain_names(new).zip(plain_names(old)) {
-            let entry = plain_entry(key, new, selection);
+            let entry = HotEntry::new(key, new, selection);
             // They come in one order, as long as the one's tags are a copy of the other's.
             let stays = key == its
-                && HotEntry::are_same(entry.as_ref(), plain_entry(its, old, before).as_ref());
+                && HotEntry::are_same(entry.as_ref(), HotEntry::new(its, old, before).as_ref());
             if !stays {
                 self.hot.set(key, entry);
             }
@@ -233,14 +233,6 @@ fn plain_names(view: &ServiceView) -> impl Iterator<Item = (Key, &Selection)> {
     names.filter_map(|(key, selection)| Some((key?, &**selection)))
 }
 
-/// What stands in the table at a name of `view`.
-fn plain_entry(key: Key, view: &ServiceView, selection: &Selection) -> Option<HotEntry> {
-    let entry = HotEntry::new(key, view, selection);
-    // Every service gets an entry, a bare one too: "no entry" means "no such service".
-    let is_of_tag = !std::ptr::eq(selection, &raw const *view.all);
-    (!is_of_tag || !entry.is_bare()).then_some(entry)
-}
-
 fn addresses(view: &ServiceView) -> impl Iterator<Item = IpAddr> {
     view.targets.iter().filter_map(|target| target.endpoint.address())
 }
@@ -258,7 +250,7 @@ fn discount<K: std::hash::Hash + Eq + Clone>(counts: &mut PersistentMap<K, u32>,
 }
 
 /// The start of authority: a master file's, else what zone.toml says; the serial is ours.
-pub fn soa(settings: &ZoneSettings, statics: &Statics, serial: u32) -> Soa {
+pub fn soa(settings: &ZoneSettings, statics: &StaticRecords, serial: u32) -> Soa {
     if let Some((_, soa)) = &statics.soa {
         return Soa { serial, ..soa.clone() };
     }

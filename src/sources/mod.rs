@@ -4,6 +4,7 @@ mod conceal;
 pub mod consul;
 pub mod files;
 pub mod native;
+mod size;
 
 use std::sync::Arc;
 
@@ -33,25 +34,18 @@ pub enum Change {
     Troubles(Origin, Vec<Diagnostic>),
 }
 
-/// One entry's news.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Put {
     pub id: EntryId,
     pub zone: Name,
-    /// What it says now.
     pub content: Content,
-    /// Every complaint about it, warnings too.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// What an entry says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
-    /// The zone's settings, as in zone.toml.
     Settings(ZoneSettings),
-    /// It registers services.
     Services(Arc<Document>),
-    /// Static records, as in a master file.
     Records(Arc<MasterFile>),
     /// It cannot be taken: what it said before stands.
     Refused,

@@ -156,7 +156,7 @@ pub enum Problem {
     #[error("{unreadable} records in {path} cannot be read: they stay there and are not served")]
     Unreadable { path: PathBuf, unreadable: usize },
     #[error(
-        "{path} is missing, and an export of it is not: start once with --recover-store to load it"
+        "{path} is missing, but its export is there: start once with --recover-store to load it"
     )]
     Lost { path: PathBuf },
     #[error("loaded {records} registrations from {path}, which was renamed to {aside}")]

@@ -155,7 +155,6 @@ pub fn duplicate(line: usize, several: Option<&str>) -> String {
     }
 }
 
-/// What is wrong, and what to write.
 fn words(kind: &ParseErrorKind) -> (String, &'static str) {
     let label = match kind {
         ParseErrorKind::ExpectedComma => "write a comma here",

@@ -9,7 +9,6 @@ use crate::syntax::duration;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
 
-/// Strings and their places.
 pub type Strings<'a> = Vec<Placed<&'a str>>;
 
 /// Unknown keys that may be a slip of one that is missing; who has more has other worries.
@@ -18,7 +17,6 @@ const MOST_SLIPS: usize = 100;
 /// Reads one table. Each key is asked for once; [`Reader::finish`] complains of the others.
 #[derive(Debug)]
 pub struct Reader<'a> {
-    /// Where complaints go.
     pub report: &'a Report,
     /// The table, for complaints about the whole: its header, else its first key.
     pub place: Range<usize>,
@@ -65,13 +63,11 @@ impl<'a> Reader<'a> {
             .map_or(self.place.clone(), |(k, _)| k.span.clone())
     }
 
-    /// A string.
     pub fn string(&mut self, key: &'static str) -> Option<Placed<&'a str>> {
         let (_, tree) = self.entry(key)?;
         self.as_string(key, tree)
     }
 
-    /// True or false.
     pub fn boolean(&mut self, key: &'static str) -> Option<Placed<bool>> {
         let (_, tree) = self.entry(key)?;
         if let Value::Boolean(yes) = tree.value {
@@ -150,7 +146,6 @@ impl<'a> Reader<'a> {
         Some(Placed::new(value, tree.span.clone()))
     }
 
-    /// One of a few words.
     pub fn choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -169,7 +164,6 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A list of strings.
     pub fn strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
         let (_, tree) = self.entry(key)?;
         let Value::List(items) = &tree.value else {
@@ -183,13 +177,11 @@ impl<'a> Reader<'a> {
         Some(items.iter().filter_map(|item| self.as_string(key, item)).collect())
     }
 
-    /// A list of strings, or one string alone.
     pub fn string_or_strings(&mut self, key: &'static str) -> Option<Strings<'a>> {
         let (_, tree) = self.entry(key)?;
         self.as_strings(key, tree)
     }
 
-    /// A table of strings.
     pub fn string_table(&mut self, key: &'static str) -> Option<Vec<(&'a Key, Placed<&'a str>)>> {
         let entries = self.any_table(key)?;
         let read = |(k, tree): &'a (Key, Tree)| Some((k, self.as_string(&k.text, tree)?));
@@ -266,7 +258,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The keys that nobody has asked for.
     pub fn unknown(&self) -> impl Iterator<Item = &'a Key> + '_ {
         self.entries.iter().map(|(key, _)| key).filter(|k| !self.known.contains(&&*k.text))
     }

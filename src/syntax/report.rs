@@ -13,9 +13,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// hence the cell; it lives as long as the reading of the file and stays in one thread.
 #[derive(Debug)]
 pub struct Report {
-    /// The file as diagnostics name it.
     pub path: Arc<Path>,
-    /// Its text.
     pub text: Arc<str>,
     complaints: RefCell<Complaints>,
     /// Whether an error was found, shown or not.
@@ -27,7 +25,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing to complain of yet.
     pub fn new(path: Arc<Path>, text: Arc<str>) -> Self {
         Self {
             path,

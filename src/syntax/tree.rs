@@ -2,21 +2,16 @@
 
 use std::ops::Range;
 
-/// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     /// The octets that say it; of a table under a header, the header.
     pub span: Range<usize>,
-    /// What they say.
     pub value: Value,
 }
 
-/// A key and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Without quotes and escapes.
     pub text: String,
-    /// Where it stands.
     pub span: Range<usize>,
 }
 
@@ -28,7 +23,6 @@ pub enum Value {
     Float(f64),
     Boolean(bool),
     List(Vec<Tree>),
-    /// In the order written.
     Table(Vec<(Key, Tree)>),
     /// What no key of ours takes, in words: a date.
     Other(&'static str),
@@ -44,7 +38,6 @@ pub fn without_mark(text: &str) -> (&str, usize) {
 }
 
 impl Value {
-    /// Its kind, in words that follow "not".
     pub fn kind(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",

@@ -18,7 +18,6 @@ pub mod fast;
 pub mod limits;
 pub mod message;
 pub mod respond;
-pub mod sender;
 pub mod source;
 pub mod tcp;
 pub mod throttle;

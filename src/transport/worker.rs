@@ -7,9 +7,7 @@ use crate::metrics::dns::WorkerCells;
 use crate::metrics::limited::{Action, Class};
 use crate::model::time::{Clock, Instant};
 use crate::snapshot::Rules;
-use crate::transport::cookies::Memo;
 use crate::transport::limits::{Guard, Limiter};
-use crate::transport::sender::LastSender;
 
 /// See the module.
 #[derive(Debug)]
@@ -20,23 +18,17 @@ pub struct Worker {
     pub cells: Arc<WorkerCells>,
     /// Limits of answers, where senders are not proved.
     pub guard: Option<Guard>,
-    /// Of cookies that were shown to it.
-    pub memo: Memo,
-    /// Who asked last.
-    pub last: LastSender,
 }
 
 impl Worker {
     /// A worker with a seed of its own, and without limits.
     pub fn new(cells: Arc<WorkerCells>) -> Self {
-        let (rng, memo) = (fastrand::Rng::new(), Memo::default());
-        Self { rng, cells, guard: None, memo, last: LastSender::default() }
+        Self { rng: fastrand::Rng::new(), cells, guard: None }
     }
 
     /// The same for all who send datagrams, that shares these limits.
     pub fn limited(cells: Arc<WorkerCells>, limiter: Arc<Limiter>) -> Self {
-        let guard = Some(Guard::new(limiter));
-        Self { guard, memo: Memo::with_room(), ..Self::new(cells) }
+        Self { guard: Some(Guard::new(limiter)), ..Self::new(cells) }
     }
 
     /// Says what is left to say of a flood that is over; for when no messages come.

@@ -11,7 +11,6 @@ use crate::model::name::Name;
 use crate::wire::options::{Granted, Standard};
 use crate::wire::reply::Reply;
 
-/// A record's data without a lifetime.
 #[derive(Clone, Debug)]
 pub(super) enum Data {
     A(u32),
@@ -32,7 +31,6 @@ pub(super) enum Of {
     Name(Name),
 }
 
-/// Everything a reply is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) rcode: Rcode,
@@ -86,7 +84,6 @@ fn record((owner, ttl, data): &(Of, u32, Data)) -> Record<'_> {
     Record { owner, ttl: *ttl, data }
 }
 
-/// Names that often share suffixes.
 pub(super) fn names() -> impl Strategy<Value = Name> {
     let label = prop::sample::select(vec!["a", "web", "Svc", "test", "i-1", "_tcp"]);
     vec(label, 0..6).prop_map(|labels| {
@@ -145,7 +142,6 @@ pub(super) fn parts(most: usize) -> impl Strategy<Value = Parts> {
     )
 }
 
-/// Any of what an OPT record may grant.
 pub(super) fn granted() -> impl Strategy<Value = Granted> {
     let cookie = (any::<[u8; 8]>(), any::<[u8; 16]>());
     let cookie =

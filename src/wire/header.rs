@@ -6,7 +6,6 @@ pub const HEADER: usize = 12;
 /// The part of a header that its answer repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The asker's number for it.
     pub id: u16,
     /// Opcode and RD where they stand in the header. All other flags are cleared: they are ours to
     /// say, and CD is for those who verify (RFC 4035 section 3.1.6).

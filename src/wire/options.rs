@@ -2,7 +2,6 @@
 
 const COOKIE: u16 = 10;
 const KEEPALIVE: u16 = 11;
-/// An option's code and length.
 const BARE_OPTION: usize = 4;
 /// Of a `Standard` one.
 const SERVER_COOKIE: usize = 16;
@@ -17,7 +16,6 @@ pub struct Edns {
     pub payload: u16,
     /// DO, to be copied (RFC 3225).
     pub dnssec_ok: bool,
-    /// What it asks for beside that.
     pub options: Options,
 }
 
@@ -34,9 +32,7 @@ pub struct Options {
 /// A COOKIE option as it came (RFC 7873 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cookie {
-    /// The asker's own part, to be sent back.
     pub client: [u8; CLIENT_COOKIE],
-    /// The part that a server has given it.
     pub server: ServerCookie,
 }
 
@@ -45,7 +41,6 @@ pub struct Cookie {
 pub enum ServerCookie {
     /// The asker has none yet.
     None,
-    /// As long as ours are.
     Ours(Standard),
     /// Of another length: not ours.
     Foreign,
@@ -108,14 +103,12 @@ impl Cookie {
 /// What the OPT record of an answer carries because the query asked for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
-    /// The asker's cookie and ours behind it.
     pub cookie: Option<[u8; WHOLE_COOKIE]>,
     /// How long the connection may idle, in tenths of a second.
     pub keepalive: Option<u16>,
 }
 
 impl Granted {
-    /// Both parts of a cookie.
     pub fn cookie(client: [u8; CLIENT_COOKIE], server: Standard) -> [u8; WHOLE_COOKIE] {
         let mut whole = [0; WHOLE_COOKIE];
         let parts = [client, server.front.to_le_bytes(), server.hash.to_le_bytes()];
@@ -131,7 +124,6 @@ impl Granted {
         cookie.saturating_add(keepalive)
     }
 
-    /// Appends them.
     pub fn put(self, out: &mut Vec<u8>) {
         if let Some(cookie) = self.cookie {
             out.extend_from_slice(&[0, 10, 0, 24]);

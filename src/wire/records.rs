@@ -16,17 +16,12 @@ const DNSSEC_OK: u8 = 0x80;
 /// Of the private range (RFC 6895 section 3.1): no library knows its data.
 const UNKNOWN: u16 = 65280;
 
-/// What the records of a message say to us.
 pub(super) struct Records {
-    /// The OPT record and its version.
     pub(super) edns: Option<(Edns, u8)>,
-    /// What is to be said to the TSIG record.
     pub(super) tsig: Option<Tsig>,
-    /// What hickory is to read.
     pub(super) others: Others,
 }
 
-/// A message without OPT and TSIG.
 pub(super) struct Others {
     /// Records of each section, as in the header. What follows them is not read.
     pub(super) counts: [u16; 4],
@@ -34,12 +29,9 @@ pub(super) struct Others {
     pub(super) opt: Option<usize>,
 }
 
-/// One record, unread.
 #[derive(Clone, Copy)]
 struct Raw<'p> {
-    /// Where its owner begins in the message.
     owner: usize,
-    /// Where its type stands.
     place: usize,
     rtype: u16,
     class: u16,

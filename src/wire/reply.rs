@@ -28,13 +28,11 @@ const DO: u16 = 0x8000;
 /// What is to be said to a query; the order of records is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply<'s> {
-    /// The outcome.
     pub rcode: Rcode,
     /// AA: the data is from a zone served here.
     pub authoritative: bool,
     /// Where not all fit, the first that do are sent, with TC.
     pub answers: Vec<Record<'s>>,
-    /// SOA or NS, sent whole or with TC.
     pub authority: Vec<Record<'s>>,
     /// Addresses without which a referral leads nowhere: all are sent, or TC is (RFC 9471).
     pub glue: Vec<Record<'s>>,
@@ -50,7 +48,6 @@ impl Reply<'_> {
         self.authority.retain(|record| record.data.rtype() != Rtype::DS);
     }
 
-    /// A reply without records.
     pub fn empty(rcode: Rcode) -> Self {
         Self {
             rcode,
@@ -95,7 +92,6 @@ impl Limits {
         Self { granted, ..self }
     }
 
-    /// What our OPT record says.
     pub fn payload(self) -> u16 {
         self.payload
     }
@@ -106,12 +102,10 @@ impl Limits {
     }
 }
 
-/// What has become of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoded {
     /// TC is set: answers or authority were left out.
     pub truncated: bool,
-    /// How many of the answers were written.
     pub answers: usize,
 }
 
@@ -227,7 +221,6 @@ fn put_opt(
     out.extend_from_slice(text.as_bytes());
 }
 
-/// The sections while they grow.
 struct Body<'b, 's> {
     names: Suffixes<'b>,
     reply: &'b Reply<'s>,

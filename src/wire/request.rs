@@ -17,21 +17,16 @@ const OPCODE: u16 = 0x7800;
 const RD: u16 = 0x0100;
 const CLASS_IN: u16 = 1;
 
-/// What a packet turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming<'p> {
-    /// Nothing is sent.
     Ignore(Ignored),
     /// An error is sent, whatever the zones hold.
     Reject(Rejected<'p>),
-    /// A question for the zones.
     Query(Query<'p>),
 }
 
-/// Why a packet gets no answer at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ignored {
-    /// Too short to hold an id to answer to.
     Short,
     /// It is a response: two servers that answer those would talk forever.
     Response,
@@ -40,7 +35,6 @@ pub enum Ignored {
 /// A query that the zones have no part in answering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected<'p> {
-    /// Of the query.
     pub head: Head,
     /// The error; NOERROR where nothing but a cookie is asked for (RFC 7873 section 5.4).
     pub rcode: Rcode,
@@ -48,7 +42,6 @@ pub struct Rejected<'p> {
     pub question: Option<Asked<'p>>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
-    /// To be the answer's last record.
     pub tsig: Option<Tsig>,
 }
 
@@ -61,16 +54,13 @@ pub struct Asked<'p> {
     pub name: Name,
     /// The type; in a [`Query`] no meta type but ANY.
     pub rtype: Rtype,
-    /// The class.
     pub class: u16,
 }
 
 /// A question of class IN for data: opcode QUERY, one question, EDNS version 0 or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query<'p> {
-    /// What the answer repeats of the header.
     pub head: Head,
-    /// The question.
     pub asked: Asked<'p>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,

@@ -49,7 +49,6 @@ impl Tsig {
         Some(Self { record })
     }
 
-    /// The record, to be appended as the last.
     pub(super) fn as_octets(&self) -> &[u8] {
         &self.record
     }

@@ -4,7 +4,10 @@
 
 mod files;
 mod growth;
+mod large;
+mod registering;
 mod scale;
+mod slices;
 mod world;
 
 use proptest::collection::vec;

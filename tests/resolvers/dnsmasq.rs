@@ -43,7 +43,7 @@ fn in_front() {
 
 fn start(config: &str) -> Resolver {
     let world = World::start();
-    let path = world.server.house.path().join("dnsmasq.conf");
+    let path = world.server.setup.path().join("dnsmasq.conf");
     fs::write(&path, format!("{config}{REST}")).unwrap();
     let mut dnsmasq = Command::new("dnsmasq");
     dnsmasq.arg("-C").arg(&path);

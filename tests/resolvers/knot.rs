@@ -34,7 +34,7 @@ fn in_front() {
 
 fn start(config: &str) -> Resolver {
     let world = World::start();
-    let folder = world.server.house.path().join("kresd");
+    let folder = world.server.setup.path().join("kresd");
     fs::create_dir(&folder).unwrap();
     let path = folder.join("kresd.conf");
     let insecure = "{'service.internal'}";

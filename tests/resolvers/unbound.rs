@@ -51,10 +51,10 @@ fn in_front() {
 
 fn start(config: &str) -> Resolver {
     let world = World::start();
-    let path = world.server.house.path().join("unbound.conf");
+    let path = world.server.setup.path().join("unbound.conf");
     fs::write(&path, format!("{config}{REST}")).unwrap();
     // Debian's AppArmor profile goes by the program's path and would keep it out of our folder.
-    let copy = world.server.house.path().join("unbound");
+    let copy = world.server.setup.path().join("unbound");
     fs::copy("/usr/sbin/unbound", &copy).unwrap();
     let mut unbound = Command::new(copy);
     unbound.arg("-d").arg("-c").arg(&path);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 
 /// The TTLs of services, in seconds, and of what is not there.
 pub(crate) const TTL: u32 = 60;
@@ -85,20 +85,20 @@ impl World {
     pub(crate) fn start() -> Self {
         let flaky = Backend::several(2);
         let suspect = Backend::start("127.0.0.9");
-        let mut house = House::with("web.toml", SERVICES);
-        house.put("zone.toml", ZONE);
-        house.put("static.zone", STATIC);
-        house.put("crowd.toml", &crowd());
+        let mut server = TestServer::with("web.toml", SERVICES);
+        server.put("zone.toml", ZONE);
+        server.put("static.zone", STATIC);
+        server.put("crowd.toml", &crowd());
         let both: String = (0..2).map(|n| flaky[n].instance(&format!("flaky-{n}"))).collect();
-        house.put("flaky.toml", &checked("flaky", 2, &both));
-        house.put("suspect.toml", &checked("suspect", 1000, &suspect.instance("suspect-1")));
-        "127.0.0.1:8600".clone_into(&mut house.arguments[1]);
-        house.arguments.extend(["--dns", "10.0.0.2:8600"].map(str::to_owned));
-        let mut vendor = House::new();
+        server.put("flaky.toml", &checked("flaky", 2, &both));
+        server.put("suspect.toml", &checked("suspect", 1000, &suspect.instance("suspect-1")));
+        "127.0.0.1:8600".clone_into(&mut server.arguments[1]);
+        server.arguments.extend(["--dns", "10.0.0.2:8600"].map(str::to_owned));
+        let mut vendor = TestServer::new();
         let zone = "$TTL 60\napi A 198.51.100.7\napi AAAA 2001:db8::7\n";
         vendor.put_in("vendor.example", "a.zone", zone);
         "10.0.0.3:53".clone_into(&mut vendor.arguments[1]);
-        Self { server: house.start(), flaky, suspect, _vendor: vendor.start() }
+        Self { server: server.start(), flaky, suspect, _vendor: vendor.start() }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::query::{
 
 /// What comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+enum Outcome {
     /// FORMERR and twelve octets.
     FormErr,
     /// This rcode without AA, with the question and without records.
@@ -20,9 +20,9 @@ enum Said {
     Other,
 }
 
-use Said::{Empty, FormErr, Other, Records};
+use Outcome::{Empty, FormErr, Other, Records};
 
-fn said(reply: &Message) -> Said {
+fn said(reply: &Message) -> Outcome {
     if reply.is_header_alone() && reply.rcode() == "FORMERR" {
         FormErr
     } else if reply.is_empty() && !reply.aa() {
@@ -33,7 +33,7 @@ fn said(reply: &Message) -> Said {
 }
 
 /// Holds both transports to the row.
-fn row(words: &str, asks: impl IntoIterator<Item = Ask>, expected: Said) {
+fn row(words: &str, asks: impl IntoIterator<Item = Ask>, expected: Outcome) {
     for ask in asks {
         for over in BOTH {
             let reply = ask.over(over);

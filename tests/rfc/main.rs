@@ -1,6 +1,6 @@
 //! The rules of the RFCs, one file each: octets in over real sockets, octets out. docs/rfcs.md is
 //! the table of them. Each file's first line names its RFC, each test's name is the rule.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod message;
 mod query;
@@ -11,6 +11,8 @@ mod server;
 #[expect(dead_code, reason = "these tests need a part of what all share")]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/within.rs"]
+mod within;
 mod zones;
 
 mod consensus;

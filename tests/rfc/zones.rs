@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::support::server::{House, ZONE};
+use crate::support::server::{TestServer, ZONE};
 
 /// A record of each kind, and the shapes that names make.
 const A_TEST: &str = r#"
@@ -225,7 +225,7 @@ mail A     192.0.2.25
 "#;
 
 /// Writes all of it.
-pub(crate) fn write(house: &House) {
+pub(crate) fn write(server: &TestServer) {
     let mut a_test = A_TEST.to_owned();
     for n in 0..200 {
         writeln!(a_test, "many A 198.51.100.{n}").unwrap();
@@ -263,6 +263,6 @@ pub(crate) fn write(house: &House) {
         // Never parsed: not loaded.
         ("broken.test", "zone.toml", "ttl ="),
     ] {
-        house.put_in(zone, file, text);
+        server.put_in(zone, file, text);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Action {
     Remove(String),
     Together(usize),
     Start,
-    Finds { place: Place, finding: Found },
+    Finds { place: RunFilter, finding: Found },
     Pass(Duration),
     PassTo(Duration),
     Ask { asked: Asked, expected: Vec<String> },
@@ -41,7 +41,7 @@ pub(crate) enum Action {
 
 /// Which runs are meant.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum RunFilter {
     Everywhere,
     Target(Target),
     Path(Target, String),
@@ -156,15 +156,15 @@ fn action(line: &str, block: Vec<String>) -> Result<Action, String> {
     })
 }
 
-fn place(word: &str) -> Result<Place, String> {
+fn place(word: &str) -> Result<RunFilter, String> {
     if word == "everything" {
-        return Ok(Place::Everywhere);
+        return Ok(RunFilter::Everywhere);
     }
     let (address, path) = word.split_once('/').map_or((word, None), |(a, p)| (a, Some(p)));
     let target = target(address).ok_or_else(|| format!("{word:?} is no step"))?;
     Ok(match path {
-        Some(path) => Place::Path(target, format!("/{path}")),
-        None => Place::Target(target),
+        Some(path) => RunFilter::Path(target, format!("/{path}")),
+        None => RunFilter::Target(target),
     })
 }
 

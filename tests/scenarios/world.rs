@@ -23,7 +23,7 @@ use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Put};
 
 use crate::dns;
-use crate::script::{Action, Asked, Found, Place, Share, What};
+use crate::script::{Action, Asked, Found, RunFilter, Share, What};
 use crate::show::{equal, same, show_complaint, show_complaints, show_time, show_transition};
 
 /// More turns than this at a standstill are a loop.
@@ -42,7 +42,7 @@ pub(crate) struct Driver {
     together: usize,
     now: Now,
     wake: Option<Instant>,
-    found: Vec<(Place, Found)>,
+    found: Vec<(RunFilter, Found)>,
     /// What ends when, in the order started.
     runs: BTreeMap<(Instant, CheckId), Outcome>,
     snapshot: Arc<Snapshot>,
@@ -272,11 +272,11 @@ impl Driver {
             return Err(format!("a check of {target} was started while it runs"));
         }
         self.seen.runs.push(format!("{} {target}{path}", show_time(self.now.mono.0)));
-        let rank = |place: &Place| match place {
-            Place::Path(at, asked) if at == asked_of && asked == path => Some(2),
-            Place::Target(at) if at == asked_of => Some(1),
-            Place::Everywhere => Some(0),
-            Place::Path(..) | Place::Target(_) => None,
+        let rank = |place: &RunFilter| match place {
+            RunFilter::Path(at, asked) if at == asked_of && asked == path => Some(2),
+            RunFilter::Target(at) if at == asked_of => Some(1),
+            RunFilter::Everywhere => Some(0),
+            RunFilter::Path(..) | RunFilter::Target(_) => None,
         };
         let matching = self.found.iter().filter(|(place, _)| rank(place).is_some());
         let Some((_, found)) = matching.max_by_key(|(place, _)| rank(place)) else {

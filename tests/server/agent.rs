@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::Response;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 
 const REGISTER: &str = "/v1/agent/service/register";
 const CHECK: &str = "/v1/agent/check/register";
@@ -23,7 +23,7 @@ fn check(server: &Server, id: &str) -> Value {
 
 #[test]
 fn a_checks_id_may_be_called_either_way_everywhere() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let checks = json!([
         { "CheckID": "a", "TTL": "1h" }, { "ID": "b", "TTL": "1h" }, { "check_id": "c", "ttl": "1h" },
     ]);
@@ -42,7 +42,7 @@ fn a_checks_id_may_be_called_either_way_everywhere() {
 
 #[test]
 fn a_service_registered_again_keeps_what_its_checks_have_found() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let body = |notes: &str, status: &str| {
         json!({ "Name": "web", "Address": "10.0.0.1", "Check":
             { "TTL": "1h", "Notes": notes, "Name": notes, "Status": status } })
@@ -57,7 +57,7 @@ fn a_service_registered_again_keeps_what_its_checks_have_found() {
 
 #[test]
 fn what_is_left_out_is_read_as_consul_shows_it() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     register(&server, &json!({ "Name": "web", "Check": {}, "Weights": { "Passing": 3 } }));
     let web = server.get("/v1/agent/services").json()["web"].clone();
     let wanted = json!({
@@ -70,7 +70,7 @@ fn what_is_left_out_is_read_as_consul_shows_it() {
 
 #[test]
 fn checks_that_livezone_does_not_run_refuse_the_whole_registration() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     for (kind, words) in [
         (json!({ "UDP": "localhost:1", "Interval": "1s" }), "udp"),
         (json!({ "H2PING": "localhost:1", "Interval": "1s" }), "h2ping"),
@@ -115,7 +115,7 @@ const COMPARED: [&str; 7] =
 
 #[test]
 fn nomad_finds_what_it_wrote_and_writes_nothing_more() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let own = server.get("/v1/agent/self").json();
     assert!(own["Config"]["Version"].as_str().unwrap().starts_with("1."), "{own}");
     let id = "_nomad-task-8f3c5a6e-2f0b-11ef-9262-0242ac120002-group-web-web-http";

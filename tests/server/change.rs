@@ -21,7 +21,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, Stopwatch, becomes, pause};
 
 const SERVICES: usize = 10_000;
@@ -44,10 +44,10 @@ const CHECK: &str = "[[service.instance.check]]\nhttp = \"/\"\ninterval = \"1s\"
 fn a_thousand_changes_a_second() {
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let house = House::new();
+    let server = TestServer::new();
     for file in 0..100 {
         let services = (0..SERVICES).filter(|service| service % 100 == file);
-        house
+        server
             .put(&format!("f{file}.toml"), &services.map(|s| service(s, port)).collect::<String>());
     }
     let phase: &'static Phase = Box::leak(Box::default());
@@ -55,7 +55,7 @@ fn a_thousand_changes_a_second() {
     // Ends with the process.
     thread::spawn(move || backend(&listener, phase, &tell));
     // Who reads a line for each change would be a load of its own.
-    let server = house.start_logging_to_file();
+    let server = server.start_logging_to_file();
     becomes("all passing", SOON, &CHECKED.to_string(), || {
         server.metric("livezone_instances", &["passing"]).to_string()
     });

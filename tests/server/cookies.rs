@@ -7,7 +7,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use nix::sys::signal::Signal;
 
 use crate::support::dns;
-use crate::support::server::{House, Server, livezone};
+use crate::support::server::{Server, TestServer, livezone};
 use crate::support::time::{SOON, becomes};
 
 const OLD: &str = "dd3bdf9344b678b185a6f5cb60fca715";
@@ -31,26 +31,26 @@ fn exchange(server: SocketAddr, cookie: &[u8]) -> (u16, Vec<u8>) {
 }
 
 fn reload(server: &Server, configuration: &str) {
-    server.house.configure(configuration);
+    server.setup.configure(configuration);
     server.process.signal(Signal::SIGHUP);
 }
 
 #[test]
 fn a_drawn_secret_is_kept_over_reloads_and_differs_between_servers() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let (rcode, cookie) = exchange(server.dns, CLIENT);
     assert_eq!((rcode, cookie.len()), (0, 24));
     reload(&server, "[dns]\nudp_max_size = 1400\n");
     server.process.wait_for_log(&["configuration reloaded"]);
     assert_eq!(exchange(server.dns, &cookie).0, 0);
-    assert_eq!(exchange(House::new().start().dns, &cookie).0, 23);
+    assert_eq!(exchange(TestServer::new().start().dns, &cookie).0, 23);
 }
 
 #[test]
 fn a_secret_is_rolled_over_in_three_steps_without_a_cookie_being_lost() {
-    let house = House::new();
-    house.configure(&format!("[cookies]\nsecret = \"{OLD}\"\n"));
-    let server = house.start();
+    let server = TestServer::new();
+    server.configure(&format!("[cookies]\nsecret = \"{OLD}\"\n"));
+    let server = server.start();
     let (_, made_with_old) = exchange(server.dns, CLIENT);
 
     reload(&server, &format!("[cookies]\nsecret = \"{NEW}\"\nprevious = [\"{OLD}\"]\n"));
@@ -64,20 +64,20 @@ fn a_secret_is_rolled_over_in_three_steps_without_a_cookie_being_lost() {
     assert_eq!(exchange(server.dns, &made_with_new), (0, made_with_new.clone()));
 
     // A server that is a step behind believes it too.
-    let house = House::new();
-    house.configure(&format!("[cookies]\nsecret = \"{OLD}\"\nprevious = [\"{NEW}\"]\n"));
-    assert_eq!(exchange(house.start().dns, &made_with_new).0, 0);
+    let server = TestServer::new();
+    server.configure(&format!("[cookies]\nsecret = \"{OLD}\"\nprevious = [\"{NEW}\"]\n"));
+    assert_eq!(exchange(server.start().dns, &made_with_new).0, 0);
 }
 
 #[test]
 fn a_secret_stands_in_no_line_of_the_log() {
-    let house = House::new();
-    house.configure(&format!("[cookies]\nsecret = \"{OLD}\"\n[log]\nlevel = \"trace\"\n"));
-    let server = house.start();
+    let server = TestServer::new();
+    server.configure(&format!("[cookies]\nsecret = \"{OLD}\"\n[log]\nlevel = \"trace\"\n"));
+    let server = server.start();
     exchange(server.dns, CLIENT);
     reload(&server, &format!("[cookies]\nsecret = \"{NEW}0\"\nprevious = \"{OLD}\"\n"));
     server.process.wait_for_log(&["configuration rejected"]);
-    let checked = livezone().current_dir(server.house.path()).arg("check").output().unwrap();
+    let checked = livezone().current_dir(server.setup.path()).arg("check").output().unwrap();
     let output = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
     assert!(output.contains("invalid secret"), "{output}");
     let log = server.process.log().join("\n") + &output;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, eventually};
 
 /// `operator:Hunter2!`, and how it stands in a URL.
@@ -47,7 +47,7 @@ fn all_that_is_said(server: &Server) -> String {
         said += &String::from_utf8(output.stderr).unwrap();
     }
     let mut check = crate::support::server::livezone();
-    let output = check.current_dir(server.house.path()).arg("check").output().unwrap();
+    let output = check.current_dir(server.setup.path()).arg("check").output().unwrap();
     said + &String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
@@ -74,10 +74,10 @@ fn a_password_in_a_url_is_sent_and_never_shown() {
          \"check\": {{\"http\": \"{}\", \"interval\": \"1s\", \"timeout\": \"1s\"}}}}}}\n",
         url.replace('/', "\\/")
     );
-    let house = House::with("a.toml", &native("web", "web-1"));
-    house.put("db.json", &consul);
-    house.configure("log.level = \"debug\"\n");
-    let server = house.start();
+    let server = TestServer::with("a.toml", &native("web", "web-1"));
+    server.put("db.json", &consul);
+    server.configure("log.level = \"debug\"\n");
+    let server = server.start();
     server.answers("web", &["127.0.0.1"]);
     server.answers("db", &["127.0.0.1"]);
     let said = all_that_is_said(&server);
@@ -85,13 +85,13 @@ fn a_password_in_a_url_is_sent_and_never_shown() {
     assert_secret(&said);
 
     // The same id twice, mistakes beside the URL and in it, a file that is no TOML, and no JSON.
-    server.house.put("b.toml", &native("web", "web-1"));
-    server.house.put("c.toml", &native("c", "c-1").replace("interval", "intervall"));
-    server.house.put("d.toml", &native("d", "d-1").replace("/health", "x/health"));
-    server.house.put("e.toml", &native("e", "e-1").replace("] }]", "]"));
-    server.house.put("f.json", &consul.replace("}}}", "}}"));
-    server.house.put("g.json", &consul.replace("timeout", "timeoutt"));
-    server.house.put("h.toml", &native("h", "h-1").replace("http =", "tcp ="));
+    server.setup.put("b.toml", &native("web", "web-1"));
+    server.setup.put("c.toml", &native("c", "c-1").replace("interval", "intervall"));
+    server.setup.put("d.toml", &native("d", "d-1").replace("/health", "x/health"));
+    server.setup.put("e.toml", &native("e", "e-1").replace("] }]", "]"));
+    server.setup.put("f.json", &consul.replace("}}}", "}}"));
+    server.setup.put("g.json", &consul.replace("timeout", "timeoutt"));
+    server.setup.put("h.toml", &native("h", "h-1").replace("http =", "tcp ="));
     for file in ["b.toml", "c.toml", "d.toml", "e.toml", "f.json", "g.json", "h.toml"] {
         server.process.wait_for_log(&[file]);
     }

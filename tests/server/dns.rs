@@ -9,7 +9,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Server, addresses};
+use crate::support::server::{Server, TestServer, addresses};
 use crate::support::time::SOON;
 use crate::support::{dns, needs};
 
@@ -114,10 +114,10 @@ fn both_families_are_served_on_ports_that_the_system_draws() {
     if !needs::ipv6("both_families_are_served_on_ports_that_the_system_draws") {
         return;
     }
-    let mut house = House::with("web.toml", WEB);
-    house.arguments.extend(["--dns".to_owned(), "[::1]:0".to_owned()]);
-    let server = house.start();
-    let ready = std::fs::read_to_string(server.house.path().join("ready")).unwrap();
+    let mut server = TestServer::with("web.toml", WEB);
+    server.arguments.extend(["--dns".to_owned(), "[::1]:0".to_owned()]);
+    let server = server.start();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let listeners = addresses(&ready, "dns");
     assert_eq!(listeners.len(), 2);
     for listener in listeners {
@@ -129,9 +129,9 @@ fn both_families_are_served_on_ports_that_the_system_draws() {
 
 #[test]
 fn a_wildcard_listener_answers_from_the_address_that_was_asked() {
-    let mut house = House::with("web.toml", WEB);
-    house.arguments[1] = "0.0.0.0:0".to_owned();
-    let server = house.start();
+    let mut server = TestServer::with("web.toml", WEB);
+    server.arguments[1] = "0.0.0.0:0".to_owned();
+    let server = server.start();
     for ip in ["127.0.0.1", "127.0.0.9", "127.1.2.3"] {
         // The socket of the question is connected: it takes no answer from another address.
         let address = SocketAddr::new(ip.parse().unwrap(), server.dns.port());

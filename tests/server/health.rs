@@ -121,7 +121,7 @@ fn an_instance_without_check_stays_and_a_new_one_waits_for_its_first_outcome() {
     let server = Server::with("free.toml", &free);
     backends[0].kill();
     backends[1].kill();
-    server.house.put("web.toml", &web(&backends[1..], QUICK));
+    server.setup.put("web.toml", &web(&backends[1..], QUICK));
     server.process.wait_for_log(&["web-1", "to=\"critical\""]);
     assert_eq!(server.addresses("free").len(), 1);
     assert_eq!(server.addresses("web").len(), 0);

@@ -14,7 +14,7 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::dns;
-use crate::support::server::{House, Process, Server, livezone};
+use crate::support::server::{Process, Server, TestServer, livezone};
 use crate::support::time::{SOON, eventually};
 
 /// A line end, escape codes of both kinds, a turn of direction, what cannot be seen, and a bell.
@@ -107,24 +107,25 @@ const SCRIPT: &str = "[[service]]\nname = \"script\"\n[[service.check]]\ninterva
      [[service.instance]]\naddress = \"127.0.0.2\"\n";
 
 /// Definitions with hostile words in every place; checks that fail with others.
-fn definitions(house: &House, port: u16) {
-    house.put("odd.json", &consul(port));
+fn definitions(server: &TestServer, port: u16) {
+    server.put("odd.json", &consul(port));
     let text = quoted();
     let wrong = format!("{{\"name\": \"{text}\"}}, {{\"name\": \"b\", \"{text}\": \"{text}\"}}");
-    house.put("wrong.json", &format!("{{\"services\": [{wrong}]}}"));
-    house.put("script.toml", SCRIPT);
+    server.put("wrong.json", &format!("{{\"services\": [{wrong}]}}"));
+    server.put("script.toml", SCRIPT);
     let mistakes = format!("# {HOSTILE}\n[[service]]\nname = \"{HOSTILE}\"\n");
-    house.put("raw.toml", &mistakes);
-    house.put(
+    server.put("raw.toml", &mistakes);
+    server.put(
         "key.toml",
         "[[service]]\nname = \"a\"\n\"k\\u202e\\u001b\\u009b\" = 1 # \u{202e}\u{9b}\n",
     );
-    house.put("raw.hcl", &format!("service {{ name = \"{HOSTILE}\" }}"));
-    house.put("raw.json", &format!("{{\"service\": {{\"name\": \"{HOSTILE}\"}}}}"));
-    house.put("master.zone", &format!("a{HOSTILE} IN A 1\n@ IN FOO {HOSTILE}\n"));
-    house.put(&format!("{HOSTILE}.toml"), "[[service]]\nnmae = 1\n");
-    fs::write(house.zone().join(OsStr::from_bytes(b"\xff\x9b\x1b[2J.toml")), "nmae = 1\n").unwrap();
-    let zones = house.path().join("zones");
+    server.put("raw.hcl", &format!("service {{ name = \"{HOSTILE}\" }}"));
+    server.put("raw.json", &format!("{{\"service\": {{\"name\": \"{HOSTILE}\"}}}}"));
+    server.put("master.zone", &format!("a{HOSTILE} IN A 1\n@ IN FOO {HOSTILE}\n"));
+    server.put(&format!("{HOSTILE}.toml"), "[[service]]\nnmae = 1\n");
+    fs::write(server.zone().join(OsStr::from_bytes(b"\xff\x9b\x1b[2J.toml")), "nmae = 1\n")
+        .unwrap();
+    let zones = server.path().join("zones");
     fs::create_dir(zones.join(HOSTILE)).unwrap();
     fs::create_dir(zones.join(OsStr::from_bytes(b"\xc2\x9b\xff"))).unwrap();
 }
@@ -139,13 +140,13 @@ fn raw(server: &Server, request: &str) -> String {
 }
 
 fn show_everything(format: &str) {
-    let house = House::new();
+    let server = TestServer::new();
     let config = format!(
         "[log]\nformat = \"{format}\"\nlevel = \"trace\"\n[health]\nscript_checks = true\n"
     );
-    house.configure(&config);
-    definitions(&house, backend());
-    let server = house.start();
+    server.configure(&config);
+    definitions(&server, backend());
+    let server = server.start();
     server.process.wait_for_log(&["health changed", "script", "critical"]);
     server.process.wait_for_log(&["health changed", "odd", "critical"]);
 
@@ -174,10 +175,10 @@ fn show_everything(format: &str) {
     }
 
     let key = "\"k\\u202e\\u001b\\u009b\\nforged\" = 1\n";
-    server.house.configure(&(config + key));
+    server.setup.configure(&(config + key));
     server.process.signal(Signal::SIGHUP);
     server.process.wait_for_log(&["configuration rejected", "forged"]);
-    server.house.put("later.toml", &format!("x = \"{HOSTILE}"));
+    server.setup.put("later.toml", &format!("x = \"{HOSTILE}"));
     server.process.wait_for_log(&["later.toml"]);
     read_log(&server.process.log(), format);
 }
@@ -208,16 +209,16 @@ fn the_json_log_is_clean() {
 
 #[test]
 fn what_check_shows_is_clean() {
-    let house = House::new();
-    definitions(&house, 1);
+    let server = TestServer::new();
+    definitions(&server, 1);
     let check = |arguments: &[&str]| {
         let mut command = livezone();
-        command.current_dir(house.path()).arg("check").args(arguments).output().unwrap()
+        command.current_dir(server.path()).arg("check").args(arguments).output().unwrap()
     };
     printed("check", &check(&[]), &["forged\\u{1b}[2J", "master.zone", "unknown key \"k\\u{202e}"]);
     let hostile_file = format!("zones/service.internal/{HOSTILE}.toml");
     printed("check of a file", &check(&[&hostile_file, HOSTILE]), &["no such file", "nmae"]);
-    house.configure(&format!("a = \"{HOSTILE}"));
+    server.configure(&format!("a = \"{HOSTILE}"));
     printed("check of livezone.toml", &check(&[]), &["livezone.toml"]);
 }
 
@@ -226,7 +227,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 #[test]
 fn what_was_said_to_the_program_itself_is_shown_clean() {
-    let house = House::new();
+    let server = TestServer::new();
     let at = |folder: &Path, arguments: &[&str], environment: &[(&str, &str)]| {
         let mut command = livezone();
         command.current_dir(folder).args(arguments).envs(environment.iter().copied());
@@ -243,13 +244,13 @@ fn what_was_said_to_the_program_itself_is_shown_clean() {
         (&["check"], &[("LIVEZONE_CONFIG", HOSTILE)]),
     ];
     for (arguments, environment) in cases {
-        let output = at(house.path(), arguments, environment);
+        let output = at(server.path(), arguments, environment);
         assert!(!output.status.success(), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
         printed(&format!("{arguments:?} {environment:?}"), &output, &[]);
     }
     let mut command = livezone();
-    command.current_dir(house.path()).arg("serve").args(&house.arguments);
+    command.current_dir(server.path()).arg("serve").args(&server.arguments);
     command.env("NOTIFY_SOCKET", HOSTILE).args(["--ready-file", "no\u{202e}\u{1b}\n/folder"]);
     command.args(["--state", "/proc/\u{202e}\u{1b}x"]);
     let process = Process::start(command);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use nix::sys::signal::Signal;
 
-use crate::support::server::{House, Server, livezone};
+use crate::support::server::{Server, TestServer, livezone};
 use crate::support::time::{SOON, becomes};
 
 const SERVICES: &str = "/v1/livezone/services";
@@ -28,7 +28,7 @@ fn status(server: SocketAddr, path: &str, header: &str) -> u16 {
 
 #[test]
 fn the_api_is_for_those_who_know_it_by_address_or_as_localhost() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let http = server.http();
     for (header, expected) in [
         (format!("Host: {http}\r\n"), 200),
@@ -67,10 +67,10 @@ fn the_api_is_for_those_who_know_it_by_address_or_as_localhost() {
 
 #[test]
 fn health_and_metrics_take_any_one_host_on_both_addresses() {
-    let house = House::new();
-    house.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
-    let server = house.start();
-    let ready = std::fs::read_to_string(server.house.path().join("ready")).unwrap();
+    let server = TestServer::new();
+    server.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
+    let server = server.start();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let observe = crate::support::server::addresses(&ready, "observe")[0];
     for address in [server.http(), observe] {
         for path in ["/health/live", "/health/ready", "/metrics"] {
@@ -85,13 +85,13 @@ fn health_and_metrics_take_any_one_host_on_both_addresses() {
 
 #[test]
 fn names_are_configured_and_read_again() {
-    let house = House::new();
-    house.configure("[http]\nhosts = [\"livezone.example.com\"]\n");
-    let server = house.start();
+    let server = TestServer::new();
+    server.configure("[http]\nhosts = [\"livezone.example.com\"]\n");
+    let server = server.start();
     let ask = |name: &str| status(server.http(), SERVICES, &format!("Host: {name}\r\n"));
     assert_eq!(ask("LiveZone.example.com.:80"), 200);
     assert_eq!((ask("example.com"), ask("other")), (421, 421));
-    server.house.configure("[http]\nhosts = [\"other\"]\n");
+    server.setup.configure("[http]\nhosts = [\"other\"]\n");
     server.process.signal(Signal::SIGHUP);
     becomes("the other name", SOON, &(421, 200), || (ask("livezone.example.com"), ask("other")));
     assert!(server.process.lines_with(&["needs a restart"]).is_empty());
@@ -99,7 +99,7 @@ fn names_are_configured_and_read_again() {
 
 #[test]
 fn status_may_ask_by_address_or_as_localhost() {
-    let server: Server = House::new().start();
+    let server: Server = TestServer::new().start();
     for host in ["localhost", "127.0.0.1"] {
         let at = format!("{host}:{}", server.http().port());
         let output = livezone().args(["status", "--http", &at]).output().unwrap();

@@ -12,7 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::backend::Backend;
 use crate::support::http;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, Stopwatch, becomes};
 
 fn connect(from: Ipv4Addr, to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -77,10 +77,10 @@ fn is_alive(from: Ipv4Addr, server: SocketAddr) -> bool {
 
 #[test]
 fn idle_connections_keep_no_probe_waiting() {
-    let house = House::new();
-    house.configure("[http]\nobserve = \"127.0.0.1:0\"\nmax_per_client = 300\n");
-    let server = house.start();
-    let ready = std::fs::read_to_string(server.house.path().join("ready")).unwrap();
+    let server = TestServer::new();
+    server.configure("[http]\nobserve = \"127.0.0.1:0\"\nmax_per_client = 300\n");
+    let server = server.start();
+    let ready = std::fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let observe = crate::support::server::addresses(&ready, "observe")[0];
     let hostile = Hostile::start(vec![server.http(), observe], 1, 350);
     let watch = Stopwatch::start();
@@ -100,23 +100,23 @@ fn idle_connections_keep_no_probe_waiting() {
 
 #[test]
 fn the_limits_of_http_follow_a_reload() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let from = |host| connect(Ipv4Addr::new(127, 0, 9, host), server.http()).unwrap();
     let open = || server.metric("livezone_http_connections", &[]).to_string();
     let held: Vec<_> = (1..=10).map(from).collect();
     // Its own is the eleventh.
     becomes("ten and one", SOON, &"11".to_owned(), open);
-    server.house.configure("[http]\nmax = 4\n");
+    server.setup.configure("[http]\nmax = 4\n");
     server.process.signal(Signal::SIGHUP);
     becomes("four", SOON, &"4".to_owned(), open);
     drop(held);
 }
 
 /// A service with one backend, as quick to see as it may be.
-fn watched(backend: &Backend) -> House {
+fn watched(backend: &Backend) -> TestServer {
     let check = "http = \"/\"\ninterval = \"200ms\"\nfast_interval = \"50ms\"\ntimeout = \"100ms\"";
     let text = format!("[[service]]\nname = \"web\"\n[[service.check]]\n{check}\n");
-    House::with("web.toml", &(text + &backend.instance("one")))
+    TestServer::with("web.toml", &(text + &backend.instance("one")))
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn with_few_files_checks_go_on_whatever_clients_hold() {
 
 #[test]
 fn with_too_few_files_the_server_says_how_many_it_wants() {
-    let house = House::new();
-    let mut command = house.serve_with_files(30);
+    let server = TestServer::new();
+    let mut command = server.serve_with_files(30);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();

@@ -8,7 +8,7 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::dns;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, eventually};
 
 const WEB: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.1.50\"\n";
@@ -16,9 +16,9 @@ const NAME: &str = "web.service.internal.";
 const LIMITED: &str = "livezone_dns_limited_total";
 
 fn start(rrl: &str) -> Server {
-    let house = House::with("web.toml", WEB);
-    house.configure(&format!("[rrl]\n{rrl}"));
-    house.start()
+    let server = TestServer::with("web.toml", WEB);
+    server.configure(&format!("[rrl]\n{rrl}"));
+    server.start()
 }
 
 /// Asks without waiting long: what is dropped stays away.
@@ -88,14 +88,14 @@ fn loopback_is_exempt_until_the_list_is_written() {
     }
     assert!(server.metric(LIMITED, &[]) < 0.5);
 
-    server.house.configure("[rrl]\nresponses_per_second = 1\nexempt = [\"10.0.0.0/8\"]\n");
+    server.setup.configure("[rrl]\nresponses_per_second = 1\nexempt = [\"10.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);
     eventually("a slip", SOON, || {
         let reply = server.ask("web", RecordType::A);
         if reply.metadata.truncation { Ok(()) } else { Err(reply.answers) }
     });
 
-    server.house.configure("[rrl]\nresponses_per_second = 0\nexempt = []\n");
+    server.setup.configure("[rrl]\nresponses_per_second = 0\nexempt = []\n");
     server.process.signal(Signal::SIGHUP);
     eventually("no limit", SOON, || {
         let replies: Vec<Message> = (0..20).map(|_| server.ask("web", RecordType::A)).collect();
@@ -118,8 +118,8 @@ fn a_dry_run_answers_everything_and_says_what_it_would_have_limited() {
 
 #[test]
 fn the_limits_of_tcp_follow_a_reload() {
-    let house = House::with("web.toml", WEB);
-    let server = house.start();
+    let server = TestServer::with("web.toml", WEB);
+    let server = server.start();
     let octets = dns::question(NAME, RecordType::A).to_vec().unwrap();
     let asked = || {
         let mut stream = TcpStream::connect(server.dns).unwrap();
@@ -137,7 +137,7 @@ fn the_limits_of_tcp_follow_a_reload() {
     let still = (&first).read(&mut [0]).unwrap_err();
     assert_eq!(still.kind(), ErrorKind::WouldBlock, "twenty are let in");
 
-    server.house.configure("[dns.tcp]\nmax_per_client = 1\n");
+    server.setup.configure("[dns.tcp]\nmax_per_client = 1\n");
     server.process.signal(Signal::SIGHUP);
     eventually("the first is closed", SOON, || {
         let _another = asked();

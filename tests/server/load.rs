@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::crowd::{BIN, Crowd};
 use crate::support::http;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{Stopwatch, becomes, pause};
 
 const IN_A_SERVICE: usize = 100;
@@ -31,7 +31,7 @@ fn thirty_thousand_checks() {
     let checks = std::env::var("LIVEZONE_TEST_CHECKS").ok().and_then(|n| n.parse().ok());
     let checks: usize = checks.unwrap_or(30_000);
     let mut crowd = Crowd::start();
-    let house = House::new();
+    let server = TestServer::new();
     for service in 0..checks / IN_A_SERVICE {
         let port = crowd.port;
         let mut text = format!("[[service]]\nname = \"s{service}\"\nport = {port}\n");
@@ -40,10 +40,10 @@ fn thirty_thousand_checks() {
             let address = format!("127.{}.{}.{n}", 10 + service / 200, service % 200);
             let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
         }
-        house.put(&format!("s{service}.toml"), &text);
+        server.put(&format!("s{service}.toml"), &text);
     }
     let watch = Stopwatch::start();
-    let server = house.start();
+    let server = server.start();
     println!("{checks} checks; ready after {:?}", watch.elapsed());
     println!("  then: {}", memory(&server));
     becomes("all passing", Duration::from_secs(60), &checks.to_string(), || {

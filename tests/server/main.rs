@@ -23,6 +23,7 @@ mod measurements;
 mod operation;
 mod orders;
 mod readers;
+mod registered;
 mod registration;
 mod resolver;
 mod restart;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, Stopwatch, becomes, eventually, pause};
 
 const RUNS: u8 = 12;
@@ -32,12 +32,12 @@ fn convergence_with_an_interval_of_one_second() {
 /// Kills backends of one instance each at random points of their interval.
 fn convergence(check: &str, interval: Duration) {
     let mut backends = Backend::several(RUNS);
-    let house = House::new();
+    let server = TestServer::new();
     for (n, backend) in backends.iter().enumerate() {
         let service = format!("[[service]]\nname = \"s{n}\"\n[[service.check]]\n{check}");
-        house.put(&format!("s{n}.toml"), &(service + &backend.instance(&format!("s{n}-1"))));
+        server.put(&format!("s{n}.toml"), &(service + &backend.instance(&format!("s{n}-1"))));
     }
-    let server = house.start();
+    let server = server.start();
     // The second round is spread over the interval.
     pause(interval * 2);
     let gone = |(n, backend): (usize, &mut Backend)| {
@@ -70,22 +70,22 @@ fn convergence(check: &str, interval: Duration) {
 fn memory_of_ten_thousand_instances() {
     let everywhere = Backend::start_at(SocketAddr::new("0.0.0.0".parse().unwrap(), 0));
     let port = everywhere.address.port();
-    let empty = rss_kib(&House::new().start());
+    let empty = rss_kib(&TestServer::new().start());
     println!("nothing registered: {empty} KiB");
     for (kind, check) in
         [("without checks", ""), ("with an HTTP check each", "[[service.check]]\nhttp = \"/\"\n")]
     {
-        let house = House::new();
+        let server = TestServer::new();
         for service in 0..100 {
             let mut text = format!("[[service]]\nname = \"s{service}\"\nport = {port}\n{check}");
             for instance in 0..100 {
                 let address = format!("127.9.{service}.{}", instance + 1);
                 let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
             }
-            house.put(&format!("s{service}.toml"), &text);
+            server.put(&format!("s{service}.toml"), &text);
         }
         let watch = Stopwatch::start();
-        let server = house.start();
+        let server = server.start();
         let ready = watch.elapsed();
         let at_start = rss_kib(&server);
         if !check.is_empty() {
@@ -107,7 +107,7 @@ fn memory_of_ten_thousand_instances() {
 #[test]
 #[ignore = "a measurement"]
 fn memory_and_cold_start_of_a_hundred_thousand_instances() {
-    let house = House::new();
+    let server = TestServer::new();
     for file in 0..100 {
         let mut text = String::new();
         for service in (0..100).map(|n| file * 100 + n) {
@@ -118,16 +118,16 @@ fn memory_and_cold_start_of_a_hundred_thousand_instances() {
                 let _ = writeln!(text, "tags = [\"v{}\", \"all\"]", n % 2);
             }
         }
-        house.put(&format!("f{file}.toml"), &text);
+        server.put(&format!("f{file}.toml"), &text);
     }
     let watch = Stopwatch::start();
-    let server = house.start();
+    let server = server.start();
     assert_eq!(server.addresses("s9999").len(), 10);
     let answered = watch.elapsed();
     println!("100,000 instances: first answer after {answered:?}, {} KiB then", rss_kib(&server));
     let watch = Stopwatch::start();
-    let one = fs::read_to_string(server.house.zone().join("f99.toml")).unwrap();
-    server.house.put("f99.toml", &one.replacen("\"10.1.130.184\"", "\"10.200.0.1\"", 1));
+    let one = fs::read_to_string(server.setup.zone().join("f99.toml")).unwrap();
+    server.setup.put("f99.toml", &one.replacen("\"10.1.130.184\"", "\"10.200.0.1\"", 1));
     becomes("one address", SOON, &1, || server.addresses("0ac80001.addr").len());
     println!("one of 1,000 in a file changed: served after {:?}", watch.elapsed());
     println!("{} KiB then", rss_kib(&server));

@@ -10,7 +10,7 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Process, Server, addresses};
+use crate::support::server::{Process, Server, TestServer, addresses};
 use crate::support::time::{SOON, Stopwatch, becomes, eventually};
 use crate::support::{dns, http};
 
@@ -19,10 +19,10 @@ const WEB: &str = "[[service]]\nname = \"web\"\nport = 80\n[[service.instance]]\
 
 #[test]
 fn the_ready_file_tells_every_address() {
-    let house = House::with("web.toml", WEB);
-    house.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
-    let server = house.start();
-    let text = fs::read_to_string(server.house.path().join("ready")).unwrap();
+    let server = TestServer::with("web.toml", WEB);
+    server.configure("[http]\nobserve = \"127.0.0.1:0\"\n");
+    let server = server.start();
+    let text = fs::read_to_string(server.setup.path().join("ready")).unwrap();
     let keys: Vec<_> = text.lines().map(|line| line.split_once('=').unwrap().0).collect();
     assert_eq!(keys, ["dns", "http", "observe"]);
     let [dns, http, observe] = ["dns", "http", "observe"].map(|key| addresses(&text, key)[0]);
@@ -44,12 +44,12 @@ fn the_ready_file_tells_every_address() {
 fn until_a_services_checks_have_spoken_it_is_not_denied() {
     let backends = Backend::several(1);
     backends[0].stop();
-    let house = House::with("free.toml", &WEB.replace("web", "free"));
-    house.configure("[health]\nfirst_round = \"4s\"\n");
+    let server = TestServer::with("free.toml", &WEB.replace("web", "free"));
+    server.configure("[health]\nfirst_round = \"4s\"\n");
     let check = "[[service]]\nname = \"web\"\n[[service.check]]\nhttp = \"/\"\ntimeout = \"9s\"\n";
-    house.put("web.toml", &(check.to_owned() + &backends[0].instance("web-1")));
+    server.put("web.toml", &(check.to_owned() + &backends[0].instance("web-1")));
 
-    let process = house.launch();
+    let process = server.launch();
     let listening = process.wait_for_log(&["listening"]);
     let address = |key: &str| -> SocketAddr {
         let (_, rest) = listening.split_once(&format!("{key}=\"")).unwrap();
@@ -66,13 +66,13 @@ fn until_a_services_checks_have_spoken_it_is_not_denied() {
     let ready = get("/health/ready");
     assert_eq!((ready.status, &ready.json()["ready"]), (503, &false.into()));
     assert!(ready.json()["checks"]["waiting"][0].as_str().unwrap().contains("web"));
-    assert!(!house.path().join("ready").exists());
+    assert!(!server.path().join("ready").exists());
 
     // After first_round it is unknown, and not served.
     becomes("ready", SOON, &200, || get("/health/ready").status);
     let unknown = ask("web.service.internal.");
     assert!(dns::is_nodata(&unknown), "{unknown}");
-    eventually("the ready file", SOON, || fs::metadata(house.path().join("ready")));
+    eventually("the ready file", SOON, || fs::metadata(server.path().join("ready")));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
     let rcode = || server.ask("web", RecordType::A).metadata.response_code;
     assert_eq!(rcode(), ResponseCode::NoError);
 
-    server.house.configure("[dns]\ndeny = [\"127.0.0.0/8\"]\nworkers = 3\n");
+    server.setup.configure("[dns]\ndeny = [\"127.0.0.0/8\"]\nworkers = 3\n");
     server.process.signal(Signal::SIGHUP);
     becomes("denied", SOON, &ResponseCode::Refused, rcode);
     assert_eq!(dns::extended_error(&server.ask("web", RecordType::A)).unwrap().0, 18);
@@ -89,13 +89,13 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
     assert!(named.contains("dns.workers"), "{named}");
     server.process.wait_for_log(&["configuration reloaded"]);
 
-    server.house.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
+    server.setup.configure("[dns]\ndney = [\"127.0.0.0/8\"]\n");
     server.process.signal(Signal::SIGHUP);
     let refused = server.process.wait_for_log(&["ERROR", "configuration rejected"]);
     assert!(refused.contains("dney"), "{refused}");
     assert_eq!(rcode(), ResponseCode::Refused);
 
-    server.house.configure("[dns]\nallow = [\"127.0.0.1/32\"]\n");
+    server.setup.configure("[dns]\nallow = [\"127.0.0.1/32\"]\n");
     server.process.signal(Signal::SIGHUP);
     becomes("allowed", SOON, &ResponseCode::NoError, rcode);
     assert_eq!(server.get("/health/ready").status, 200);
@@ -103,9 +103,9 @@ fn hangup_reads_everything_again_and_a_bad_file_changes_nothing() {
 
 #[test]
 fn terminate_drains_and_then_ends_well() {
-    let house = House::with("web.toml", WEB);
-    house.configure("shutdown_grace = \"2s\"\n");
-    let mut server = house.start();
+    let server = TestServer::with("web.toml", WEB);
+    server.configure("shutdown_grace = \"2s\"\n");
+    let mut server = server.start();
     assert_eq!(server.get("/health/ready").status, 200);
     let watch = Stopwatch::start();
     server.process.signal(Signal::SIGTERM);
@@ -134,8 +134,8 @@ fn interrupt_ends_at_once() {
 }
 
 /// What a start that fails says, and its exit code.
-fn refused(house: &House) -> (Option<i32>, String) {
-    let mut process = Process::start(house.serve());
+fn refused(server: &TestServer) -> (Option<i32>, String) {
+    let mut process = Process::start(server.serve());
     let code = process.exit_code();
     // The pipe is read to its end by another thread.
     let said = eventually("its last words", SOON, || {
@@ -149,20 +149,20 @@ fn refused(house: &House) -> (Option<i32>, String) {
 fn a_second_server_is_told_what_it_cannot_have() {
     let server = Server::with("web.toml", WEB);
 
-    let mut second = House::with("web.toml", WEB);
+    let mut second = TestServer::with("web.toml", WEB);
     second.arguments[1] = server.dns.to_string();
     let (code, said) = refused(&second);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains(&server.dns.to_string()) && said.contains("--dns"), "{said}");
 
-    let mut second = House::with("web.toml", WEB);
+    let mut second = TestServer::with("web.toml", WEB);
     second.arguments[3] = server.http().to_string();
     let (code, said) = refused(&second);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains(&server.http().to_string()) && said.contains("--http"), "{said}");
 
     // The same folder, so the same state.
-    let (code, said) = refused(&server.house);
+    let (code, said) = refused(&server.setup);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("state") && said.contains("--state"), "{said}");
 
@@ -171,30 +171,30 @@ fn a_second_server_is_told_what_it_cannot_have() {
 
 #[test]
 fn a_bad_configuration_is_shown_and_nothing_starts() {
-    let house = House::with("web.toml", WEB);
-    house.configure("[dns]\nlisten = 53\n");
-    let (code, said) = refused(&house);
+    let server = TestServer::with("web.toml", WEB);
+    server.configure("[dns]\nlisten = 53\n");
+    let (code, said) = refused(&server);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("livezone.toml:2:10"), "{said}");
 
-    let house = House::with("web.toml", WEB);
-    fs::remove_dir_all(house.path().join("zones")).unwrap();
-    let (code, said) = refused(&house);
+    let server = TestServer::with("web.toml", WEB);
+    fs::remove_dir_all(server.path().join("zones")).unwrap();
+    let (code, said) = refused(&server);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("zones"), "{said}");
 }
 
 #[test]
 fn the_whole_api_beyond_loopback_needs_to_be_wanted() {
-    let mut house = House::with("web.toml", WEB);
-    house.arguments.truncate(2);
-    house.configure("[http]\nlisten = \"0.0.0.0:0\"\n");
-    let (code, said) = refused(&house);
+    let mut server = TestServer::with("web.toml", WEB);
+    server.arguments.truncate(2);
+    server.configure("[http]\nlisten = \"0.0.0.0:0\"\n");
+    let (code, said) = refused(&server);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("insecure"), "{said}");
 
-    house.configure("[http]\nlisten = \"0.0.0.0:0\"\ninsecure = true\n");
-    let server = house.start();
+    server.configure("[http]\nlisten = \"0.0.0.0:0\"\ninsecure = true\n");
+    let server = server.start();
     let port = server.http().port();
     let beyond = SocketAddr::new("127.0.0.8".parse().unwrap(), port);
     assert_eq!(http::get(beyond, "/v1/livezone/services").unwrap().status, 200);
@@ -202,11 +202,11 @@ fn the_whole_api_beyond_loopback_needs_to_be_wanted() {
 
 #[test]
 fn http_can_be_turned_off() {
-    let mut house = House::with("web.toml", WEB);
-    house.arguments.truncate(2);
-    house.configure("[http]\nlisten = \"\"\n");
-    let server = house.start();
-    let text = fs::read_to_string(server.house.path().join("ready")).unwrap();
+    let mut server = TestServer::with("web.toml", WEB);
+    server.arguments.truncate(2);
+    server.configure("[http]\nlisten = \"\"\n");
+    let server = server.start();
+    let text = fs::read_to_string(server.setup.path().join("ready")).unwrap();
     assert_eq!(addresses(&text, "http"), []);
     assert_eq!(server.addresses("web").len(), 1);
 }
@@ -238,8 +238,9 @@ fn every_family_is_there_from_the_start_and_counters_move() {
     ] {
         assert!(families.contains(family), "{family} in {families:?}");
     }
-    let states = ["unknown", "passing", "warning", "suspect", "critical", "recovering"];
-    for state in states.iter().chain(&["unchecked"]) {
+    let of_checks = ["unknown", "passing", "warning", "suspect", "critical", "recovering"];
+    let others = ["unchecked", "removed", "forced_up", "forced_down", "drained", "maintenance"];
+    for state in of_checks.iter().chain(&others) {
         let labels = format!("livezone_instances{{state=\"{state}\"}}");
         assert!(text.contains(&labels), "{labels} in {text}");
     }
@@ -263,9 +264,9 @@ fn the_api_and_status_show_every_instance() {
     backends[1].kill();
     let check = "[[service]]\nname = \"api\"\n[[service.check]]\nid = \"up\"\nhttp = \"/\"\n";
     let instances = backends[0].instance("api-1") + &backends[1].instance("api-2");
-    let house = House::with("web.toml", WEB);
-    house.put("api.toml", &(check.to_owned() + &instances));
-    let server = house.start();
+    let server = TestServer::with("web.toml", WEB);
+    server.put("api.toml", &(check.to_owned() + &instances));
+    let server = server.start();
 
     let report = server.get("/v1/livezone/services").json();
     let services = report["services"].as_array().unwrap();
@@ -287,7 +288,10 @@ fn the_api_and_status_show_every_instance() {
     assert!(api[1]["since"].as_str().unwrap().ends_with('Z'), "{api}");
     assert_eq!(
         report["sources"],
-        serde_json::json!([{ "name": "files", "errors": [], "warnings": [] }])
+        serde_json::json!([
+            { "name": "files", "errors": [], "warnings": [] },
+            { "name": "api", "errors": [], "warnings": [] },
+        ])
     );
 
     // Exit 0 also where instances are critical.

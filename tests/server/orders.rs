@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::http::Response;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 
 fn refused(answer: &Response, status: u16, words: &str) {
     assert!(answer.status == status && answer.body.contains(words), "{words:?}: {answer:?}");
@@ -50,7 +50,7 @@ fn orders_go_to_instances_of_any_source() {
 
 #[test]
 fn maintenance_of_consul_is_shown_as_consul_shows_it_and_survives_a_kill() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let body = json!({ "ID": "web-1", "Name": "web", "Address": "10.0.0.1" }).to_string();
     assert_eq!(server.put("/v1/agent/service/register", &body).status, 200);
     let switch = |server: &Server, query: &str| {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::change::{client, exchange, show};
-use crate::support::server::House;
+use crate::support::server::TestServer;
 use crate::support::time::{SOON, Stopwatch, pause};
 
 const SERVICES: usize = 10_000;
@@ -41,12 +41,12 @@ struct Phase {
 #[test]
 #[ignore = "a measurement"]
 fn answers_beside_readers() {
-    let house = House::new();
+    let server = TestServer::new();
     for file in 0..100 {
         let services = (0..SERVICES).filter(|service| service % 100 == file);
-        house.put(&format!("f{file}.toml"), &services.map(service).collect::<String>());
+        server.put(&format!("f{file}.toml"), &services.map(service).collect::<String>());
     }
-    let server = house.start();
+    let server = server.start();
     let (dns, http) = (server.dns, server.http());
     let phase = Phase::default();
     let [quiet, beside] = thread::scope(|scope| {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::backend::Backend;
 use crate::support::http::{self, Response};
 use crate::support::needs;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 
 const REGISTER: &str = "/v1/agent/service/register";
 
@@ -29,7 +29,7 @@ fn refused(answer: &Response, status: u16, words: &str) {
 
 #[test]
 fn a_question_asked_after_the_answer_sees_what_was_registered() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     for n in 1..=20 {
         let (id, address) = (format!("web-{n}"), format!("10.0.0.{n}"));
         register(&server, &json!({ "ID": id, "Name": "web", "Tags": ["v1"], "Address": address }));
@@ -50,7 +50,7 @@ fn a_question_asked_after_the_answer_sees_what_was_registered() {
 #[test]
 fn the_registrations_of_go_java_and_curl_are_answered_under_their_tag() {
     let test = "the_registrations_of_go_java_and_curl_are_answered_under_their_tag";
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let backends = Backend::several(3);
     let [go, java, curl] = &backends[..] else { panic!("three backends") };
     register(
@@ -84,18 +84,18 @@ fn the_registrations_of_go_java_and_curl_are_answered_under_their_tag() {
         "address": curl.address.ip(), "port": curl.address.port(),
         "check": { "http": format!("http://{}/", curl.address), "interval": "10s" },
     } });
-    std::fs::write(server.house.path().join("consul-service.json"), file.to_string()).unwrap();
+    std::fs::write(server.setup.path().join("consul-service.json"), file.to_string()).unwrap();
     let url = format!("http://{}{REGISTER}", server.http());
     let arguments = ["-fsS", "-X", "PUT", "-d", "@consul-service.json", &url];
     let printed =
-        Command::new("curl").args(arguments).current_dir(server.house.path()).output().unwrap();
+        Command::new("curl").args(arguments).current_dir(server.setup.path()).output().unwrap();
     assert!(printed.status.success() && printed.stdout.is_empty(), "{printed:?}");
     server.answers("v1.user-service", &["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
 }
 
 #[test]
 fn what_was_registered_is_read_as_it_was_written_also_after_a_kill() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let written = json!({
         "ID": "_nomad-task-5a1/web:80", "Name": "Web", "Tags": ["V1", "a.b", "traefik.rule=Host(`x`)"],
         "Meta": { "External-Source": "nomad" }, "Port": 23_456, "Address": "10.1.2.3",
@@ -135,7 +135,7 @@ fn what_was_registered_is_read_as_it_was_written_also_after_a_kill() {
 
 #[test]
 fn a_client_with_the_hash_waits_for_another() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let body = |port: u16| json!({ "ID": "web-1", "Name": "web", "Port": port });
     register(&server, &body(80));
     let one = "/v1/agent/service/web-1";
@@ -157,7 +157,7 @@ fn a_client_with_the_hash_waits_for_another() {
 
 #[test]
 fn a_service_asks_how_it_stands() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let mut backend = Backend::start("127.0.0.2");
     let (ip, port) = (backend.address.ip(), backend.address.port());
     register(
@@ -197,7 +197,7 @@ fn a_service_asks_how_it_stands() {
 
 #[test]
 fn checks_come_and_go_beside_their_service() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let checks = || {
         let checks = server.get("/v1/agent/checks").json();
         checks.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
@@ -242,7 +242,7 @@ fn what_a_file_holds_is_not_registered_over_it() {
 
 #[test]
 fn checks_connect_where_the_configuration_lets_them() {
-    let house = House::new();
+    let house = TestServer::new();
     house.configure("[http]\ncheck_networks = [\"127.0.9.0/24\"]\n");
     let server = house.start();
     let body = |url: &str| {
@@ -261,7 +261,7 @@ fn checks_connect_where_the_configuration_lets_them() {
 
 #[test]
 fn registrator_is_answered_as_it_needs() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     assert_eq!(server.get("/v1/status/leader").status, 200);
     let id = "host:web_1:80";
     register(
@@ -279,7 +279,7 @@ fn registrator_is_answered_as_it_needs() {
 
 #[test]
 fn many_clients_at_once_are_each_answered() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     thread::scope(|scope| {
         for client in 0..8 {
             let server = &server;
@@ -299,7 +299,7 @@ fn many_clients_at_once_are_each_answered() {
 
 #[test]
 fn a_heartbeat_is_seen_by_the_next_question() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let body = json!({ "ID": "job-1", "Name": "job", "Address": "10.0.0.7",
         "Checks": [{ "TTL": "1h" }, { "CheckID": "own", "TTL": "1h", "Status": "passing" }] });
     register(&server, &body);
@@ -335,7 +335,7 @@ fn a_heartbeat_is_seen_by_the_next_question() {
 
 #[test]
 fn bodies_that_nobody_means_well_are_refused_and_nothing_is_left_of_them() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let nested = |levels: usize| {
         let (open, close) = ("[".repeat(levels), "]".repeat(levels));
         format!("{{\"Name\":\"web\",\"Proxy\":{open}{close}}}")
@@ -365,4 +365,50 @@ fn bodies_that_nobody_means_well_are_refused_and_nothing_is_left_of_them() {
     let split = "/v1/agent/health/service/id/a%0d%0aSet-Cookie:%20b";
     let answer = server.get(split);
     assert_eq!((answer.status, answer.header("Set-Cookie")), (404, None));
+}
+
+#[test]
+fn what_was_answered_survives_a_kill_and_what_was_taken_back_does_not_come_again() {
+    let server = TestServer::new().start();
+    for n in 1..=3 {
+        let address = format!("10.0.0.{n}");
+        register(&server, &json!({ "ID": format!("web-{n}"), "Name": "web", "Address": address }));
+    }
+    let put = |server: &Server, path: &str| assert_eq!(server.put(path, "").status, 200, "{path}");
+    put(&server, "/v1/agent/service/maintenance/web-3?enable=true&reason=disk");
+    let server = server.restart(Signal::SIGKILL);
+    server.answers_within("web", &["10.0.0.1", "10.0.0.2"], Duration::ZERO);
+    put(&server, "/v1/agent/service/deregister/web-1");
+    put(&server, "/v1/agent/service/maintenance/web-3?enable=false");
+    let server = server.restart(Signal::SIGKILL);
+    server.answers_within("web", &["10.0.0.2", "10.0.0.3"], Duration::ZERO);
+    for n in 2..=3 {
+        put(&server, &format!("/v1/agent/service/deregister/web-{n}"));
+    }
+    assert_eq!(server.ask("web", RecordType::A).metadata.response_code, ResponseCode::NXDomain);
+    let server = server.restart(Signal::SIGKILL);
+    assert_eq!(server.get("/v1/agent/services").body, "{}");
+}
+
+#[test]
+fn what_a_heartbeat_said_is_there_after_a_restart() {
+    let server = TestServer::new().start();
+    let body = json!({ "ID": "job-1", "Name": "job", "Address": "10.0.0.7",
+        "Check": { "TTL": "1h" } });
+    register(&server, &body);
+    for word in ["pass", "fail"] {
+        let path = format!("/v1/agent/check/{word}/service:job-1");
+        assert_eq!(server.put(&path, "").status, 200);
+    }
+    let server = server.restart(Signal::SIGTERM);
+    assert_eq!(server.addresses("job").len(), 0);
+    assert_eq!(server.put("/v1/agent/check/pass/service:job-1?note=well", "").status, 200);
+    let server = server.restart(Signal::SIGTERM);
+    server.answers_within("job", &["10.0.0.7"], Duration::ZERO);
+    let instance =
+        server.get("/v1/livezone/services").json()["services"][0]["instances"][0].clone();
+    assert_eq!(
+        (&instance["state"], &instance["checks"][0]["output"]),
+        (&"suspect".into(), &"well".into())
+    );
 }

@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 
 use crate::support::backend::Backend;
 use crate::support::needs;
-use crate::support::server::House;
+use crate::support::server::TestServer;
 use crate::support::time::{SOON, becomes};
 
 const PORT: u16 = 8081;
@@ -73,9 +73,9 @@ fn in_a_namespace_of_its_own() {
     for (n, backend) in backends.iter().enumerate() {
         text += &backend.instance(&format!("web-{n}"));
     }
-    let mut house = House::with("web.toml", &text);
-    house.arguments[1] = "127.0.0.1:53".to_owned();
-    let _server = house.start();
+    let mut server = TestServer::with("web.toml", &text);
+    server.arguments[1] = "127.0.0.1:53".to_owned();
+    let _server = server.start();
 
     let all = ips.map(str::to_owned).into();
     becomes("getent finds all", SOON, &all, resolved);

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::support::server::{House, Server, put};
+use crate::support::server::{Server, TestServer, put};
 
 const WEB: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";
 
@@ -16,7 +16,7 @@ fn a_killed_server_starts_again_and_serials_only_grow() {
         // More changes than seconds: the clock alone would let the serial go back.
         for n in 0..10 {
             let address = format!("10.0.{round}.{n}");
-            server.house.put("web.toml", &WEB.replace("10.0.0.1", &address));
+            server.setup.put("web.toml", &WEB.replace("10.0.0.1", &address));
             server.answers("web", &[&address]);
         }
         let before = server.serial();
@@ -31,13 +31,13 @@ fn a_killed_server_starts_again_and_serials_only_grow() {
 #[test]
 fn what_changed_while_nothing_ran_is_served() {
     let server = Server::with("web.toml", WEB);
-    let zone = server.house.zone();
-    let Server { mut process, house, .. } = server;
+    let zone = server.setup.zone();
+    let Server { mut process, setup, .. } = server;
     process.signal(Signal::SIGKILL);
     process.exit_code();
     fs::remove_file(zone.join("web.toml")).unwrap();
     put(&zone.join("db.toml"), &WEB.replace("web", "db"));
-    let server = house.start();
+    let server = setup.start();
     server.answers("db", &["10.0.0.1"]);
     assert_eq!(server.addresses("web").len(), 0);
 }
@@ -52,13 +52,13 @@ fn a_state_directory_that_cannot_be_used_is_a_warning() {
         }),
     ];
     for (told, make) in make {
-        let house = House::with("web.toml", WEB);
-        make(&house.path().join("state"));
-        let server = house.start();
+        let server = TestServer::with("web.toml", WEB);
+        make(&server.path().join("state"));
+        let server = server.start();
         server.process.wait_for_log(&["WARN", told, "state"]);
         server.answers("web", &["10.0.0.1"]);
         let before = server.serial();
-        server.house.put("web.toml", &WEB.replace("10.0.0.1", "10.0.0.2"));
+        server.setup.put("web.toml", &WEB.replace("10.0.0.1", "10.0.0.2"));
         server.answers("web", &["10.0.0.2"]);
         assert!(server.serial() > before);
     }
@@ -66,13 +66,13 @@ fn a_state_directory_that_cannot_be_used_is_a_warning() {
 
 #[test]
 fn a_disk_that_cannot_be_written_is_told_once() {
-    let house = House::with("web.toml", WEB);
-    let state = house.path().join("state");
+    let server = TestServer::with("web.toml", WEB);
+    let state = server.path().join("state");
     fs::create_dir_all(state.join("serial.new")).unwrap();
-    let server = house.start();
+    let server = server.start();
     for n in 1..20 {
         let address = format!("10.0.0.{n}");
-        server.house.put("web.toml", &WEB.replace("10.0.0.1", &address));
+        server.setup.put("web.toml", &WEB.replace("10.0.0.1", &address));
         server.answers("web", &[&address]);
     }
     let told = server.process.lines_with(&["WARN", "SOA serial"]);

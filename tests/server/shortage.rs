@@ -9,24 +9,24 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 use crate::support::needs;
-use crate::support::server::{House, Process, livezone};
+use crate::support::server::{Process, TestServer, livezone};
 use crate::support::time::{SOON, eventually};
 
 const MIB: u64 = 1 << 20;
 const WEB: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n";
 
-/// The server of a house as `before` starts what follows it.
-fn limited(house: &House, program: &str, before: &[String]) -> Command {
-    let serve = house.serve();
+/// The server of a server as `before` starts what follows it.
+fn limited(server: &TestServer, program: &str, before: &[String]) -> Command {
+    let serve = server.serve();
     let mut command = Command::new(&before[0]);
-    command.args(&before[1..]).arg(program).args(serve.get_args()).current_dir(house.path());
+    command.args(&before[1..]).arg(program).args(serve.get_args()).current_dir(server.path());
     command.env_remove("MALLOC_ARENA_MAX").env_remove("NOTIFY_SOCKET");
     command
 }
 
 /// Whether it came to answer; else it has said why not.
-fn answered(house: &House, what: &str, command: Command) -> bool {
-    let ready = house.path().join("ready");
+fn answered(server: &TestServer, what: &str, command: Command) -> bool {
+    let ready = server.path().join("ready");
     let _ = fs::remove_file(&ready);
     let mut process = Process::start(command);
     let ended = eventually(what, SOON, || {
@@ -55,8 +55,8 @@ fn a_start_with_too_little_memory_ends_with_an_error() {
     if !needs::programs(test, &["prlimit"]) {
         return;
     }
-    let house = House::with("web.toml", WEB);
-    house.configure("[dns]\nworkers = 2\n");
+    let server = TestServer::with("web.toml", WEB);
+    server.configure("[dns]\nworkers = 2\n");
     let program = livezone().get_program().to_str().unwrap().to_owned();
     // With less the program cannot even be loaded.
     let loads = |limit: &u64| {
@@ -67,8 +67,8 @@ fn a_start_with_too_little_memory_ends_with_an_error() {
     };
     let least = (4..512).map(|n| n * 2 * MIB).find(loads).expect("it can be loaded");
     let outcome = |limit: u64| {
-        let command = limited(&house, &program, &prlimit("as", limit));
-        answered(&house, &format!("{limit} octets of address space"), command)
+        let command = limited(&server, &program, &prlimit("as", limit));
+        answered(&server, &format!("{limit} octets of address space"), command)
     };
     let outcomes: Vec<bool> = (1..24).map(|n| outcome(least + n * 3 * MIB)).collect();
     assert!(!outcomes[0], "so little is not enough: {outcomes:?}");
@@ -84,12 +84,12 @@ fn a_start_with_too_few_threads_ends_with_an_error() {
     if !able {
         return;
     }
-    let house = House::with("web.toml", WEB);
-    for folder in [house.path().to_owned(), house.path().join("zones"), house.zone()] {
+    let server = TestServer::with("web.toml", WEB);
+    for folder in [server.path().to_owned(), server.path().join("zones"), server.zone()] {
         fs::set_permissions(folder, Permissions::from_mode(0o777)).unwrap();
     }
     // The program may lie in a folder that only root may enter.
-    let program = house.path().join("livezone");
+    let program = server.path().join("livezone");
     fs::copy(env!("CARGO_BIN_EXE_livezone"), &program).unwrap();
     // Threads are counted by user: nobody else is this one.
     let user = 60_000 + std::process::id() % 5000;
@@ -97,8 +97,8 @@ fn a_start_with_too_few_threads_ends_with_an_error() {
         let mut before = prlimit("nproc", limit);
         before.extend(["setpriv", "--clear-groups"].map(str::to_owned));
         before.extend([format!("--reuid={user}"), format!("--regid={user}")]);
-        let command = limited(&house, program.to_str().unwrap(), &before);
-        answered(&house, &format!("{limit} threads"), command)
+        let command = limited(&server, program.to_str().unwrap(), &before);
+        answered(&server, &format!("{limit} threads"), command)
     };
     let enough = (1..500).find(|&limit| outcome(limit)).expect("so many are enough");
     assert!(enough > 5, "{enough} threads do all that a server does");

@@ -7,7 +7,7 @@ use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
 use crate::support::dns;
-use crate::support::server::House;
+use crate::support::server::TestServer;
 
 /// Short, or two hundred would not fit: targets of SRV are not compressed (RFC 2782).
 const NAME: &str = "web.svc.test.";
@@ -28,13 +28,13 @@ fn two_hundred_srv_records_reach_a_client_that_has_no_tcp() {
     for n in 1..=200 {
         writeln!(text, "[[service.instance]]\nid = \"p{n}\"\naddress = \"10.0.1.{n}\"").unwrap();
     }
-    let house = House::new();
-    house.put_in("svc.test", "web.toml", &text);
-    let server = house.start();
+    let server = TestServer::new();
+    server.put_in("svc.test", "web.toml", &text);
+    let server = server.start();
     let (length, cut) = ask(server.dns, 8192);
     assert!(length <= 1232 && cut.metadata.truncation, "the default");
 
-    server.house.configure("[dns]\nudp_max_size = 65535\n");
+    server.setup.configure("[dns]\nudp_max_size = 65535\n");
     let server = server.restart(Signal::SIGINT);
     let (length, whole) = ask(server.dns, 8192);
     assert!((4097..=8192).contains(&length) && !whole.metadata.truncation, "{length}");

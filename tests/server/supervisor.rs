@@ -13,7 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::geteuid;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Process};
+use crate::support::server::{Process, TestServer};
 use crate::support::time::{SOON, eventually};
 use crate::support::{dns, needs};
 
@@ -25,8 +25,8 @@ struct Ear(UnixDatagram);
 
 impl Ear {
     /// A socket without a place in the file system, and its name for the environment.
-    fn abstract_socket(house: &House) -> (Self, String) {
-        let name = format!("livezone{}", house.path().display());
+    fn abstract_socket(server: &TestServer) -> (Self, String) {
+        let name = format!("livezone{}", server.path().display());
         let socket = UnixDatagram::bind_addr(&UnixAddress::from_abstract_name(&name).unwrap());
         (Self(socket.unwrap()), format!("@{name}"))
     }
@@ -57,8 +57,8 @@ fn value<'m>(message: &'m str, key: &str) -> &'m str {
     line.unwrap_or_else(|| panic!("no {key} in {message:?}"))
 }
 
-fn supervised(house: &House, socket: &str, watchdog: Option<&str>) -> Process {
-    let mut command = house.serve();
+fn supervised(server: &TestServer, socket: &str, watchdog: Option<&str>) -> Process {
+    let mut command = server.serve();
     command.env("NOTIFY_SOCKET", socket).env_remove("WATCHDOG_PID");
     match watchdog {
         Some(usec) => command.env("WATCHDOG_USEC", usec),
@@ -69,14 +69,14 @@ fn supervised(house: &House, socket: &str, watchdog: Option<&str>) -> Process {
 
 #[test]
 fn a_supervisor_is_told_of_every_stage() {
-    let house = House::with("web.toml", WEB);
-    house.configure("shutdown_grace = \"1s\"\n");
-    let (ear, socket) = Ear::abstract_socket(&house);
-    let mut process = supervised(&house, &socket, None);
+    let server = TestServer::with("web.toml", WEB);
+    server.configure("shutdown_grace = \"1s\"\n");
+    let (ear, socket) = Ear::abstract_socket(&server);
+    let mut process = supervised(&server, &socket, None);
 
     let ready = ear.wait_for("READY=1", &[]);
     assert_eq!(value(&ready, "STATUS"), "services: 1; instances: 1 unchecked");
-    assert!(house.path().join("ready").exists(), "the ready file is there by then");
+    assert!(server.path().join("ready").exists(), "the ready file is there by then");
 
     process.signal(Signal::SIGHUP);
     let reloading = ear.wait_for("RELOADING=1", &[]);
@@ -97,13 +97,13 @@ fn a_supervisor_is_told_of_every_stage() {
 fn ready_waits_for_the_first_round() {
     let backends = Backend::several(1);
     backends[0].stop();
-    let house = House::new();
-    house.configure("[health]\nfirst_round = \"2s\"\n");
+    let server = TestServer::new();
+    server.configure("[health]\nfirst_round = \"2s\"\n");
     let check = "[[service]]\nname = \"web\"\n[[service.check]]\nhttp = \"/\"\ntimeout = \"9s\"\n";
-    house.put("web.toml", &(check.to_owned() + &backends[0].instance("web-1")));
-    let path = house.path().join("notify");
+    server.put("web.toml", &(check.to_owned() + &backends[0].instance("web-1")));
+    let path = server.path().join("notify");
     let ear = Ear(UnixDatagram::bind(&path).unwrap());
-    let process = supervised(&house, path.to_str().unwrap(), None);
+    let process = supervised(&server, path.to_str().unwrap(), None);
     process.wait_for_log(&["listening"]);
     ear.0.set_nonblocking(true).unwrap();
     let mut buffer = [0; 100];
@@ -116,10 +116,10 @@ fn ready_waits_for_the_first_round() {
 
 #[test]
 fn the_watchdog_hears_of_a_server_that_nobody_asks() {
-    let house = House::with("web.toml", WEB);
-    let (ear, socket) = Ear::abstract_socket(&house);
+    let server = TestServer::with("web.toml", WEB);
+    let (ear, socket) = Ear::abstract_socket(&server);
     // Workers look up every 250 ms; half of this is less.
-    let process = supervised(&house, &socket, Some("300000"));
+    let process = supervised(&server, &socket, Some("300000"));
     for _ in 0..12 {
         ear.wait_for("WATCHDOG=1", &["READY=1", "STATUS="]);
     }
@@ -128,16 +128,16 @@ fn the_watchdog_hears_of_a_server_that_nobody_asks() {
 
 #[test]
 fn a_supervisor_that_cannot_be_reached_is_no_reason_not_to_serve() {
-    let house = House::with("web.toml", WEB);
-    let process = supervised(&house, "nowhere", None);
+    let server = TestServer::with("web.toml", WEB);
+    let process = supervised(&server, "nowhere", None);
     process.wait_for_log(&["WARN", "NOTIFY_SOCKET=nowhere"]);
     process.wait_for_log(&["ready"]);
 }
 
 #[test]
 fn root_is_told_that_it_need_not_be_root() {
-    let house = House::with("web.toml", WEB);
-    let server = house.start();
+    let server = TestServer::with("web.toml", WEB);
+    let server = server.start();
     let told = server.process.lines_with(&["WARN", "running as root", "livezone.service"]);
     assert_eq!(told.len(), usize::from(geteuid().is_root()));
 }
@@ -147,7 +147,7 @@ const LOW: &str = "127.0.5.3:53";
 
 /// The server as nobody in particular, by root's leave, with these capabilities and no others.
 /// `None` where this machine cannot show it, which has then been said.
-fn as_nobody(test: &str, house: &mut House, capabilities: &str) -> Option<Command> {
+fn as_nobody(test: &str, server: &mut TestServer, capabilities: &str) -> Option<Command> {
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let low = first.is_ok_and(|first| first.trim().parse::<u16>().unwrap() > 53);
     let able = needs::had(test, "ports below 1024 that are not for everybody", low)
@@ -156,31 +156,31 @@ fn as_nobody(test: &str, house: &mut House, capabilities: &str) -> Option<Comman
     if !able {
         return None;
     }
-    LOW.clone_into(&mut house.arguments[1]);
-    for folder in [house.path().to_owned(), house.path().join("zones"), house.zone()] {
+    LOW.clone_into(&mut server.arguments[1]);
+    for folder in [server.path().to_owned(), server.path().join("zones"), server.zone()] {
         fs::set_permissions(folder, Permissions::from_mode(0o777)).unwrap();
     }
     // The program may lie in a folder that only root may enter.
-    let program = house.path().join("livezone");
+    let program = server.path().join("livezone");
     fs::copy(env!("CARGO_BIN_EXE_livezone"), &program).unwrap();
-    let serve = house.serve();
+    let serve = server.serve();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"]);
     for set in ["inh-caps", "ambient-caps", "bounding-set"] {
         command.arg(format!("--{set}=-all{capabilities}"));
     }
-    command.arg(program).args(serve.get_args()).current_dir(house.path());
+    command.arg(program).args(serve.get_args()).current_dir(server.path());
     Some(command)
 }
 
 #[test]
 fn one_capability_is_all_that_port_53_needs() {
-    let mut house = House::with("web.toml", WEB);
+    let mut server = TestServer::with("web.toml", WEB);
     let test = "one_capability_is_all_that_port_53_needs";
-    let Some(command) = as_nobody(test, &mut house, ",+net_bind_service") else { return };
+    let Some(command) = as_nobody(test, &mut server, ",+net_bind_service") else { return };
     let process = Process::start(command);
     eventually("the ready file", SOON, || {
-        fs::metadata(house.path().join("ready")).map_err(|_| process.log())
+        fs::metadata(server.path().join("ready")).map_err(|_| process.log())
     });
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     assert!(status.contains("Uid:\t65534\t65534"), "{status}");
@@ -194,9 +194,9 @@ fn one_capability_is_all_that_port_53_needs() {
 
 #[test]
 fn without_it_the_error_says_what_to_do() {
-    let mut house = House::with("web.toml", WEB);
+    let mut server = TestServer::with("web.toml", WEB);
     let test = "without_it_the_error_says_what_to_do";
-    let Some(command) = as_nobody(test, &mut house, "") else { return };
+    let Some(command) = as_nobody(test, &mut server, "") else { return };
     let mut process = Process::start(command);
     assert_eq!(process.exit_code(), Some(3));
     process.wait_for_log(&[LOW, "CAP_NET_BIND_SERVICE", "setcap", "livezone.service"]);

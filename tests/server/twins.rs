@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::backend::Backend;
 use crate::support::dns::ips;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 use crate::support::time::{SOON, Stopwatch, eventually};
 
 /// What scheduling may add on a machine with other work.
@@ -29,7 +29,7 @@ fn web(backends: &[Backend]) -> String {
 
 /// Two servers with ports and a state of their own, over the zones of the first.
 fn twins(text: &str) -> [Server; 2] {
-    let (one, other) = (House::with("web.toml", text), House::new());
+    let (one, other) = (TestServer::with("web.toml", text), TestServer::new());
     let link = other.path().join("zones");
     fs::remove_dir_all(&link).unwrap();
     symlink(one.path().join("zones"), link).unwrap();
@@ -69,6 +69,6 @@ fn two_servers_on_the_same_files_answer_alike_within_one_detection_time() {
     backends[0].restart();
     backends[1].go_on();
     agree("both are back", &servers, &["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
-    servers[0].house.put("web.toml", &web(&backends[..2]));
+    servers[0].setup.put("web.toml", &web(&backends[..2]));
     agree("the file is edited", &servers, &["127.0.0.2", "127.0.0.3"]);
 }

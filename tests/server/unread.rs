@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::support::backend::Backend;
 use crate::support::dns;
 use crate::support::pipe::full;
-use crate::support::server::{House, Process, Server, livezone};
+use crate::support::server::{Process, Server, TestServer, livezone};
 use crate::support::time::{SOON, Stopwatch, becomes, eventually};
 
 const NAME: &str = "web.service.internal.";
@@ -24,13 +24,13 @@ const MISTAKES: usize = 1000;
 const FILES: usize = 50;
 
 /// A service with one checked backend, and a server that limits answers and ends soon.
-fn house(backend: &Backend) -> House {
+fn server(backend: &Backend) -> TestServer {
     let check = "[[service]]\nname = \"web\"\n[[service.check]]\nhttp = \"/\"\ninterval = \"200ms\"\n\
                  timeout = \"200ms\"\nfast_interval = \"50ms\"\n";
-    let house = House::with("web.toml", &(check.to_owned() + &backend.instance("web-1")));
+    let server = TestServer::with("web.toml", &(check.to_owned() + &backend.instance("web-1")));
     let limits = "shutdown_grace = \"1s\"\n[rrl]\nresponses_per_second = 5\nexempt = []\n";
-    house.configure(limits);
-    house
+    server.configure(limits);
+    server
 }
 
 /// Files whose mistakes fill more than the queue of the log.
@@ -42,7 +42,7 @@ fn complaints(server: &Server) {
             name + &format!("[[service.check]]\ntcp = true\ninterval = \"{long}\"\n")
         };
         let services = (0..MISTAKES / FILES).map(service);
-        server.house.put(&format!("long{file}.toml"), &services.collect::<String>());
+        server.setup.put(&format!("long{file}.toml"), &services.collect::<String>());
     }
 }
 
@@ -87,7 +87,7 @@ fn overflows(server: &Server) {
 fn a_log_that_nobody_reads_holds_up_nothing() {
     let mut backend = Backend::start("127.0.0.2");
     let (_reader, log, _) = full();
-    let mut server = house(&backend).start_logging_to(log);
+    let mut server = server(&backend).start_logging_to(log);
     assert_eq!(server.metric(LOST, &[]).to_string(), "0", "there from the start");
     for round in 0..3 {
         flood(&server);
@@ -101,7 +101,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
         backend.restart();
         becomes("it is back", SOON, &1, || served(&server, NAME));
         complaints(&server);
-        server.house.put(
+        server.setup.put(
             &format!("new{round}.toml"),
             &format!(
                 "[[service]]\nname = \"new{round}\"\n[[service.instance]]\naddress = \"10.0.0.1\"\n"
@@ -109,7 +109,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
         );
         let new = format!("new{round}.service.internal.");
         becomes("a new file is served", SOON, &1, || served(&server, &new));
-        server.house.configure(&format!(
+        server.setup.configure(&format!(
             "shutdown_grace = \"1s\"\n[rrl]\nresponses_per_second = 5\nexempt = []\n\
              [dns]\nworkers = {}\n",
             7 + round
@@ -130,7 +130,7 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
 fn who_reads_again_is_told_in_one_line_how_much_was_lost() {
     let backend = Backend::start("127.0.0.2");
     let (reader, log, size) = full();
-    let mut server = house(&backend).start_logging_to(log);
+    let mut server = server(&backend).start_logging_to(log);
     complaints(&server);
     overflows(&server);
     becomes("all files are in error", SOON, &FILES.to_string(), || {
@@ -171,10 +171,10 @@ fn becomes_still(server: &Server) -> u32 {
 
 #[test]
 fn a_start_that_fails_ends_although_nobody_reads_why() {
-    let house = House::new();
-    house.configure("[dns]\nlisten = 53\n");
+    let server = TestServer::new();
+    server.configure("[dns]\nlisten = 53\n");
     let (_reader, log, _) = full();
-    let mut process = Process::logging_to(log, house.serve());
+    let mut process = Process::logging_to(log, server.serve());
     assert_eq!(process.exit_code(), Some(1));
 }
 

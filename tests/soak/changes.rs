@@ -123,7 +123,7 @@ fn write(soak: &Soak, service: &Service, text: &str) {
 }
 
 fn path(soak: &Soak, service: &Service) -> std::path::PathBuf {
-    soak.house.path().join("zones").join(ZONE).join(format!("{}.toml", service.name))
+    soak.server.path().join("zones").join(ZONE).join(format!("{}.toml", service.name))
 }
 
 /// How long until nothing of it moves any more.

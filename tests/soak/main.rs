@@ -40,7 +40,7 @@ use nix::sys::signal::Signal;
 use crate::backends::Backend;
 use crate::fleet::Service;
 use crate::judge::{STATIC_FILE, STATIC_ZONE, ZONE};
-use crate::support::server::{House, Process, addresses, livezone, put};
+use crate::support::server::{Process, TestServer, addresses, livezone, put};
 use crate::support::time::{SOON, eventually};
 use crate::support::{http, pipe};
 use crate::tally::{Gauge, Tally, dropped_datagrams};
@@ -81,7 +81,7 @@ const PARTS: [(&str, Part); 7] = [
 
 /// What all threads share.
 struct Soak {
-    house: House,
+    server: TestServer,
     process: Process,
     dns: SocketAddr,
     http: SocketAddr,
@@ -114,7 +114,7 @@ fn soak() {
 }
 
 fn start() -> Soak {
-    let house = House::new();
+    let server = TestServer::new();
     let now = Instant::now();
     let (mut services, mut backends) = (Vec::new(), Vec::new());
     for n in 0..SERVICES {
@@ -123,7 +123,7 @@ fn start() -> Soak {
         services.push(Service::new(n, &ports, now));
         backends.push(controls);
     }
-    let zones = house.path().join("zones");
+    let zones = server.path().join("zones");
     for service in &services {
         put(&zones.join(ZONE).join(format!("{}.toml", service.name)), &service.text());
     }
@@ -132,22 +132,22 @@ fn start() -> Soak {
         Some(program) => Command::new(program),
         None => livezone(),
     };
-    command.current_dir(house.path()).args(["serve", "--config", "livezone.toml"]);
+    command.current_dir(server.path()).args(["serve", "--config", "livezone.toml"]);
     command.args(["--zones", "zones", "--state", "state", "--ready-file", "ready"]);
     command.args(["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
     let (process, unread) = if env::var_os(UNREAD).is_some() {
-        house.configure(unread::CONFIGURATION);
+        server.configure(unread::CONFIGURATION);
         let (reader, log, _) = pipe::full();
         (Process::logging_to(log, command), Some(reader))
     } else {
         (Process::start(command), None)
     };
     let ready = eventually("the ready file", SOON, || {
-        fs::read_to_string(house.path().join("ready")).map_err(|_| process.log())
+        fs::read_to_string(server.path().join("ready")).map_err(|_| process.log())
     });
     let (dns, http) = (addresses(&ready, "dns")[0], addresses(&ready, "http")[0]);
     let tally = Tally::default();
-    Soak { house, process, dns, http, services, backends, tally, rate: RATE, unread }
+    Soak { server, process, dns, http, services, backends, tally, rate: RATE, unread }
 }
 
 /// Everything at once for that long; a sample a second of the server's process.

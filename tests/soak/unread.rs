@@ -28,7 +28,7 @@ pub(crate) fn noise(soak: &Soak, _seed: u64) {
     let socket = UdpSocket::bind((FLOODER, 0)).unwrap();
     socket.connect(soak.dns).unwrap();
     let question = dns::question(&format!("s0.{ZONE}."), RecordType::A).to_vec().unwrap();
-    let zone = soak.house.path().join("zones").join(STATIC_ZONE);
+    let zone = soak.server.path().join("zones").join(STATIC_ZONE);
     let paths: Vec<_> = (0..FILES).map(|file| zone.join(format!("noise{file}.toml"))).collect();
     let mut pace = Pace::new(RATE);
     for n in 0.. {

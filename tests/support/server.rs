@@ -47,13 +47,13 @@ pub(crate) fn put(path: &Path, text: &str) {
 
 /// A folder with zones and a configuration, in which servers are started.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct TestServer {
     folder: TempDir,
     /// Flags beside those for the folder.
     pub(crate) arguments: Vec<String>,
 }
 
-impl House {
+impl TestServer {
     /// One empty zone.
     pub(crate) fn new() -> Self {
         Self::below(&std::env::temp_dir())
@@ -64,16 +64,16 @@ impl House {
         let folder = tempfile::tempdir_in(parent).unwrap();
         fs::create_dir_all(folder.path().join("zones").join(ZONE)).unwrap();
         let arguments = ["--dns", "127.0.0.1:0", "--http", "127.0.0.1:0"];
-        let house = Self { folder, arguments: arguments.map(str::to_owned).to_vec() };
-        house.configure("");
-        house
+        let server = Self { folder, arguments: arguments.map(str::to_owned).to_vec() };
+        server.configure("");
+        server
     }
 
     /// The zone with one file.
     pub(crate) fn with(file: &str, text: &str) -> Self {
-        let house = Self::new();
-        house.put(file, text);
-        house
+        let server = Self::new();
+        server.put(file, text);
+        server
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -158,7 +158,7 @@ impl House {
     fn started(self, process: Process) -> Server {
         let dns = self.await_ready(&process, "dns").expect("a DNS address");
         let http = self.await_ready(&process, "http");
-        Server { process, house: self, dns, http }
+        Server { process, setup: self, dns, http }
     }
 
     /// The first address of that kind in the ready file, once that is there.
@@ -267,7 +267,7 @@ impl Drop for Process {
 pub(crate) struct Server {
     /// Dropped first: the program ends before its folder does.
     pub(crate) process: Process,
-    pub(crate) house: House,
+    pub(crate) setup: TestServer,
     pub(crate) dns: SocketAddr,
     http: Option<SocketAddr>,
 }
@@ -275,7 +275,7 @@ pub(crate) struct Server {
 impl Server {
     /// Serves one file.
     pub(crate) fn with(file: &str, text: &str) -> Self {
-        House::with(file, text).start()
+        TestServer::with(file, text).start()
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
@@ -328,16 +328,16 @@ impl Server {
     /// `livezone` with arguments, told where this server is.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         let mut command = livezone();
-        command.current_dir(self.house.path()).args(arguments);
+        command.current_dir(self.setup.path()).args(arguments);
         command.args(["--http", &self.http().to_string()]).output().unwrap()
     }
 
     /// Ends this server by `signal` and starts another in the same folder.
     pub(crate) fn restart(self, signal: Signal) -> Self {
-        let Self { mut process, house, .. } = self;
+        let Self { mut process, setup, .. } = self;
         process.signal(signal);
         process.exit_code();
-        house.start()
+        setup.start()
     }
 }
 

@@ -14,7 +14,6 @@ use crate::sources::files::parse::Host;
 pub(super) struct Selection {
     pub(super) read: Read,
     pub(super) wanted: Wanted,
-    /// About the paths themselves.
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -67,7 +66,6 @@ pub(super) fn select(paths: &[PathBuf], host: &Host) -> Selection {
     selection
 }
 
-/// A file named alone lies in this folder.
 fn within_a_folder(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new(".").join(path),

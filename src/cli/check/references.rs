@@ -8,12 +8,11 @@ use crate::diagnostic::nearest;
 use crate::engine::world::World;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
-use crate::registry::statics::Statics;
+use crate::registry::statics::StaticRecords;
 use crate::registry::statics::references::Reference;
 use crate::snapshot::Snapshot;
 use crate::snapshot::zone::Zone;
 
-/// A warning at each of them.
 pub(super) fn dangling(world: &World, snapshot: &Snapshot, complaints: &mut Complaints) {
     for (apex, statics) in world.statics() {
         let Some(zone) = snapshot.zones.get(apex.as_wire()) else { continue };
@@ -33,7 +32,6 @@ pub(super) fn dangling(world: &World, snapshot: &Snapshot, complaints: &mut Comp
     }
 }
 
-/// What is missing where a record leads.
 enum Lack {
     Address,
     Everything,
@@ -64,7 +62,7 @@ impl Lack {
 /// makes none of them alike.
 fn near(
     target: &Name,
-    (apex, statics): (&Name, &Statics),
+    (apex, statics): (&Name, &StaticRecords),
     names: &OnceCell<Vec<String>>,
 ) -> String {
     let end = format!(".{apex}");

@@ -37,7 +37,6 @@ pub(super) struct Backends {
 }
 
 impl Backends {
-    /// All three listen when this returns.
     pub(super) fn start() -> Result<Self, Failure> {
         let no_thread = |error: io::Error| {
             let error = anyhow::Error::new(error).context(server::threads::missing("the backends"));
@@ -57,7 +56,6 @@ impl Backends {
         Ok(Self { addresses, stop, thread })
     }
 
-    /// Ends them.
     pub(super) fn stop(self) {
         self.stop.cancel();
         // Its panic was printed, and the demo ends anyway.
@@ -65,7 +63,6 @@ impl Backends {
     }
 }
 
-/// One port on each address.
 async fn listen() -> anyhow::Result<(u16, Vec<TcpListener>)> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
@@ -108,7 +105,6 @@ fn serve(runtime: &Runtime, listeners: Vec<TcpListener>, stop: &CancellationToke
     });
 }
 
-/// One backend.
 #[derive(Clone, Debug)]
 struct Backend {
     address: Ipv4Addr,

@@ -9,13 +9,11 @@ use anyhow::Context;
 
 use crate::cli::demo::backends::Backends;
 
-/// The zone that the demo serves.
 pub(super) const ZONE: &str = "service.internal";
 
 /// Folders that demos of the same process id may have left behind.
 const ATTEMPTS: u32 = 16;
 
-/// The folder; dropping it removes it, too.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
 
@@ -54,7 +52,6 @@ impl Folder {
         self.0.join("state")
     }
 
-    /// Removes all of it.
     pub(super) fn remove(self) -> anyhow::Result<()> {
         fs::remove_dir_all(&self.0)
             .with_context(|| format!("cannot remove the demo's directory {}", self.0.display()))

@@ -26,7 +26,6 @@ pub(super) fn render(report: &ServicesReport) -> String {
     text
 }
 
-/// The service's name in DNS.
 pub(super) fn full(service: &ServiceReport) -> String {
     format!("{}.{}", service.name, service.zone)
 }

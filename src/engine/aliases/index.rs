@@ -19,11 +19,11 @@ pub(super) struct Index {
 }
 
 /// Instances by an id, folded.
-type ById = HashMap<Arc<str>, Vec<Place>>;
+type ById = HashMap<Arc<str>, Vec<InstancePlace>>;
 
 /// An instance of the zone.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct InstancePlace {
     pub(super) service: Label,
     /// Its place in the service.
     pub(super) instance: usize,
@@ -32,10 +32,10 @@ pub(super) struct Place {
 }
 
 /// Every instance of a service.
-pub(super) fn places(service: &Service) -> impl Iterator<Item = (&Instance, Place)> {
+pub(super) fn places(service: &Service) -> impl Iterator<Item = (&Instance, InstancePlace)> {
     service.instances.iter().zip(0..).map(|(registered, instance)| {
         let id = registered.id.as_str().to_ascii_lowercase().into();
-        (registered, Place { service: service.key.name.clone(), instance, id })
+        (registered, InstancePlace { service: service.key.name.clone(), instance, id })
     })
 }
 
@@ -91,7 +91,7 @@ impl Index {
     }
 
     /// Instances, some of them more than once, that follow an id that no instance has.
-    pub(super) fn dangling(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn dangling(&self) -> impl Iterator<Item = &InstancePlace> {
         self.followers.iter().filter(|(id, _)| !self.has(id)).flat_map(|(_, places)| places)
     }
 
@@ -100,11 +100,11 @@ impl Index {
         self.followers.is_empty()
     }
 
-    pub(super) fn holders(&self, id: &str) -> &[Place] {
+    pub(super) fn holders(&self, id: &str) -> &[InstancePlace] {
         self.holders.get(id).map_or(&[], |places| places)
     }
 
-    pub(super) fn followers(&self, id: &str) -> &[Place] {
+    pub(super) fn followers(&self, id: &str) -> &[InstancePlace] {
         self.followers.get(id).map_or(&[], |places| places)
     }
 }

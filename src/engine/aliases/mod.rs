@@ -35,8 +35,8 @@ const MOST_SEARCHES: usize = 10;
 pub(super) struct Aliases {
     /// Who follows whom, in the zones that have aliases.
     zones: BTreeMap<Name, Index>,
-    /// Instances, by their place in the service, whose alias checks may say something else now; none
-    /// between two turns.
+    /// Instances, by their place in the service, whose alias checks may say something else now;
+    /// between two turns none but those that follow nobody while there is more to be worked off.
     marked: BTreeSet<(ServiceKey, usize)>,
 }
 
@@ -132,6 +132,7 @@ impl Aliases {
         turn: &mut Turn,
     ) {
         let mut dangling: BTreeMap<ServiceKey, BTreeSet<usize>> = BTreeMap::new();
+        let mut later = BTreeSet::new();
         loop {
             for (key, place) in turn.moved.drain(..) {
                 if let Some(state) = services.get(&key) {
@@ -139,6 +140,11 @@ impl Aliases {
                 }
             }
             let Some((key, place)) = self.marked.pop_first() else { break };
+            if turn.effects.more && self.dangles((&key, place), services) {
+                // Whom it follows may be in what is left: it says what it said before.
+                later.insert((key, place));
+                continue;
+            }
             let news = self.conclude((&key, place), services, checks);
             if news.anything_new {
                 services.assess_instance(&key, place, checks, turn);
@@ -148,7 +154,16 @@ impl Aliases {
                 dangling.entry(key).or_default().insert(place);
             }
         }
+        self.marked = later;
         turn.effects.dangling = self.tell_of(dangling, catalogue, services);
+    }
+
+    /// Whether an instance follows one that there is not.
+    fn dangles(&self, (key, place): (&ServiceKey, usize), services: &Services) -> bool {
+        let known = services.get(key).zip(self.zones.get(&key.zone));
+        known.is_some_and(|(state, index)| {
+            dangling::ids(state.service(), place, index).next().is_some()
+        })
     }
 
     /// Works out what each alias of an instance says now.

@@ -95,6 +95,12 @@ impl Heartbeats {
         self.saving.iter().map(|(key, saved)| op(key, saved.as_ref())).collect()
     }
 
+    /// What is to be kept whatever the time: there is no later one.
+    pub(super) fn rest(&self) -> Vec<Op> {
+        let all = self.saving.iter().chain(&self.unsaved);
+        all.map(|(key, saved)| op(key, saved.as_ref())).collect()
+    }
+
     /// It is kept, or is tried again.
     pub(super) fn end_saving(&mut self, is_kept: bool) {
         let saving = std::mem::take(&mut self.saving);

@@ -89,6 +89,11 @@ impl Checks {
         self.heartbeats.save(now)
     }
 
+    /// What heartbeats have told and is not kept yet.
+    pub(super) fn unsaved(&self) -> Vec<Op> {
+        self.heartbeats.rest()
+    }
+
     /// It is kept, or is tried again.
     pub(super) fn end_saving(&mut self, is_kept: bool) {
         self.heartbeats.end_saving(is_kept);

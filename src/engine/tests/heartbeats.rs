@@ -139,6 +139,9 @@ fn a_service_and_its_checks_are_registered_step_by_step() {
     assert_eq!(rig.answer().0, 0, "its check stays");
     rig.write(Write::DeregisterCheck("beat".into())).unwrap();
     assert_eq!(rig.answer().0, 1);
+    rig.write(check(&own.replace("\"ID\": \"beat\"", "\"ID\": \"service:web-1\""))).unwrap();
+    rig.beat("service:web-1", Verdict::Critical).unwrap();
+    rig.write(Write::DeregisterCheck("service:web-1".into())).unwrap();
     let unknown = rig.write(Write::DeregisterCheck("beat".into())).unwrap_err();
     assert_eq!(unknown, Refusal::UnknownCheck("beat".to_owned()));
     rig.write(check(r#"{"ID": "node", "Name": "node", "TTL": "30s"}"#)).unwrap();

@@ -52,12 +52,17 @@ impl Rig {
         Self { world, api, inbox }
     }
 
-    /// The API tells something, and the world takes it in; what it complains of.
+    /// The API tells something, and the world takes it in, in as many turns as that needs; what it
+    /// complains of.
     fn tell(&mut self, changes: Vec<Change>) -> Vec<Diagnostic> {
         self.api.send(changes).unwrap();
-        let told = self.inbox.try_iter().map(Event::Changed).collect::<Vec<_>>();
-        let turns = told.into_iter().map(|event| turn(&mut self.world, event, Now::default()));
-        turns.flat_map(|effects| effects.complaints).collect()
+        let event = Event::Changed(self.inbox.try_recv().unwrap());
+        let mut effects = turn(&mut self.world, event, Now::default());
+        while effects.more {
+            assert_eq!(effects.complaints, [], "they are told at the end");
+            effects = turn(&mut self.world, Event::Timer, Now::default());
+        }
+        effects.complaints
     }
 
     fn instances(&self) -> Vec<String> {
@@ -72,8 +77,10 @@ fn the_world_is_ready_when_each_source_has_told_its_first_whole_list() {
     let mut rig = Rig::new(vec![zone, Change::Synced(Origin::Files)]);
     rig.tell(vec![put(api("a"), "api-1")]);
     assert!(!rig.world.is_ready());
+    assert_eq!(rig.world.awaited().collect::<Vec<_>>(), [Origin::Api]);
     rig.tell(vec![put(api("b"), "api-2"), Change::Synced(Origin::Api)]);
     assert!(rig.world.is_ready());
+    assert_eq!(rig.world.awaited().count(), 0);
     assert_eq!(rig.instances(), ["api-2"], "what was there before did not come again");
 }
 

@@ -110,3 +110,24 @@ fn files_add_up_and_one_in_error_keeps_what_it_said() {
     let effects = tell(&mut world, "b.zone", None);
     assert_eq!(types(&effects, "x.a.test"), ["A"]);
 }
+
+#[test]
+fn a_file_with_which_a_zone_has_too_many_records_is_left_out_as_a_whole() {
+    let file = |many: usize, label: &str| {
+        let record = |n| format!("{label}{n}.static 60 A 192.0.2.1\n");
+        (0..many).map(record).collect::<String>()
+    };
+    let mut world = world();
+    let most = crate::model::records::MOST_RECORDS;
+    assert_eq!(short(&tell(&mut world, "a.zone", Some(&file(most - 1, "a"))).complaints), [""; 0]);
+    let effects = tell(&mut world, "b.zone", Some(&file(2, "b")));
+    let effects =
+        if effects.more { turn(&mut world, Event::Timer, Now::default()) } else { effects };
+    let [complaint] = &short(&effects.complaints)[..] else { panic!("one complaint") };
+    assert!(
+        complaint.starts_with("b.zone: not served: with this file the zone has"),
+        "{complaint}"
+    );
+    let (_, statics) = world.statics().next().unwrap();
+    assert_eq!(statics.names.len(), most, "with the apex");
+}

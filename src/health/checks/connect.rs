@@ -18,13 +18,11 @@ use crate::model::health::{Finding, Outcome};
 /// Every segment has room for so much (RFC 9293 section 3.7.1).
 const SEGMENT: usize = 536;
 
-/// Where to, and where from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route<'a> {
     /// Tried in this order: the first that takes the connection is asked.
     pub(super) addresses: &'a [SocketAddr],
     pub(super) sources: Sources,
-    /// What the run has time for.
     pub(super) limit: Duration,
 }
 

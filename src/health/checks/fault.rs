@@ -12,7 +12,6 @@ use crate::model::health::{Finding, Outcome};
 /// A reason is one line: no name in it is longer.
 const TEXT_SHOWN: usize = 100;
 
-/// A failure of what was asked.
 pub(super) fn theirs(reason: impl Into<Arc<str>>) -> Outcome {
     Outcome::new(Finding::Fail, reason)
 }
@@ -64,7 +63,6 @@ pub(super) fn printable(text: &str) -> String {
     out
 }
 
-/// A time as people read it.
 pub(super) fn shown(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }

@@ -44,7 +44,7 @@ pub fn files_of_tls(options: &TlsOptions) -> Result<(), String> {
 pub struct Runner {
     tls: Arc<tls::store::Store>,
     resolver: resolve::Resolver,
-    places: script::Places,
+    places: script::Slots,
 }
 
 impl Runner {
@@ -152,7 +152,6 @@ impl Runner {
     }
 }
 
-/// What is asked of an address without TLS.
 enum Plain<'a> {
     Http(&'a HttpCheck, &'a Target),
     Tcp,

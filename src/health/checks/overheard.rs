@@ -11,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What the first octets of a server look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
-    /// There are too few to tell.
     Unknown,
     /// HTTP/1.
     Http,

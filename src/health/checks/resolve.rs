@@ -41,7 +41,6 @@ impl Default for Resolver {
     }
 }
 
-/// Where a host is now.
 #[derive(Debug)]
 pub(super) struct Resolved {
     /// At least one.

@@ -100,11 +100,11 @@ impl FromRequestParts<Face> for Params {
 /// A whole body, whatever its Content-Type says.
 pub(super) struct Body(pub(super) Bytes);
 
-impl FromRequest<Face> for Body {
+impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Response;
 
-    async fn from_request(request: Request, face: &Face) -> Result<Self, Response> {
-        match timeout(BODY, Bytes::from_request(request, face)).await {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        match timeout(BODY, Bytes::from_request(request, state)).await {
             Ok(Ok(octets)) => Ok(Self(octets)),
             Ok(Err(rejection)) => Err(rejection.into_response()),
             Err(_) => {
@@ -126,10 +126,40 @@ fn parse_bool(text: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
     use super::*;
 
     fn asked(query: &str) -> Params {
         Params::of(&format!("/v1?{query}").parse().unwrap())
+    }
+
+    /// A body of which nothing comes.
+    struct Never;
+
+    impl hyper::body::Body for Never {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let request = Request::new(axum::body::Body::new(Never));
+        let rejected = Body::from_request(request, &()).await.err().map(|answer| answer.status());
+        assert_eq!(rejected, Some(StatusCode::REQUEST_TIMEOUT));
+        let request = Request::new(axum::body::Body::from("{}"));
+        assert_eq!(&Body::from_request(request, &()).await.ok().unwrap().0[..], b"{}");
     }
 
     #[test]

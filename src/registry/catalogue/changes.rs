@@ -1,23 +1,11 @@
 //! What a list of changes tells of as a whole, and what it touches.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
-use crate::model::service::ServiceKey;
 use crate::sources::Change;
-
-/// What changes have touched.
-#[derive(Debug, Default)]
-pub struct Touched {
-    /// Services to be merged anew.
-    pub services: BTreeSet<ServiceKey>,
-    /// Zones that have come, gone or changed their settings or static names.
-    pub zones: BTreeSet<Name>,
-    /// Complaints that are new.
-    pub complaints: Vec<Diagnostic>,
-}
 
 /// The entries and zones that a list of changes tells of, if it is the whole list of a source.
 #[derive(Debug, Default)]
@@ -60,5 +48,11 @@ pub(super) fn news<'d>(
     complaints: &'d [Diagnostic],
     known: &'d [Diagnostic],
 ) -> impl Iterator<Item = Diagnostic> + use<'d> {
-    complaints.iter().filter(|complaint| !known.contains(complaint)).cloned()
+    // A text is read anew with each change, and may be long.
+    let is_same = |one: &Diagnostic, other: &Diagnostic| {
+        (&one.span, one.severity, &one.message, &one.label, &one.path)
+            == (&other.span, other.severity, &other.message, &other.label, &other.path)
+    };
+    let is_new = move |one: &&Diagnostic| !known.iter().any(|other| is_same(one, other));
+    complaints.iter().filter(is_new).cloned()
 }

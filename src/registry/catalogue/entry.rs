@@ -1,13 +1,14 @@
 //! One entry of the catalogue: what a source's file or registration says, and what is wrong with it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::model::check::Scripts;
 use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::{Label, Name};
 use crate::model::records::MasterFile;
 use crate::model::service::ServiceKey;
+use crate::registry::script_policy::is_permitted;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,11 +26,8 @@ pub(super) enum Facts {
     Nothing,
     /// The zone's settings, which the zone keeps.
     Settings,
-    Services {
-        document: Arc<Document>,
-        /// The definitions of each service, as far as they are let in.
-        services: HashMap<Label, Vec<Arc<ServiceDefinition>>>,
-    },
+    /// Those of its services count that this rule lets in.
+    Services(Arc<Document>, Scripts),
     Records(Arc<MasterFile>),
 }
 
@@ -41,7 +39,7 @@ impl Entry {
 
     pub(super) fn document(&self) -> Option<&Arc<Document>> {
         match &self.facts {
-            Facts::Services { document, .. } => Some(document),
+            Facts::Services(document, _) => Some(document),
             Facts::Nothing | Facts::Settings | Facts::Records(_) => None,
         }
     }
@@ -49,59 +47,32 @@ impl Entry {
     pub(super) fn records(&self) -> Option<&Arc<MasterFile>> {
         match &self.facts {
             Facts::Records(records) => Some(records),
-            Facts::Nothing | Facts::Settings | Facts::Services { .. } => None,
+            Facts::Nothing | Facts::Settings | Facts::Services(..) => None,
         }
     }
 
-    /// Of a service by this name, with the document that they stand in.
+    /// Of a service by this name, as far as they are let in, each with the document that it
+    /// stands in.
     pub(super) fn definitions(
         &self,
         name: &Label,
-    ) -> Option<(&Arc<Document>, &[Arc<ServiceDefinition>])> {
-        match &self.facts {
-            Facts::Services { document, services } => Some((document, services.get(name)?)),
-            Facts::Nothing | Facts::Settings | Facts::Records(_) => None,
-        }
-    }
-
-    /// Whether it defines services with external instances, by service.
-    pub(super) fn with_hosts(&self) -> impl Iterator<Item = ServiceKey> {
+    ) -> impl Iterator<Item = (&Arc<Document>, &Arc<ServiceDefinition>)> {
         let services = match &self.facts {
-            Facts::Services { services, .. } => Some(services),
+            Facts::Services(document, scripts) => Some((document, *scripts)),
             Facts::Nothing | Facts::Settings | Facts::Records(_) => None,
         };
-        let external = |definition: &Arc<ServiceDefinition>| {
+        services.into_iter().flat_map(move |(document, scripts)| {
+            let let_in = document.of(name).iter().filter(move |d| is_permitted(d, scripts));
+            let_in.map(move |definition| (document, definition))
+        })
+    }
+
+    /// The services of which it defines external instances.
+    pub(super) fn with_hosts(&self) -> impl Iterator<Item = ServiceKey> {
+        let services = self.document().into_iter().flat_map(|document| &document.services);
+        let external = services.filter(|definition| {
             definition.instances.iter().any(|instance| instance.location.host().is_some())
-        };
-        services
-            .into_iter()
-            .flatten()
-            .filter(move |(_, definitions)| definitions.iter().any(external))
-            .map(|(name, _)| ServiceKey { zone: self.zone.clone(), name: name.clone() })
-    }
-}
-
-impl Facts {
-    /// A document's definitions, as far as they are let in.
-    pub(super) fn services(
-        document: Arc<Document>,
-        definitions: Vec<Arc<ServiceDefinition>>,
-    ) -> Self {
-        let mut services: HashMap<_, Vec<_>> = HashMap::new();
-        for definition in definitions {
-            // Most services stand in one file, and there once.
-            let all = services.entry(definition.name.value.clone());
-            all.or_insert_with(|| Vec::with_capacity(1)).push(definition);
-        }
-        Self::Services { document, services }
-    }
-
-    /// The names of the services that it defines.
-    pub(super) fn names(&self) -> impl Iterator<Item = &Label> {
-        let services = match self {
-            Self::Services { services, .. } => Some(services),
-            Self::Nothing | Self::Settings | Self::Records(_) => None,
-        };
-        services.into_iter().flat_map(HashMap::keys)
+        });
+        external.map(|d| ServiceKey { zone: self.zone.clone(), name: d.name.value.clone() })
     }
 }

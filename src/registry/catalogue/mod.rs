@@ -1,6 +1,7 @@
 //! The one catalogue of what all sources register: entries by source and key, the zones and the
 //! definitions of services that they hold, and every complaint that stands.
 
+pub mod backlog;
 pub mod changes;
 mod contributors;
 mod entry;
@@ -10,29 +11,38 @@ mod tests;
 mod waiting;
 pub mod zone;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::model::check::{Policy, Scripts};
 use crate::model::definition::{Document, ServiceDefinition};
-use crate::model::name::Name;
+use crate::model::name::{Label, Name};
 use crate::model::origin::{EntryId, Origin};
 use crate::model::service::{InstanceId, Service, ServiceKey};
 use crate::model::zone::ZoneSettings;
-use crate::registry::catalogue::changes::{Listed, Touched, news, of_origin};
+use crate::registry::catalogue::backlog::{Backlog, Budget, List, Mark, Touched};
+use crate::registry::catalogue::changes::{Listed, news, of_origin};
 use crate::registry::catalogue::contributors::Contributors;
 use crate::registry::catalogue::entry::{Entry, Facts};
 use crate::registry::catalogue::errors::Errors;
 use crate::registry::catalogue::waiting::Waiting;
 use crate::registry::catalogue::zone::ZoneState;
 use crate::registry::merge::{Contribution, merge};
-use crate::registry::script_policy::permitted;
+use crate::registry::script_policy::refused;
 use crate::registry::statics::conflicts::conflicts;
-use crate::registry::statics::{self, Statics};
+use crate::registry::statics::{self, StaticRecords};
 use crate::sources::{Change, Content, Put};
+
+/// Lists of changes that wait at most; see [`Catalogue::has_room`].
+const MOST_LISTS: usize = 256;
+/// Services that are looked up between two looks at the budget.
+const STEP: usize = 400;
+/// To look one up takes a small part of the time that an instance takes when it is merged.
+const LOOKED_UP_IN_A_UNIT: usize = 2;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,12 +51,13 @@ pub struct Catalogue {
     entries: BTreeMap<EntryId, Entry>,
     /// The sources that are waited for, or have told of anything.
     sources: BTreeMap<Origin, Source>,
-    contributors: HashMap<ServiceKey, Contributors>,
+    contributors: BTreeMap<Name, BTreeMap<Label, Contributors>>,
     /// What lost to what in each service; those without have no entry.
     conflicts: BTreeMap<ServiceKey, Vec<Diagnostic>>,
     /// Of all complaints that stand, wherever they are kept.
     errors: Errors,
     waiting: Waiting,
+    backlog: Backlog,
     merged: u64,
 }
 
@@ -58,9 +69,8 @@ struct Source {
     troubles: Vec<Diagnostic>,
 }
 
-/// Whether an instance is called so.
-fn defines(definitions: &[Arc<ServiceDefinition>], id: &InstanceId) -> bool {
-    definitions.iter().any(|definition| definition.instances.iter().any(|i| i.id == *id))
+fn has(definition: &ServiceDefinition, id: &InstanceId) -> bool {
+    definition.instances.iter().any(|instance| instance.id == *id)
 }
 
 impl Catalogue {
@@ -74,7 +84,7 @@ impl Catalogue {
     }
 
     /// The static names of each zone.
-    pub fn statics(&self) -> impl Iterator<Item = (&Name, &Statics)> {
+    pub fn statics(&self) -> impl Iterator<Item = (&Name, &StaticRecords)> {
         self.zones.iter().map(|(apex, zone)| (apex, &zone.statics))
     }
 
@@ -85,7 +95,12 @@ impl Catalogue {
 
     /// Whether every source that is waited for has told its first whole list.
     pub fn is_whole(&self) -> bool {
-        self.sources.values().all(|source| !source.awaited)
+        self.awaited().next().is_none()
+    }
+
+    /// The sources that have not told their first whole list yet.
+    pub fn awaited(&self) -> impl Iterator<Item = Origin> {
+        self.sources.iter().filter(|(_, source)| source.awaited).map(|(origin, _)| *origin)
     }
 
     /// Every source that there is, in order of precedence, and how many of its files, or other
@@ -113,42 +128,49 @@ impl Catalogue {
 
     /// What the entries say of a service now, in order of precedence.
     pub fn contributions(&self, key: &ServiceKey) -> Vec<Contribution> {
-        let ids = self.contributors.get(key).into_iter().flat_map(Contributors::iter);
-        let entries = ids.filter_map(|id| Some((id.origin, self.entries.get(id)?)));
-        let said = entries.filter_map(|(origin, e)| Some((origin, e.definitions(&key.name)?)));
-        said.flat_map(|(origin, (document, definitions))| {
-            definitions.iter().map(move |definition| Contribution {
-                origin,
-                document: Arc::clone(document),
-                definition: Arc::clone(definition),
+        let entries = self.contributors(key).filter_map(|id| {
+            Some((id.origin, self.entries.get(id).filter(|entry| entry.zone == key.zone)?))
+        });
+        entries
+            .flat_map(|(origin, entry)| {
+                entry.definitions(&key.name).map(move |(document, definition)| Contribution {
+                    origin,
+                    document: Arc::clone(document),
+                    definition: Arc::clone(definition),
+                })
             })
-        })
-        .collect()
+            .collect()
     }
 
     /// The file that defines this instance of a service.
     pub fn file_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<Arc<Path>> {
-        let ids = self.contributors.get(key)?.iter();
-        let mut files = ids.take_while(|id| id.origin == Origin::Files);
+        let mut files = self.contributors(key).take_while(|id| id.origin == Origin::Files);
         let file = files.find(|file| self.defines(file, key, id))?;
         Some(Arc::clone(&self.entries.get(file)?.document()?.path))
     }
 
     /// The entry that defines this instance of a service. Goes through those of the service.
     pub fn entry_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<&EntryId> {
-        self.contributors.get(key)?.iter().find(|entry| self.defines(entry, key, id))
+        self.contributors(key).find(|entry| self.defines(entry, key, id))
+    }
+
+    fn contributors(&self, key: &ServiceKey) -> impl Iterator<Item = &EntryId> {
+        let services = self.contributors.get(&key.zone);
+        let all = services.and_then(|services| services.get(&key.name)).into_iter();
+        all.flat_map(Contributors::iter)
     }
 
     fn defines(&self, entry: &EntryId, key: &ServiceKey, id: &InstanceId) -> bool {
-        let said = self.entries.get(entry).and_then(|entry| entry.definitions(&key.name));
-        said.is_some_and(|(_, definitions)| defines(definitions, id))
+        let entry = self.entries.get(entry).filter(|entry| entry.zone == key.zone);
+        let mut definitions = entry.into_iter().flat_map(|entry| entry.definitions(&key.name));
+        definitions.any(|(_, definition)| has(definition, id))
     }
 
     /// A file that defines an instance with this id of any service. Goes through all files.
     pub fn file_of(&self, id: &InstanceId) -> Option<Arc<Path>> {
         let entries = self.entries.iter().take_while(|(id, _)| id.origin == Origin::Files);
         let mut documents = entries.filter_map(|(_, entry)| entry.document());
-        let with_it = documents.find(|document| defines(&document.services, id));
+        let with_it = documents.find(|document| document.services.iter().any(|d| has(d, id)));
         with_it.map(|document| Arc::clone(&document.path))
     }
 
@@ -157,49 +179,177 @@ impl Catalogue {
         self.merged
     }
 
-    /// Takes changes in, under this rule for commands.
-    pub fn apply(&mut self, changes: Vec<Change>, scripts: Scripts) -> Touched {
+    /// Takes down changes that belong together; [`Self::work`] takes them in.
+    pub fn tell(&mut self, changes: Vec<Change>) {
+        self.backlog.push(changes);
+    }
+
+    /// Takes in what was told, under this rule for commands, as far as the budget goes.
+    pub fn work(&mut self, scripts: Scripts, budget: &mut Budget) -> Touched {
         let mut touched = Touched::default();
-        let listed = Listed::of(&changes);
-        let mut zones_moved = false;
-        for change in changes {
-            zones_moved |=
-                matches!(change, Change::Zone(..) | Change::ZoneGone(..) | Change::Synced(_));
-            match change {
-                Change::Put(put) => self.put(put, scripts, &mut touched),
-                Change::Gone(id) => self.remove(&id, &mut touched),
-                Change::Zone(origin, settings) => self.add_zone(origin, settings, &mut touched),
-                Change::ZoneGone(origin, apex) => self.remove_zone(origin, &apex, &mut touched),
-                Change::Synced(origin) => self.sync(origin, &listed, &mut touched),
-                Change::Troubles(origin, troubles) => {
-                    let troubles = of_origin(origin, troubles);
-                    let source = self.sources.entry(origin).or_default();
-                    touched.complaints.extend(news(&troubles, &source.troubles));
-                    self.errors.replace(&mut source.troubles, troubles);
-                }
+        while !budget.is_spent() {
+            if let Some(mark) = self.backlog.marks.pop_front() {
+                self.look_up(mark, budget);
+                continue;
             }
+            let Some(mut list) = self.backlog.lists.pop_front() else { break };
+            if let Some(change) = list.changes.next() {
+                budget.spend(1);
+                self.take_in(change, &mut list, scripts);
+            } else if let Some(apex) = list.next_zone() {
+                budget.spend(self.merge_statics(&apex, &mut list.touched));
+            } else {
+                self.finish(list, &mut touched);
+                continue;
+            }
+            self.backlog.lists.push_front(list);
         }
-        for apex in touched.zones.clone() {
-            self.merge_statics(&apex, &mut touched);
-        }
-        if zones_moved {
-            // Whether external instances may be checked hangs on which zones are served.
-            touched.services.extend(self.entries.values().flat_map(Entry::with_hosts));
-        }
-        self.zones.values_mut().for_each(ZoneState::has_been_read);
         touched
     }
 
-    /// Lets services in and out by a new rule for commands.
-    pub fn set_script_policy(&mut self, scripts: Scripts) -> Touched {
-        let mut touched = Touched::default();
-        let documents = self.entries.iter();
-        let documents =
-            documents.filter_map(|(id, e)| Some((id.clone(), Arc::clone(e.document()?))));
-        for (id, document) in documents.collect::<Vec<_>>() {
-            self.set_document(&id, document, scripts, &mut touched);
+    /// The next service to be merged anew; none until what was told with it is taken in.
+    pub fn next_service(&mut self) -> Option<ServiceKey> {
+        self.backlog.next_service()
+    }
+
+    /// Whether all that was told is worked off. What the sources had told then first counts as there.
+    pub fn settle(&mut self) -> bool {
+        let is_settled = self.backlog.is_empty();
+        if is_settled {
+            for origin in mem::take(&mut self.backlog.synced) {
+                self.sources.entry(origin).or_default().awaited = false;
+            }
         }
-        touched
+        is_settled
+    }
+
+    /// Whether all that was told is worked off.
+    pub fn is_settled(&self) -> bool {
+        self.backlog.is_empty()
+    }
+
+    /// Whether more can be told, or what was told is to be worked off first.
+    pub fn has_room(&self) -> bool {
+        self.backlog.lists.len() < MOST_LISTS
+    }
+
+    /// Has every service merged anew.
+    pub fn mark_all(&mut self) {
+        for apex in self.contributors.keys() {
+            self.backlog.marks.push_back(Mark::Zone { apex: apex.clone(), after: None });
+        }
+    }
+
+    fn take_in(&mut self, change: Change, list: &mut List, scripts: Scripts) {
+        let touched = &mut list.touched;
+        list.zones_moved |=
+            matches!(change, Change::Zone(..) | Change::ZoneGone(..) | Change::Synced(_));
+        match change {
+            Change::Put(put) => self.put(put, scripts, touched),
+            Change::Gone(id) => self.remove(&id, touched),
+            Change::Zone(origin, settings) => self.add_zone(origin, settings, touched),
+            Change::ZoneGone(origin, apex) => self.remove_zone(origin, &apex, touched),
+            Change::Synced(origin) => self.sync(origin, &list.listed, touched),
+            Change::Troubles(origin, troubles) => {
+                let troubles = of_origin(origin, troubles);
+                let source = self.sources.entry(origin).or_default();
+                touched.complaints.extend(news(&troubles, &source.troubles));
+                self.errors.replace(&mut source.troubles, troubles);
+            }
+        }
+    }
+
+    /// All of a list is taken in.
+    fn finish(&mut self, list: List, touched: &mut Touched) {
+        touched.zones.extend(list.touched.zones);
+        touched.complaints.extend(list.touched.complaints);
+        if list.zones_moved {
+            // Whether external instances may be checked hangs on which zones are served.
+            let with_hosts = self.entries.values().flat_map(Entry::with_hosts);
+            with_hosts.for_each(|key| self.backlog.mark(key, usize::MAX));
+        }
+        self.zones.values_mut().for_each(ZoneState::has_been_read);
+    }
+
+    /// Brings the services of a mark in line with what their entries say, and has them merged.
+    fn look_up(&mut self, mark: Mark, budget: &mut Budget) {
+        budget.spend(STEP / LOOKED_UP_IN_A_UNIT);
+        match mark {
+            Mark::Document { id, zone, document, from } => {
+                let (all, rest) = (&document.services, document.services.get(from..));
+                let rest = rest.unwrap_or(&[]);
+                for definition in rest.iter().take(STEP) {
+                    self.index(&id, (&zone, &definition.name.value), all.len());
+                }
+                if rest.len() > STEP {
+                    let rest = Mark::Document { id, zone, document, from: from + STEP };
+                    self.backlog.marks.push_front(rest);
+                }
+            }
+            Mark::Gone { id, zone, of, mut rest } => {
+                for definition in rest.by_ref().take(STEP) {
+                    self.index(&id, (&zone, &definition.name.value), of);
+                }
+                if rest.len() > 0 {
+                    self.backlog.marks.push_front(Mark::Gone { id, zone, of, rest });
+                }
+            }
+            Mark::Zone { apex, after } => {
+                let Some(services) = self.contributors.get(&apex) else { return };
+                let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+                let mut last = None;
+                for (name, _) in services.range::<Label, _>((start, Bound::Unbounded)).take(STEP) {
+                    let key = ServiceKey { zone: apex.clone(), name: name.clone() };
+                    self.backlog.mark(key, services.len());
+                    last = Some(name.clone());
+                }
+                if last.is_some() {
+                    self.backlog.marks.push_front(Mark::Zone { apex, after: last });
+                }
+            }
+        }
+    }
+
+    /// Notes whether an entry defines a service now, one of so many, and has it merged anew.
+    fn index(&mut self, id: &EntryId, (zone, name): (&Name, &Label), of: usize) {
+        self.backlog.mark(ServiceKey { zone: zone.clone(), name: name.clone() }, of);
+        let entry = self.entries.get(id).filter(|entry| entry.zone == *zone);
+        let document = entry.and_then(Entry::document);
+        if document.is_some_and(|document| !document.of(name).is_empty()) {
+            if !self.contributors.contains_key(zone) {
+                self.contributors.insert(zone.clone(), BTreeMap::new());
+            }
+            let Some(services) = self.contributors.get_mut(zone) else { return };
+            match services.get_mut(name) {
+                Some(all) => all.insert(id),
+                None => drop(services.insert(name.clone(), Contributors::One(id.clone()))),
+            }
+        } else if let Some(services) = self.contributors.get_mut(zone)
+            && services.get_mut(name).is_some_and(|all| all.remove(id))
+        {
+            services.remove(name);
+            if services.is_empty() {
+                self.contributors.remove(zone);
+            }
+        }
+    }
+
+    /// Lets services in and out by a new rule for commands; the complaints that are new.
+    pub fn set_script_policy(&mut self, scripts: Scripts) -> Vec<Diagnostic> {
+        let mut complaints = Vec::new();
+        for (id, entry) in &mut self.entries {
+            let Facts::Services(document, rule) = &mut entry.facts else { continue };
+            *rule = scripts;
+            if document.services.iter().all(|definition| definition.script.is_none()) {
+                continue;
+            }
+            let refused = of_origin(id.origin, refused(document, scripts));
+            complaints.extend(news(&refused, &entry.refused));
+            self.errors.replace(&mut entry.refused, refused);
+            let (id, zone, document) = (id.clone(), entry.zone.clone(), Arc::clone(document));
+            self.backlog.marks.push_back(Mark::Document { id, zone, document, from: 0 });
+        }
+        complaints
     }
 
     /// A service as its entries and its zone have it now, every other check's policy from
@@ -236,14 +386,15 @@ impl Catalogue {
         self.errors.remove(old.as_deref().unwrap_or_default());
     }
 
-    fn services_of(&self, apex: &Name) -> impl Iterator<Item = ServiceKey> {
-        self.contributors.keys().filter(move |key| key.zone == *apex).cloned()
+    /// Has the services of a zone merged anew.
+    fn mark_zone(&mut self, apex: &Name) {
+        self.backlog.marks.push_back(Mark::Zone { apex: apex.clone(), after: None });
     }
 
     fn add_zone(&mut self, origin: Origin, defaults: ZoneSettings, touched: &mut Touched) {
         let apex = defaults.apex.clone();
         self.sources.entry(origin).or_default();
-        touched.services.extend(self.services_of(&apex));
+        self.mark_zone(&apex);
         touched.zones.insert(apex.clone());
         if let Some(zone) = self.zones.get_mut(&apex) {
             return zone.set_defaults(origin, defaults);
@@ -257,7 +408,7 @@ impl Catalogue {
 
     /// Entries of other sources in a zone that no source has wait for it to come back.
     fn remove_zone(&mut self, origin: Origin, apex: &Name, touched: &mut Touched) {
-        touched.services.extend(self.services_of(apex));
+        self.mark_zone(apex);
         let entries = self.entries.iter();
         let gone = entries.filter(|(id, entry)| id.origin == origin && entry.zone == *apex);
         for id in gone.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
@@ -274,7 +425,8 @@ impl Catalogue {
 
     /// Takes out what is not on a source's list, and waits for it no more.
     fn sync(&mut self, origin: Origin, listed: &Listed, touched: &mut Touched) {
-        self.sources.entry(origin).or_default().awaited = false;
+        self.sources.entry(origin).or_default();
+        self.backlog.synced.push(origin);
         let ids = self.entries.keys().filter(|id| id.origin == origin);
         let stale = ids.filter(|id| !listed.entries.contains(id));
         for id in stale.cloned().collect::<Vec<_>>() {
@@ -336,9 +488,8 @@ impl Catalogue {
         scripts: Scripts,
         touched: &mut Touched,
     ) {
-        let (definitions, refused) = permitted(&document, scripts);
-        let facts = Facts::services(document, definitions);
-        self.say(id, (facts, of_origin(id.origin, refused)), touched);
+        let refused = of_origin(id.origin, refused(&document, scripts));
+        self.say(id, (Facts::Services(document, scripts), refused), touched);
     }
 
     /// Puts what an entry says, and what of it is refused, in the place of what it said.
@@ -348,15 +499,10 @@ impl Catalogue {
         touched.complaints.extend(news(&refused, &entry.refused));
         self.errors.replace(&mut entry.refused, refused);
         let (zone, old) = (entry.zone.clone(), mem::replace(&mut entry.facts, Facts::Nothing));
-        self.unsay(id, &zone, &old, touched);
-        for name in facts.names() {
-            let key = ServiceKey { zone: zone.clone(), name: name.clone() };
-            let all = self.contributors.entry(key.clone());
-            all.and_modify(|all| all.insert(id)).or_insert_with(|| Contributors::One(id.clone()));
-            touched.services.insert(key);
-        }
+        self.unsay(id, &zone, old, touched);
         match &facts {
-            Facts::Nothing | Facts::Services { .. } => {}
+            Facts::Nothing => {}
+            Facts::Services(document, _) => self.mark(id, &zone, Arc::clone(document)),
             Facts::Records(_) => drop(touched.zones.insert(zone)),
             Facts::Settings => self.touch_zone(&zone, touched),
         }
@@ -371,11 +517,11 @@ impl Catalogue {
         };
         self.errors.remove(&diagnostics);
         self.errors.remove(&refused);
-        self.unsay(id, &zone, &facts, touched);
+        self.unsay(id, &zone, facts, touched);
     }
 
     /// What an entry said holds no more.
-    fn unsay(&mut self, id: &EntryId, zone: &Name, said: &Facts, touched: &mut Touched) {
+    fn unsay(&mut self, id: &EntryId, zone: &Name, said: Facts, touched: &mut Touched) {
         match said {
             Facts::Nothing => {}
             Facts::Settings => {
@@ -386,29 +532,32 @@ impl Catalogue {
                 self.touch_zone(zone, touched);
             }
             Facts::Records(_) => drop(touched.zones.insert(zone.clone())),
-            Facts::Services { services, .. } => {
-                for name in services.keys() {
-                    let key = ServiceKey { zone: zone.clone(), name: name.clone() };
-                    if self.contributors.get_mut(&key).is_some_and(|all| all.remove(id)) {
-                        self.contributors.remove(&key);
-                    }
-                    touched.services.insert(key);
-                }
-            }
+            Facts::Services(document, _) => self.mark(id, zone, document),
         }
     }
 
-    fn touch_zone(&self, apex: &Name, touched: &mut Touched) {
+    /// Has the services of a document looked up, of which the entry may say something no more.
+    fn mark(&mut self, id: &EntryId, zone: &Name, document: Arc<Document>) {
+        let (id, zone) = (id.clone(), zone.clone());
+        self.backlog.marks.push_back(match Arc::try_unwrap(document) {
+            Ok(Document { services, .. }) => {
+                Mark::Gone { id, zone, of: services.len(), rest: services.into_iter() }
+            }
+            Err(document) => Mark::Document { id, zone, document, from: 0 },
+        });
+    }
+
+    fn touch_zone(&mut self, apex: &Name, touched: &mut Touched) {
         if self.zones.contains_key(apex) {
             touched.zones.insert(apex.clone());
-            touched.services.extend(self.services_of(apex));
+            self.mark_zone(apex);
         }
     }
 
     /// Merges the static names of a zone. Its services stay as they are; those that a static name
-    /// meets, or met, hear of it.
-    fn merge_statics(&mut self, apex: &Name, touched: &mut Touched) {
-        let Some(zone) = self.zones.get_mut(apex) else { return };
+    /// meets, or met, hear of it. How much that was to do.
+    fn merge_statics(&mut self, apex: &Name, touched: &mut Touched) -> usize {
+        let Some(zone) = self.zones.get_mut(apex) else { return 0 };
         let entries = self.entries.iter().filter(|(_, entry)| entry.zone == *apex);
         let records = entries.filter_map(|(id, e)| Some((id.origin, Arc::clone(e.records()?))));
         let merged = statics::merge(&zone.settings, &records.collect::<Vec<_>>());
@@ -416,10 +565,14 @@ impl Catalogue {
         self.errors.add(&merged.conflicts);
         let old = mem::replace(&mut zone.statics, merged);
         self.errors.remove(&old.conflicts);
-        let met = |key: &&ServiceKey| {
-            let name = key.name.as_str();
-            key.zone == *apex && (old.may_meet(name) || zone.statics.may_meet(name))
-        };
-        touched.services.extend(self.contributors.keys().filter(met).cloned());
+        let services = self.contributors.get(apex).into_iter().flatten();
+        let met = services.filter(|(name, _)| {
+            old.may_meet(name.as_str()) || zone.statics.may_meet(name.as_str())
+        });
+        for (name, _) in met {
+            let key = ServiceKey { zone: apex.clone(), name: name.clone() };
+            self.backlog.mark(key, usize::MAX);
+        }
+        zone.statics.names.len() + old.names.len()
     }
 }

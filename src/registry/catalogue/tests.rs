@@ -1,5 +1,6 @@
 //! What several sources say together, without a world around it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
@@ -49,12 +50,23 @@ fn zone(origin: Origin) -> Change {
 
 /// Takes changes in and merges what they touch; the new complaints.
 fn apply(catalogue: &mut Catalogue, changes: Vec<Change>) -> Vec<Diagnostic> {
-    let touched = catalogue.apply(changes, Scripts::Refused);
-    let mut complaints = touched.complaints;
-    for key in touched.services {
+    let (mut complaints, services) = take_in(catalogue, changes);
+    for key in services {
         catalogue.merge(&key, &Policy::default(), &mut complaints);
     }
     complaints
+}
+
+/// Takes changes in; the new complaints, and the services to be merged.
+fn take_in(
+    catalogue: &mut Catalogue,
+    changes: Vec<Change>,
+) -> (Vec<Diagnostic>, BTreeSet<ServiceKey>) {
+    catalogue.tell(changes);
+    let touched = catalogue.work(Scripts::Refused, &mut Budget::of_start());
+    let services = std::iter::from_fn(|| catalogue.next_service()).collect();
+    assert!(catalogue.settle());
+    (touched.complaints, services)
 }
 
 /// The instances of web that are served.
@@ -102,9 +114,8 @@ fn an_entry_that_moves_to_another_zone_leaves_the_first() {
     apply(&mut catalogue, vec![zone(Origin::Api), put(api("a"), "web-1")]);
     let Change::Put(moved) = put(api("a"), "web-1") else { unreachable!() };
     let other = Name::parse("b.test").unwrap();
-    let touched =
-        catalogue.apply(vec![Change::Put(Put { zone: other, ..moved })], Scripts::Refused);
-    assert!(touched.services.contains(&web()));
+    let (_, services) = take_in(&mut catalogue, vec![Change::Put(Put { zone: other, ..moved })]);
+    assert!(services.contains(&web()));
     assert_eq!(ids(&mut catalogue), [""; 0]);
 }
 
@@ -201,7 +212,6 @@ fn ten_thousand_entries_of_one_service_that_come_at_once_are_looked_at_once() {
     let some = (0..MANY / 2).map(|number| Change::Gone(api(&format!("{number:05}")))).collect();
     apply(&mut catalogue, some);
     assert_eq!(catalogue.merged(), (MANY + MANY / 2) as u64);
-    let touched = catalogue.apply(vec![entry(0)], Scripts::Refused);
-    assert_eq!(touched.services, [web()].into());
+    assert_eq!(take_in(&mut catalogue, vec![entry(0)]).1, [web()].into());
     assert_eq!(catalogue.contributions(&web()).len(), MANY / 2 + 1);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::zone::ZoneSettings;
 use crate::registry::catalogue::waiting::Written;
-use crate::registry::statics::Statics;
+use crate::registry::statics::StaticRecords;
 
 /// See the module.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct ZoneState {
     /// What holds now.
     pub settings: ZoneSettings,
     /// What master files and the settings say together, with its places.
-    pub statics: Statics,
+    pub statics: StaticRecords,
     /// What holds where no entry says otherwise, by each source that has the zone; of these the
     /// first counts.
     defaults: BTreeMap<Origin, ZoneSettings>,
@@ -38,7 +38,7 @@ impl ZoneState {
     pub(super) fn new(origin: Origin, defaults: ZoneSettings) -> Self {
         Self {
             settings: defaults.clone(),
-            statics: Statics::default(),
+            statics: StaticRecords::default(),
             defaults: [(origin, defaults)].into(),
             written: BTreeMap::new(),
             reading: Reading::Unread,

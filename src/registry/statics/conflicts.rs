@@ -6,9 +6,9 @@ use crate::model::claim::{claim, is_of_services, redirects};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::service::Service;
-use crate::registry::statics::{Rrset, Statics};
+use crate::registry::statics::{Rrset, StaticRecords};
 
-impl Statics {
+impl StaticRecords {
     /// Notes which names a service may contest, so that a changed service need not look at all.
     pub(super) fn index(&mut self, apex: &Name) {
         for (name, rrsets) in &self.names {
@@ -41,7 +41,7 @@ impl Statics {
 }
 
 /// An error for each static record that loses to `service`.
-pub fn conflicts(service: &Service, statics: &Statics) -> Vec<Diagnostic> {
+pub fn conflicts(service: &Service, statics: &StaticRecords) -> Vec<Diagnostic> {
     let label = service.key.name.as_str();
     let near = statics.contestable.get(label.as_bytes()).into_iter().flatten();
     let mut errors = Complaints::default();

@@ -10,7 +10,7 @@
 //! | a service and a static record ([`conflicts`]) | the service |
 
 pub mod conflicts;
-mod cuts;
+mod delegations;
 pub mod references;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,16 +23,15 @@ use crate::diagnostic::Diagnostic;
 use crate::model::dns::{Rtype, Soa};
 use crate::model::name::Name;
 use crate::model::origin::Origin;
-use crate::model::records::{self, MasterFile, Part, StaticRecord};
+use crate::model::records::{self, MOST_RECORDS, MasterFile, Part, StaticRecord};
 use crate::model::zone::ZoneSettings;
 
 /// Name servers and static addresses of zone.toml change by hand: resolvers may keep them for a
 /// minute.
 pub const STATIC_TTL: u32 = 60;
 
-/// The static names of a zone.
 #[derive(Clone, Debug, Default)]
-pub struct Statics {
+pub struct StaticRecords {
     /// Of a master file, with its TTL; its serial is not served.
     pub soa: Option<(u32, Soa)>,
     /// Every name with records; at the apex without the SOA.
@@ -41,14 +40,11 @@ pub struct Statics {
     pub conflicts: Vec<Diagnostic>,
     /// Of names that a service may contest, by the service's name.
     contestable: HashMap<Box<[u8]>, Vec<Name>>,
-    /// Names that any service may contest.
     contestable_by_all: Vec<Name>,
 }
 
-/// The records of one name.
 pub type Rrsets = BTreeMap<Rtype, Rrset>;
 
-/// The records of one name and type.
 #[derive(Clone, Debug)]
 pub struct Rrset {
     /// In seconds.
@@ -57,10 +53,8 @@ pub struct Rrset {
     pub records: Vec<Datum>,
 }
 
-/// One record's data.
 #[derive(Clone, Debug)]
 pub struct Datum {
-    /// In canonical wire form.
     pub rdata: Arc<[u8]>,
     /// Where it is written; `None` for zone.toml.
     from: Option<Source>,
@@ -96,29 +90,45 @@ impl Source {
 }
 
 /// Merges `files`, which stand in order of precedence, with the zone's settings.
-pub fn merge(settings: &ZoneSettings, files: &[(Origin, Arc<MasterFile>)]) -> Statics {
+pub fn merge(settings: &ZoneSettings, files: &[(Origin, Arc<MasterFile>)]) -> StaticRecords {
     let mut merging = Merging {
         apex: &settings.apex,
-        statics: Statics::default(),
+        statics: StaticRecords::default(),
         conflicts: Complaints::default(),
         seen: HashSet::new(),
     };
+    let mut room = MOST_RECORDS;
     for (origin, file) in files {
+        let Some(left) = room.checked_sub(file.records.len()) else {
+            merging.conflicts.extend(too_many(*origin, file));
+            continue;
+        };
+        room = left;
         for record in 0..file.records.len() {
             merging.add(&Source { origin: *origin, file: Arc::clone(file), record });
         }
     }
     let Merging { mut statics, mut conflicts, .. } = merging;
-    cuts::enforce(&settings.apex, &mut statics, &mut conflicts);
+    delegations::enforce(&settings.apex, &mut statics, &mut conflicts);
     statics.conflicts = conflicts.into_vec();
     add_settings(settings, &mut statics);
     statics.index(&settings.apex);
     statics
 }
 
+/// Files are left out as a whole: half of one may mean something else.
+fn too_many(origin: Origin, file: &MasterFile) -> Option<Diagnostic> {
+    let message = format!(
+        "not served: with this file the zone has more than {MOST_RECORDS} static records; put names \
+         below another apex into a zone of their own"
+    );
+    let error = Diagnostic::of_file(&file.parts.first()?.path, message);
+    Some(Diagnostic { origin, ..error })
+}
+
 struct Merging<'a> {
     apex: &'a Name,
-    statics: Statics,
+    statics: StaticRecords,
     conflicts: Complaints,
     seen: HashSet<(Name, Rtype, Arc<[u8]>)>,
 }
@@ -241,7 +251,7 @@ fn goes_with_cname(rtype: Rtype) -> bool {
 }
 
 /// What zone.toml says, where no master file does.
-fn add_settings(settings: &ZoneSettings, statics: &mut Statics) {
+fn add_settings(settings: &ZoneSettings, statics: &mut StaticRecords) {
     let datum = |rdata: &[u8]| Datum { rdata: rdata.into(), from: None };
     let apex = statics.names.entry(settings.apex.clone()).or_default();
     if !settings.nameservers.is_empty() {
@@ -250,12 +260,12 @@ fn add_settings(settings: &ZoneSettings, statics: &mut Statics) {
             records: settings.nameservers.iter().map(|name| datum(name.as_wire())).collect(),
         });
     }
-    let servers = cuts::servers(statics);
+    let servers = delegations::servers(statics);
     for (name, addresses) in &settings.static_addresses {
         let written = statics.names.get(name);
         let has = |rtype| written.is_some_and(|rrsets| rrsets.contains_key(&rtype));
         if [Rtype::A, Rtype::AAAA, Rtype::CNAME].into_iter().any(has)
-            || (cuts::is_occluded(name, &settings.apex, statics) && !servers.contains(name))
+            || (delegations::is_occluded(name, &settings.apex, statics) && !servers.contains(name))
         {
             continue;
         }

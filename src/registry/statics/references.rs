@@ -5,9 +5,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
-use crate::registry::statics::{Datum, Source, Statics};
+use crate::registry::statics::{Datum, Source, StaticRecords};
 
-/// A record that names another.
 pub struct Reference<'s> {
     pub rtype: Rtype,
     pub target: Name,
@@ -25,7 +24,7 @@ impl Reference<'_> {
     }
 }
 
-impl Statics {
+impl StaticRecords {
     /// The CNAME, MX, NS and SRV records of master files.
     pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
         let rrsets = self.names.values().flatten();

@@ -71,9 +71,9 @@ fn fitness() -> impl Strategy<Value = Fitness> {
 }
 
 /// What is sent of each instance.
-fn lines(view: &ServiceView) -> Vec<String> {
+fn rows(view: &ServiceView) -> Vec<String> {
     let places = 0..view.service.instances.len();
-    places.map(|place| format!("{:?}", view.lines.get(place))).collect()
+    places.map(|place| format!("{:?}", view.srv.get(place))).collect()
 }
 
 fn same(a: &ServiceView, b: &ServiceView) -> bool {
@@ -82,7 +82,7 @@ fn same(a: &ServiceView, b: &ServiceView) -> bool {
         && a.targets == b.targets
         && a.above_tags == b.above_tags
         && a.waiting == b.waiting
-        && lines(a) == lines(b)
+        && rows(a) == rows(b)
 }
 
 /// A zone that holds these views of its one service one after the other.
@@ -117,7 +117,7 @@ proptest! {
         let view = build(Arc::clone(&service), before, was_waiting);
         let next = view.follow(&now, waiting);
         prop_assert!(same(&next, &build(service, now, waiting)), "{:?}", next);
-        prop_assert_eq!(lines(&view) == lines(&next), view.lines.place() == next.lines.place());
+        prop_assert_eq!(rows(&view) == rows(&next), view.srv.place() == next.srv.place());
         prop_assert!(same_entries(&zone(&[&view, &next]), &zone(&[&next])));
         let id = next.instance("i0").map(|(place, _)| place);
         prop_assert_eq!(id, (!written.is_empty()).then_some(0));

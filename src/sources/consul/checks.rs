@@ -10,7 +10,7 @@ use crate::model::definition::{CheckDefinition, InstanceDefinition};
 use crate::model::health::Verdict;
 use crate::sources::consul::keys::{CHECK, says, value};
 use crate::sources::consul::{File, effect, only, text, times};
-use crate::sources::native::asked::Asked;
+use crate::sources::native::asked::KindKeys;
 use crate::sources::native::{grpc, http, script, tcp, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
@@ -153,7 +153,7 @@ fn ask(
     table: &Tree,
     kind: &'static str,
     instance: &InstanceDefinition,
-) -> Result<Option<Asked>, Refused> {
+) -> Result<Option<KindKeys>, Refused> {
     let own: &[&str] = match kind {
         "http" if is_https(table) => {
             &["http", "method", "header", "body", "tls_skip_verify", "tls_server_name"]
@@ -208,19 +208,24 @@ fn ask(
 }
 
 /// Consul names a service by its id: what livezone calls an instance.
-fn alias(reader: &mut Reader<'_>) -> Option<Asked> {
+fn alias(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let of = reader.string("alias_service")?;
     let kind = Kind::Alias(AliasCheck::of(of.value));
-    Some(Asked { kind, literal: None, needs_port: false, summary: format!("alias:{}", of.value) })
+    Some(KindKeys {
+        kind,
+        literal: None,
+        needs_port: false,
+        summary: format!("alias:{}", of.value),
+    })
 }
 
-fn ttl(reader: &mut Reader<'_>) -> Option<Asked> {
+fn ttl(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let kind = Kind::Ttl(times::duration(reader, "ttl")?.value);
-    Some(Asked { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
+    Some(KindKeys { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
 }
 
 /// An HTTP check that a registration sends to another host, where that is allowed.
-fn elsewhere(file: &File<'_>, asked: Asked, instance: &InstanceDefinition) -> Asked {
+fn elsewhere(file: &File<'_>, asked: KindKeys, instance: &InstanceDefinition) -> KindKeys {
     let (Kind::Http(http), Some(literal), Some(targets)) =
         (&asked.kind, asked.literal, file.targets)
     else {
@@ -232,7 +237,7 @@ fn elsewhere(file: &File<'_>, asked: Asked, instance: &InstanceDefinition) -> As
     };
     let connect = Some(SocketAddr::new(literal, port));
     let kind = Kind::Http(Arc::new(HttpCheck { connect, ..HttpCheck::clone(http) }));
-    Asked { kind, literal: None, ..asked }
+    KindKeys { kind, literal: None, ..asked }
 }
 
 /// A check goes to its instance: an address that is another's, or a port that nobody names, refuse
@@ -241,7 +246,7 @@ fn fits(
     file: &File<'_>,
     table: &Tree,
     kind: &str,
-    (asked, instance): (&Asked, &InstanceDefinition),
+    (asked, instance): (&KindKeys, &InstanceDefinition),
 ) -> Result<(), Refused> {
     let place = value(table, kind).map_or(table.span.clone(), |value| value.span.clone());
     let id = &instance.id;

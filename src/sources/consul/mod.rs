@@ -26,6 +26,7 @@ use crate::sources::conceal::{conceal, conceal_in};
 use crate::sources::consul::api::targets::Targets;
 use crate::sources::consul::effect::WithoutEffect;
 use crate::sources::consul::keys::{CHECK, FILE, PLURALS, SERVICE, one_or_many, says, value};
+use crate::sources::size;
 use crate::syntax::hcl::lead::json_start;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, Tree, Value};
@@ -42,6 +43,7 @@ pub fn parse(
     let mut file = File::new(&report, node, None);
     let services = as_file(&report).map(|tree| file.read(&tree)).unwrap_or_default();
     file.warn();
+    size::check(&report, &services);
     let shown = conceal(text);
     let document = Document::new(path, Arc::clone(&shown), services);
     let (document, mut diagnostics) = report.finish(Some(document));

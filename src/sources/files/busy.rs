@@ -18,7 +18,6 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
-    /// Whether nothing more may begin.
     pub(crate) fn is_full(&self) -> bool {
         self.zones.values().map(BTreeSet::len).sum::<usize>() >= MOST
     }
@@ -42,7 +41,6 @@ impl Busy {
         self.zones.entry(zone.clone()).or_default().insert(key.cloned());
     }
 
-    /// A task has ended.
     pub(crate) fn end(&mut self, zone: &Name, key: Option<&FileKey>) {
         let Some(busy) = self.zones.get_mut(zone) else { return };
         busy.remove(&key.cloned());

@@ -10,11 +10,11 @@ use std::time::SystemTime;
 use nix::fcntl::OFlag;
 
 use crate::diagnostic::reason;
-use crate::sources::files::errands::Folder;
-use crate::sources::files::file::{Fingerprint, Home, Identity, Reading, Said};
+use crate::sources::files::file::{FileContent, Fingerprint, Home, Identity, Reading};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::links::{self, Anchor};
-use crate::sources::files::zone::{Found, Listing, Place};
+use crate::sources::files::protocol::Folder;
+use crate::sources::files::zone::{Found, Listing, NameKind};
 
 /// A registry of a million instances fits; a file that somebody else filled does not fill us.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
@@ -24,7 +24,6 @@ const MAX_SIZE: u64 = 64 * 1024 * 1024;
 pub(crate) struct RootSurvey {
     /// Names that decide where it is, with what their folders were.
     pub(crate) anchors: Vec<(Anchor, Identity)>,
-    /// Where it is.
     pub(crate) real: Option<(PathBuf, Identity)>,
     pub(crate) folders: io::Result<Vec<Folder>>,
 }
@@ -36,16 +35,15 @@ pub(crate) struct ZoneSurvey {
     pub(crate) listing: Listing,
     /// Whether any name in it is a link, also one that is none of ours.
     pub(crate) has_links: bool,
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<LinkTarget>,
     /// Names that decide where it is, but for its own in `zones_dir`, with what their folders were.
     pub(crate) anchors: Vec<(Anchor, Identity)>,
     /// Names outside it that decide where its links lead.
     pub(crate) links: Vec<(Anchor, Identity)>,
 }
 
-/// What a link of a zone's folder leads to.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct LinkTarget {
     pub(crate) folder: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) name: OsString,
@@ -63,7 +61,6 @@ pub(crate) fn survey_root(path: &Path) -> RootSurvey {
     }
 }
 
-/// Lists a zone's folder.
 pub(crate) fn survey_zone(path: &Path) -> io::Result<ZoneSurvey> {
     let real = path.canonicalize()?;
     let identity = identity(&real)?;
@@ -82,19 +79,19 @@ pub(crate) fn survey_zone(path: &Path) -> io::Result<ZoneSurvey> {
         let Some(key) = FileKey::of(&entry.file_name()) else { continue };
         let plain = Home { folder: identity, name: key.name.clone() };
         if !is_link {
-            survey.listing.files.extend(look(&real, key, (Place::Plain, plain)));
+            survey.listing.files.extend(look(&real, key, (NameKind::Plain, plain)));
             continue;
         }
         let target = target(&real, &key);
         let is_known = |anchor: &Anchor| {
-            let is_end = |end: &Target| end.folder == anchor.folder && end.name == anchor.name;
+            let is_end = |end: &LinkTarget| end.folder == anchor.folder && end.name == anchor.name;
             anchor.folder == real || target.as_ref().is_some_and(is_end)
         };
         let mut way = links::anchors_from(&real, &key.name);
         way.retain(|anchor| !is_known(anchor));
         survey.links.extend(known(way));
         let home = target.as_ref().map(|end| Home { folder: end.identity, name: end.name.clone() });
-        survey.listing.files.extend(look(&real, key, (Place::Link, home.unwrap_or(plain))));
+        survey.listing.files.extend(look(&real, key, (NameKind::Link, home.unwrap_or(plain))));
         survey.targets.extend(target);
     }
     Ok(survey)
@@ -118,11 +115,16 @@ fn known(anchors: impl IntoIterator<Item = Anchor>) -> impl Iterator<Item = (Anc
 }
 
 /// Where a link leads; one that leads nowhere yet is left to the re-scan.
-fn target(folder: &Path, key: &FileKey) -> Option<Target> {
+fn target(folder: &Path, key: &FileKey) -> Option<LinkTarget> {
     let end = folder.join(&key.name).canonicalize().ok()?;
     let (folder, name) = (end.parent()?, end.file_name()?);
     let identity = identity(folder).ok()?;
-    Some(Target { folder: folder.to_owned(), identity, name: name.to_owned(), key: key.clone() })
+    Some(LinkTarget {
+        folder: folder.to_owned(),
+        identity,
+        name: name.to_owned(),
+        key: key.clone(),
+    })
 }
 
 /// Which thing `path` leads to, links followed.
@@ -150,7 +152,7 @@ fn folders(root: &Path) -> io::Result<Vec<Folder>> {
 
 /// Looks at a file; `None` where there is nothing to read. Where looking is not allowed, the
 /// attempt to read will say so.
-fn look(folder: &Path, key: FileKey, (place, home): (Place, Home)) -> Option<Found> {
+fn look(folder: &Path, key: FileKey, (place, home): (NameKind, Home)) -> Option<Found> {
     let print = match fs::metadata(folder.join(&key.name)) {
         Ok(metadata) if metadata.is_file() => print_of(&metadata),
         Ok(_) => return None,
@@ -164,14 +166,13 @@ fn look(folder: &Path, key: FileKey, (place, home): (Place, Home)) -> Option<Fou
     Some(Found { key, print, place, home })
 }
 
-/// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Reading {
     match try_read(path) {
         Ok(reading) => reading,
         Err(error) if is_absence(&error) => Reading::Absent,
         Err(error) => Reading::Read(
             None,
-            Said::Unreadable(format!("cannot read this file: {}", reason(&error))),
+            FileContent::Unreadable(format!("cannot read this file: {}", reason(&error))),
         ),
     }
 }
@@ -196,13 +197,13 @@ fn try_read(path: &Path) -> io::Result<Reading> {
         return Ok(Reading::Torn);
     }
     let said = if print.size > MAX_SIZE || octets.len() as u64 > MAX_SIZE {
-        Said::Unreadable(format!("this file is larger than {} MiB", MAX_SIZE >> 20))
+        FileContent::Unreadable(format!("this file is larger than {} MiB", MAX_SIZE >> 20))
     } else {
         match String::from_utf8(octets) {
-            Ok(text) => Said::Text(text.into()),
+            Ok(text) => FileContent::Text(text.into()),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Said::Unreadable(format!("this file is not valid UTF-8 at byte {at}"))
+                FileContent::Unreadable(format!("this file is not valid UTF-8 at byte {at}"))
             }
         }
     };

@@ -17,7 +17,6 @@ pub(crate) const WRITER_PATIENCE: Duration = Duration::from_secs(60);
 /// may change again without its times showing it.
 const CLOCK_GRAIN: Duration = Duration::from_secs(2);
 
-/// Which thing a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
@@ -39,26 +38,21 @@ pub(crate) struct Fingerprint {
     pub(crate) modified: SystemTime,
 }
 
-/// What a file said when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum FileContent {
     Text(Arc<str>),
     /// It cannot be taken; the words of the complaint.
     Unreadable(String),
 }
 
-/// What came of an attempt to read a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// Nothing there, or no regular file.
     Absent,
-    /// It changed while it was read.
     Torn,
     /// The fingerprint is left out where a later attempt may have better luck.
-    Read(Option<Fingerprint>, Said),
+    Read(Option<Fingerprint>, FileContent),
 }
 
-/// Why a file is believed to be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
     /// Closed after writing, renamed or linked into place.
@@ -74,32 +68,34 @@ pub(crate) enum Sighting {
     Lies,
     /// It was put in place whole, behind a swapped link or in a renamed folder.
     Swapped,
-    /// The very first scan takes what it finds.
     First,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Read, and nothing has happened since.
     Settled,
-    /// To be read now.
     Due(Evidence),
     /// Being read. Any word that comes meanwhile takes the place of this, and the reading is of no
     /// use then: nobody knows which of the two it saw.
     Reading(Evidence),
     /// Somebody writes; the close will tell.
-    Writing { since: Instant },
+    Writing {
+        since: Instant,
+    },
     /// Read if it is still like this after [`PATIENCE`].
-    Still { print: Option<Fingerprint>, since: Instant },
+    Still {
+        print: Option<Fingerprint>,
+        since: Instant,
+    },
     /// Taken out after [`PATIENCE`].
-    Away { since: Instant },
+    Away {
+        since: Instant,
+    },
 }
 
-/// One file.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
-    /// What was told of it last.
-    pub(crate) said: Option<Said>,
+    pub(crate) said: Option<FileContent>,
     /// Its fingerprint at that time, where that proves anything.
     seen: Option<Fingerprint>,
     /// Where the last listing found it; what is told of it is told of that place.
@@ -110,7 +106,6 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// A file that nobody has read.
     pub(crate) fn unread() -> Self {
         Self { said: None, seen: None, home: None, arrived: false, state: State::Settled }
     }
@@ -126,7 +121,6 @@ impl File {
         self.state = State::Still { print: None, since: now };
     }
 
-    /// Written to, and not closed yet.
     pub(crate) fn modified(&mut self, now: Instant) {
         self.arrived = false;
         self.state = State::Writing { since: now };
@@ -174,7 +168,6 @@ impl File {
         }
     }
 
-    /// A listing found it.
     pub(crate) fn found(&mut self, print: Fingerprint, sighting: Sighting, now: Instant) {
         let unchanged = self.seen == Some(print);
         self.state = match (self.state, sighting) {
@@ -228,7 +221,7 @@ impl File {
 
     /// It was read, as it was due; `now` is no later than the beginning by the wall's clock. What
     /// is new about it.
-    pub(crate) fn read(&mut self, reading: Reading, now: Now) -> Option<Said> {
+    pub(crate) fn read(&mut self, reading: Reading, now: Now) -> Option<FileContent> {
         let State::Reading(evidence) = self.state else { return None };
         let (print, said) = match reading {
             Reading::Absent => {
@@ -241,7 +234,7 @@ impl File {
             }
             Reading::Read(print, said) => (print, said),
         };
-        let empty = matches!(&said, Said::Text(text) if text.is_empty());
+        let empty = matches!(&said, FileContent::Text(text) if text.is_empty());
         if empty && evidence == Evidence::Complete {
             self.state = State::Still { print, since: now.mono };
             return None;
@@ -255,7 +248,6 @@ impl File {
         Some(said)
     }
 
-    /// Whether it is to be read now.
     pub(crate) fn is_due(&self) -> bool {
         matches!(self.state, State::Due(_))
     }

@@ -10,13 +10,9 @@ use crate::sources::Content;
 pub enum Kind {
     /// `zone.toml`: the settings of the zone.
     ZoneToml,
-    /// Registrations.
     Services,
-    /// A master file.
     Master,
-    /// What master files include.
     Included,
-    /// Consul's service definitions.
     Consul,
 }
 
@@ -42,7 +38,6 @@ impl Kind {
         ENDINGS.iter().find(|(ending, _)| ends(ending)).map(|&(_, kind)| kind)
     }
 
-    /// What a file says that cannot be taken.
     pub fn refused(self) -> Content {
         match self {
             Self::ZoneToml => Content::RefusedSettings,
@@ -51,7 +46,6 @@ impl Kind {
     }
 }
 
-/// Hidden files and editors' backups.
 pub(crate) fn is_ignored(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".") || name.as_bytes().ends_with(b"~")
 }

@@ -10,9 +10,7 @@ const MAX_LINKS: usize = 40;
 /// A name whose replacement changes where a path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
-    /// A real folder.
     pub(crate) folder: PathBuf,
-    /// The link in it, or the end of the path.
     pub(crate) name: OsString,
 }
 
@@ -60,7 +58,6 @@ pub(crate) fn anchors_from(folder: &Path, path: impl AsRef<Path>) -> Vec<Anchor>
     anchors
 }
 
-/// The names of a path, the last first.
 fn parts(path: &Path) -> Vec<OsString> {
     let name = |component: Component<'_>| match component {
         Component::Normal(name) => Some(name.to_owned()),

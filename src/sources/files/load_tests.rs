@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use tempfile::TempDir;
 
-use crate::sources::files::hands::{self, Order, Outcome, Perform};
+use crate::sources::files::io_pool::{self, Order, Outcome, Perform};
 use crate::sources::files::watch_rig::Rig;
 
 const MANY: usize = 1_000;
@@ -82,7 +82,7 @@ impl Disk {
             gate = self.changed.wait_while(gate, |gate| !gate.open).unwrap();
             gate.waiting.retain(|waiting| *waiting != path);
         }
-        hands::perform(order)
+        io_pool::perform(order)
     }
 
     fn await_one(&self) {

@@ -2,9 +2,8 @@
 
 mod busy;
 mod disk;
-mod errands;
 mod file;
-mod hands;
+mod io_pool;
 pub mod kind;
 mod links;
 #[cfg(test)]
@@ -13,6 +12,7 @@ pub mod master;
 mod notices;
 pub mod options;
 pub mod parse;
+mod protocol;
 mod scan;
 #[cfg(test)]
 mod strange_tests;

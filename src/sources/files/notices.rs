@@ -6,12 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::model::name::Name;
-use crate::sources::files::errands::{Entry, Event};
 use crate::sources::files::kind::{FileKey, is_ignored};
+use crate::sources::files::protocol::{Entry, Event};
 use crate::sources::files::watches::{Owner, Role, Told, Watches, What, split};
 use crate::sources::files::zone::Cause;
 
-/// The events that a notice makes.
 pub(crate) fn events(told: &Told, watches: &mut Watches) -> Vec<Event> {
     let Told { what, path, .. } = told;
     let (what, path) = (*what, &**path);
@@ -36,18 +35,13 @@ pub(crate) fn events(told: &Told, watches: &mut Watches) -> Vec<Event> {
     events
 }
 
-/// What has come to be at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arrival {
-    /// Nothing came, or nothing that matters.
     Nothing,
-    /// A regular file that is complete.
     WholeFile,
     /// A regular file that a writer may have open.
     NewFile,
-    /// A folder that may still be filled.
     NewFolder,
-    /// A link, or a folder renamed into place.
     Swap,
 }
 
@@ -102,10 +96,10 @@ fn meaning(
             None if !has_links && arrival != Arrival::Swap => None,
             None => change.map(|cause| Event::Zone(zone.clone(), linked(cause))),
         },
-        (Role::Target(target, key), Owner::Zone(zone)) if target == name => {
+        (Role::LinkTarget(target, key), Owner::Zone(zone)) if target == name => {
             file_event(what, arrival, zone, key.clone())
         }
-        (Role::Zone { .. } | Role::Target(_, _), Owner::Root | Owner::Zone(_)) => None,
+        (Role::Zone { .. } | Role::LinkTarget(_, _), Owner::Root | Owner::Zone(_)) => None,
     }
 }
 

@@ -19,14 +19,11 @@ pub type Parse =
 /// The settings of a zone that has no zone.toml.
 pub type Defaults = dyn Fn(Name) -> ZoneSettings + Send + Sync;
 
-/// See the module.
 #[derive(Clone)]
 pub struct Options {
     /// As the user named it: diagnostics repeat it.
     pub zones_dir: PathBuf,
-    /// Called for every new text of a file.
     pub parse: Arc<Parse>,
-    /// Called for every new zone.
     pub defaults: Arc<Defaults>,
 }
 

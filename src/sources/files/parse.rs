@@ -24,7 +24,6 @@ pub struct Host {
 }
 
 impl Host {
-    /// As configured, else as found out now.
     pub fn new(config: &Config) -> Self {
         Self {
             ns_addresses: default_ns_addresses(&config.dns.listen),
@@ -36,15 +35,11 @@ impl Host {
 /// What a file's meaning depends on besides its text.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// The zone whose folder holds it.
     pub apex: &'a Name,
-    /// Who reads it.
     pub host: &'a Host,
-    /// What a master file may include.
     pub includes: &'a Includes,
 }
 
-/// Parses one file.
 pub fn parse(
     kind: Kind,
     (path, text): (Arc<Path>, Arc<str>),

@@ -13,12 +13,12 @@ use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::{Instant, Now};
 use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
-use crate::sources::files::errands::{Entry, Event, News, Task, Unlisted};
-use crate::sources::files::file::Said;
-use crate::sources::files::hands::{Hands, Order, Outcome, Perform};
+use crate::sources::files::file::FileContent;
+use crate::sources::files::io_pool::{IoPool, Order, Outcome, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::{Includes, may_include};
 use crate::sources::files::options::Options;
+use crate::sources::files::protocol::{Entry, Event, News, Task, Unlisted};
 use crate::sources::files::tracker::Tracker;
 use crate::sources::files::watches::Watches;
 use crate::sources::files::zone::{Cause, Listing};
@@ -29,32 +29,28 @@ const HOLD: Duration = Duration::from_millis(50);
 /// A disk that answers at all does so by then. A start waits no longer for one that does not.
 const STALL: Duration = Duration::from_secs(5);
 
-/// The tracker and its hands.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) options: Options,
     pub(crate) tracker: Tracker,
     /// `None`: nothing is watched yet.
     pub(crate) watches: Option<Watches>,
-    pub(crate) hands: Hands,
-    /// What is being done, and since when.
+    pub(crate) pool: IoPool,
     flight: BTreeMap<PathBuf, Instant>,
     /// Since when something is to be told.
     held: Option<Instant>,
     /// Why `zones_dir` or a zone's folder cannot be read.
     unreadable: BTreeMap<PathBuf, String>,
-    /// What was told of folders last.
     told: Vec<Diagnostic>,
 }
 
 impl Scanner {
-    /// Knows nothing yet.
     pub(crate) fn new(options: Options, perform: Arc<Perform>, now: Now) -> Self {
         Self {
             options,
             tracker: Tracker::new(now.mono),
             watches: None,
-            hands: Hands::new(perform),
+            pool: IoPool::new(perform),
             flight: BTreeMap::new(),
             held: None,
             unreadable: BTreeMap::new(),
@@ -70,7 +66,7 @@ impl Scanner {
             if self.flight.keys().all(|path| before.contains(path)) {
                 return;
             }
-            let done = self.hands.wait(STALL);
+            let done = self.pool.wait(STALL);
             if done.is_empty() {
                 return;
             }
@@ -80,7 +76,7 @@ impl Scanner {
 
     /// Takes in what has been done, and has the next things done.
     pub(crate) fn work(&mut self, now: Now) {
-        let done = self.hands.done();
+        let done = self.pool.done();
         self.absorb(done, now);
         self.give(now);
     }
@@ -94,7 +90,7 @@ impl Scanner {
                 Task::Read(entry, folder) => zones_dir.join(folder).join(&entry.key.name),
             };
             self.flight.insert(path.clone(), now.mono);
-            self.hands.give(Order { task, path, began: now });
+            self.pool.give(Order { task, path, began: now });
         }
     }
 
@@ -254,14 +250,14 @@ impl Scanner {
         let id = EntryId::of_file(&path);
         let (content, diagnostics) = match said {
             None => return Some(Change::Gone(id)),
-            Some(Said::Text(text)) => {
+            Some(FileContent::Text(text)) => {
                 let includes = match key.kind {
                     Kind::Master if may_include(&text) => self.tracker.includes(&zone),
                     _ => Includes::new(),
                 };
                 (self.options.parse)(&zone, key.kind, Arc::clone(&path), text, &includes)
             }
-            Some(Said::Unreadable(message)) => {
+            Some(FileContent::Unreadable(message)) => {
                 (key.kind.refused(), vec![Diagnostic::of_file(&path, message)])
             }
         };

@@ -1,7 +1,7 @@
 //! What the tracker promises of folders that go, or take the place of others.
 
 use crate::model::name::Name;
-use crate::sources::files::errands::{Event, News};
+use crate::sources::files::protocol::{Event, News};
 use crate::sources::files::tracker_tests::{A_SECOND, SHORTLY, World, entry};
 use crate::sources::files::zone::Cause;
 

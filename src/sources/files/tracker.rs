@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::model::name::Name;
 use crate::model::time::{Instant, Now};
 use crate::sources::files::busy::Busy;
-use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted};
-use crate::sources::files::file::{File, Home, PATIENCE, Reading, Said};
+use crate::sources::files::file::{File, FileContent, Home, PATIENCE, Reading};
 use crate::sources::files::kind::{FileKey, is_ignored};
 use crate::sources::files::master::Includes;
+use crate::sources::files::protocol::{Entry, Event, Folder, News, Task, Unlisted};
 use crate::sources::files::zone::{Cause, Listing, Zone};
 
 /// How often everything is listed: some file systems tell nothing of what others do to them.
@@ -23,7 +23,6 @@ pub(crate) struct Tracker {
     zones: BTreeMap<Name, Zone>,
     /// Zones that have gone since the last news.
     departed: Vec<Name>,
-    /// To do, before anything else.
     root: Option<Cause>,
     /// Folders that were put in place whole since the last listing of `zones_dir` began.
     swapped: BTreeSet<OsString>,
@@ -58,7 +57,6 @@ impl Tracker {
         }
     }
 
-    /// Takes in what the kernel told.
     pub(crate) fn event(&mut self, event: Event, now: Instant) {
         match event {
             Event::Root(cause) => self.list_root(cause),
@@ -79,8 +77,8 @@ impl Tracker {
             Event::Vanished(entry) => self.file(&entry, |file| file.vanished(now)),
             Event::Permitted(entry) => {
                 let refused = |file: &mut File| match &file.said {
-                    Some(Said::Unreadable(_)) => file.completed(),
-                    Some(Said::Text(_)) | None => (),
+                    Some(FileContent::Unreadable(_)) => file.completed(),
+                    Some(FileContent::Text(_)) | None => (),
                 };
                 self.file(&entry, refused);
                 self.read(entry);
@@ -234,7 +232,6 @@ impl Tracker {
         self.reads.entry(name.clone()).or_default().extend(due);
     }
 
-    /// A file was read.
     pub(crate) fn was_read(&mut self, entry: Entry, reading: Reading, now: Now) {
         self.busy.end(&entry.zone, Some(&entry.key));
         let Some(zone) = self.zones.get_mut(&entry.zone) else { return };
@@ -282,12 +279,10 @@ impl Tracker {
         self.zones.get(zone).map(Zone::includes).unwrap_or_default()
     }
 
-    /// Whether a zone is known.
     pub(crate) fn has(&self, zone: &Name) -> bool {
         self.zones.contains_key(zone)
     }
 
-    /// Folders that are no zone.
     pub(crate) fn strangers(&self) -> impl Iterator<Item = &OsString> {
         self.strangers.iter()
     }

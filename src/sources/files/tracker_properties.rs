@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::model::name::Name;
-use crate::sources::files::errands::{Entry, Event, News, Task};
-use crate::sources::files::file::Said;
+use crate::sources::files::file::FileContent;
+use crate::sources::files::protocol::{Entry, Event, News, Task};
 use crate::sources::files::tracker_tests::{World, entry};
 use crate::sources::files::zone::Cause;
 
@@ -289,7 +289,7 @@ proptest! {
         for (deed, _) in deeds {
             carry_out(&mut world, deed, Told::Yes);
             let half = |news: &News| match news {
-                News::File(_, _, Some(Said::Text(text))) => &**text == "half",
+                News::File(_, _, Some(FileContent::Text(text))) => &**text == "half",
                 _ => false,
             };
             // A writer that rests for a minute is taken to have finished; none does here, but

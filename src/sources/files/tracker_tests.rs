@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::model::name::Name;
 use crate::model::time::Now;
-use crate::sources::files::errands::{Entry, Event, Folder, News, Task, Unlisted};
-use crate::sources::files::file::{Fingerprint, Home, Identity, Reading, Said};
+use crate::sources::files::file::{FileContent, Fingerprint, Home, Identity, Reading};
 use crate::sources::files::kind::FileKey;
+use crate::sources::files::protocol::{Entry, Event, Folder, News, Task, Unlisted};
 use crate::sources::files::tracker::Tracker;
-use crate::sources::files::zone::{self, Cause, Listing, Place};
+use crate::sources::files::zone::{self, Cause, Listing, NameKind};
 
 /// A file of the imagined folder.
 #[derive(Clone, Debug)]
@@ -150,7 +150,7 @@ impl World {
                 let zone = self.zones.get(folder.to_str().unwrap()).filter(|_| self.readable);
                 let file = zone.and_then(|(_, files)| files.get(entry.key.name.to_str().unwrap()));
                 Found::File(file.map_or(Reading::Absent, |file| {
-                    Reading::Read(Some(print(file)), Said::Text(file.text.as_str().into()))
+                    Reading::Read(Some(print(file)), FileContent::Text(file.text.as_str().into()))
                 }))
             }
         }
@@ -197,11 +197,11 @@ impl World {
             News::File(entry, _, said) => {
                 let files = self.told.get_mut(&entry.zone).unwrap();
                 match said {
-                    Some(Said::Text(text)) => {
+                    Some(FileContent::Text(text)) => {
                         let old = files.insert(entry.key.clone(), text.to_string());
                         assert_ne!(old.as_deref(), Some(&**text), "nothing new");
                     }
-                    Some(Said::Unreadable(_)) => panic!("every file here is readable"),
+                    Some(FileContent::Unreadable(_)) => panic!("every file here is readable"),
                     None => assert!(files.remove(&entry.key).is_some()),
                 }
             }
@@ -248,7 +248,7 @@ fn listing((inode, files): &(u64, BTreeMap<String, Lying>)) -> Listing {
     let found = |(name, file): (&String, &Lying)| zone::Found {
         key: FileKey::of(OsStr::new(name)).unwrap(),
         print: print(file),
-        place: Place::Plain,
+        place: NameKind::Plain,
         home: Home { folder: Identity { device: 1, inode: *inode }, name: name.into() },
     };
     Listing {
@@ -369,7 +369,7 @@ fn a_zone_is_not_told_before_its_zone_toml_has_been_read() {
     world.event(Event::Written(entry("c.d", "zone.toml")));
     world.work();
     let told = |file, text: &str| {
-        News::File(entry("c.d", file), "c.d".into(), Some(Said::Text(text.into())))
+        News::File(entry("c.d", file), "c.d".into(), Some(FileContent::Text(text.into())))
     };
     let appeared = News::ZoneAppeared(Name::parse("c.d").unwrap());
     assert_eq!(world.news, [appeared, told("zone.toml", "half"), told("web.toml", "web")]);

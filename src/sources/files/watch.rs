@@ -15,10 +15,10 @@ use tracing::debug;
 use crate::model::origin::Origin;
 use crate::model::time::Now;
 use crate::sources::Change;
-use crate::sources::files::errands::Event;
-use crate::sources::files::hands::{self, Perform};
+use crate::sources::files::io_pool::{self, Perform};
 use crate::sources::files::notices;
 use crate::sources::files::options::Options;
+use crate::sources::files::protocol::Event;
 use crate::sources::files::scan::Scanner;
 use crate::sources::files::watches::{Flags, Notice, Watches};
 use crate::sources::files::zone::Cause;
@@ -34,12 +34,7 @@ pub enum ScanError {
         "cannot read the zones directory {path}: create it, or choose another with --zones \
              DIR"
     )]
-    ZonesDir {
-        /// As the user named it.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    ZonesDir { path: PathBuf, source: io::Error },
 }
 
 /// Everything below `zones_dir`, as last seen.
@@ -52,7 +47,7 @@ pub struct FileSource {
 /// files by the octets of their paths; at last that this was all.
 /// What a disk does not answer within seconds is told later.
 pub fn load(options: Options, now: Now) -> Result<(FileSource, Vec<Change>), ScanError> {
-    load_with(options, Arc::new(hands::perform), now)
+    load_with(options, Arc::new(io_pool::perform), now)
 }
 
 /// As [`load`], with another way to list and to read.
@@ -95,7 +90,7 @@ impl FileSource {
         let now = clock();
         scanner.tracker.event(Event::Root(Cause::Rescan), now.mono);
         scanner.settle(now);
-        scanner.hands.wake(sender.clone());
+        scanner.pool.wake(sender.clone());
         let mut watcher = Thread { scanner, inbox, flags: Arc::clone(&flags) };
         let thread = thread::Builder::new()
             .name("files".to_owned())
@@ -104,7 +99,6 @@ impl FileSource {
     }
 }
 
-/// What the thread owns.
 struct Thread {
     scanner: Scanner,
     inbox: Receiver<Notice>,
@@ -134,7 +128,6 @@ impl Thread {
         }
     }
 
-    /// Carries what was told to the tracker.
     fn listen(&mut self, first: Option<Notice>, now: Now) {
         let Scanner { tracker, watches: Some(watches), .. } = &mut self.scanner else { return };
         // As many as fit the queue: a writer that never rests cannot keep us from working.
@@ -170,7 +163,6 @@ impl WatchHandle {
         self.nudge();
     }
 
-    /// Asks the thread to end.
     pub fn stop(&self) {
         self.flags.stop.store(true, Ordering::SeqCst);
         self.nudge();

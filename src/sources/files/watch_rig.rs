@@ -17,7 +17,7 @@ use crate::model::name::Name;
 use crate::model::origin::EntryId;
 use crate::model::time::Now;
 use crate::model::zone::ZoneSettings;
-use crate::sources::files::hands::{self, Perform};
+use crate::sources::files::io_pool::{self, Perform};
 use crate::sources::files::kind::Kind;
 use crate::sources::files::master::Includes;
 use crate::sources::files::options::Options;
@@ -75,7 +75,7 @@ impl Rig {
     }
 
     pub(super) fn watching(top: TempDir, zones_dir: &str, queue: usize) -> Self {
-        Self::on_disk(top, zones_dir, queue, Arc::new(hands::perform))
+        Self::on_disk(top, zones_dir, queue, Arc::new(io_pool::perform))
     }
 
     pub(super) fn on_disk(
@@ -88,9 +88,9 @@ impl Rig {
         let clock = Arc::new(AtomicU64::new(0));
         let (source, first) = load_with(options(&zones_dir), perform, reading(&clock)).unwrap();
         let (sender, changes) = channel();
-        let hands = Arc::clone(&clock);
+        let reader = Arc::clone(&clock);
         let emit = move |batch| sender.send(batch).unwrap_or_default();
-        let handle = source.watch_with_queue(queue, move || reading(&hands), emit).unwrap();
+        let handle = source.watch_with_queue(queue, move || reading(&reader), emit).unwrap();
         let mut rig = Self {
             top,
             zones_dir,

@@ -16,12 +16,11 @@ use notify::{EventKind, INotifyWatcher, RecursiveMode, Watcher};
 use tracing::warn;
 
 use crate::model::name::Name;
-use crate::sources::files::disk::{RootSurvey, Target, ZoneSurvey};
+use crate::sources::files::disk::{LinkTarget, RootSurvey, ZoneSurvey};
 use crate::sources::files::file::Identity;
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::links::Anchor;
 
-/// What happened to a real path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Closed,
@@ -41,35 +40,27 @@ pub(crate) struct Told {
     pub(crate) era: u64,
 }
 
-/// What the watching thread wakes for.
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
     Path(Told),
-    /// Look at the flags.
     Nudge,
 }
 
 /// Set beside a queue that may be full: neither an order nor a loss can get lost itself.
 #[derive(Debug, Default)]
 pub(crate) struct Flags {
-    /// Notices were lost.
     pub(crate) overflow: AtomicBool,
-    /// Everything is to be listed.
     pub(crate) rescan: AtomicBool,
-    /// The watching ends.
     pub(crate) stop: AtomicBool,
-    /// Grows with every watch that ends.
     era: AtomicU64,
 }
 
-/// Who wants a folder watched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
     Root,
     Zone(Name),
 }
 
-/// What a real folder is to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// It holds a name that decides where `zones_dir`, or the zone's folder, is.
@@ -81,10 +72,9 @@ pub(crate) enum Role {
     /// It is a zone's. Where no name in it is a link, only files of ours matter.
     Zone { has_links: bool },
     /// It holds, under this name, what a link in a zone's folder leads to.
-    Target(OsString, FileKey),
+    LinkTarget(OsString, FileKey),
 }
 
-/// The watched folders.
 #[derive(Debug)]
 pub(crate) struct Watches {
     watcher: Option<INotifyWatcher>,
@@ -100,7 +90,6 @@ pub(crate) struct Watches {
 struct Folder {
     /// What was there when the watch was placed; `None`: to be placed again.
     identity: Option<Identity>,
-    /// Since when this is what is told of.
     since: u64,
     roles: Vec<(Owner, Role)>,
 }
@@ -162,9 +151,9 @@ impl Watches {
         let ZoneSurvey { real, listing, has_links, targets, anchors, links } = survey;
         let mut is_new = self.ensure(real, listing.identity);
         let mut roles = vec![(real.clone(), Role::Zone { has_links: *has_links })];
-        for Target { folder, identity, name, key } in targets {
+        for LinkTarget { folder, identity, name, key } in targets {
             is_new |= self.ensure(folder, *identity);
-            roles.push((folder.clone(), Role::Target(name.clone(), key.clone())));
+            roles.push((folder.clone(), Role::LinkTarget(name.clone(), key.clone())));
         }
         for (Anchor { folder, name }, identity) in anchors {
             is_new |= self.ensure(folder, *identity);
@@ -178,7 +167,6 @@ impl Watches {
         is_new
     }
 
-    /// The zone has gone.
     pub(crate) fn release_zone(&mut self, name: &Name) {
         self.assign(&Owner::Zone(name.clone()), Vec::new());
     }
@@ -255,7 +243,7 @@ impl Watches {
         let roles = self.roles(folder);
         let name = |(_, role): &(Owner, Role)| match role {
             Role::Anchor(name) | Role::Link(name) => Some(name.clone()),
-            Role::Root | Role::Zone { .. } | Role::Target(_, _) => None,
+            Role::Root | Role::Zone { .. } | Role::LinkTarget(_, _) => None,
         };
         if roles.is_empty() || roles.len() > MOST_NAMES {
             return None;
@@ -355,7 +343,6 @@ fn what(kind: EventKind) -> Option<What> {
     }
 }
 
-/// The folder and the name of a path.
 pub(crate) fn split(path: &Path) -> Option<(&Path, &OsStr)> {
     Some((path.parent()?, path.file_name()?))
 }

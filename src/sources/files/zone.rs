@@ -5,14 +5,13 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::model::time::Instant;
-use crate::sources::files::file::{File, Fingerprint, Home, Identity, Said, Sighting};
+use crate::sources::files::file::{File, FileContent, Fingerprint, Home, Identity, Sighting};
 use crate::sources::files::kind::{FileKey, Kind};
 use crate::sources::files::master::{Includes, may_include};
 
 /// Why a folder is listed, from the weakest to the strongest: two reasons make the stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
-    /// Names came or went in it.
     Changed,
     /// Everything is listed: anything may have been missed.
     Rescan,
@@ -21,29 +20,25 @@ pub(crate) enum Cause {
     Linked,
     /// A link was swapped or a folder renamed into place: what lies behind is complete.
     Swap,
-    /// The very first scan.
     First,
 }
 
-/// A zone's folder as listed.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
     pub(crate) identity: Identity,
     pub(crate) files: Vec<Found>,
 }
 
-/// A regular file, links followed.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) key: FileKey,
     pub(crate) print: Fingerprint,
-    pub(crate) place: Place,
+    pub(crate) place: NameKind,
     pub(crate) home: Home,
 }
 
-/// Whether the name itself is a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum NameKind {
     Plain,
     Link,
 }
@@ -55,23 +50,19 @@ pub(crate) struct Zone {
     pub(crate) folder: OsString,
     /// Of the folder when it was listed; `None` before.
     pub(crate) identity: Option<Identity>,
-    /// Since when the folder is missing.
     pub(crate) away: Option<Instant>,
     /// When the folder must be listed for the sake of one of its files.
     pub(crate) wake: Option<Instant>,
-    /// Whether the news have told of the zone.
     pub(crate) announced: bool,
     pub(crate) files: BTreeMap<FileKey, File>,
     /// Files that were told of since the listing that is being made began: of them it knows less.
     pub(crate) touched: BTreeSet<FileKey>,
-    /// The files that the news have told of.
     pub(crate) told: BTreeSet<FileKey>,
     /// Of its files, `None` for gone; kept until the zone is announced.
-    pub(crate) news: BTreeMap<FileKey, Option<Said>>,
+    pub(crate) news: BTreeMap<FileKey, Option<FileContent>>,
 }
 
 impl Zone {
-    /// Not listed yet.
     pub(crate) fn new(folder: &OsString) -> Self {
         Self {
             folder: folder.clone(),
@@ -102,7 +93,7 @@ impl Zone {
             if touched.contains(&found.key) && !moved {
                 continue;
             }
-            let is_link = found.place == Place::Link;
+            let is_link = found.place == NameKind::Link;
             let sighting = match cause {
                 Cause::First => Sighting::First,
                 Cause::Swap if is_link || file.has_arrived() => Sighting::Swapped,
@@ -141,7 +132,7 @@ impl Zone {
             return;
         }
         for (key, file) in self.files.iter().filter(|(key, _)| key.kind == Kind::Master) {
-            if let Some(Said::Text(text)) = &file.said
+            if let Some(FileContent::Text(text)) = &file.said
                 && may_include(text)
             {
                 self.news.entry(key.clone()).or_insert_with(|| file.said.clone());
@@ -154,8 +145,8 @@ impl Zone {
         let included = self.files.iter().filter(|(key, _)| key.kind == Kind::Included);
         let told = included.filter_map(|(key, file)| {
             let said = match file.said.as_ref()? {
-                Said::Text(text) => Ok(Arc::clone(text)),
-                Said::Unreadable(why) => Err(why.clone()),
+                FileContent::Text(text) => Ok(Arc::clone(text)),
+                FileContent::Unreadable(why) => Err(why.clone()),
             };
             Some((key.name.to_str()?.to_owned(), said))
         });

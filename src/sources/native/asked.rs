@@ -13,13 +13,10 @@ pub(super) const GRPC_KEYS: [&str; 1] = ["grpc_use_tls"];
 pub(super) const TLS_KEYS: [&str; 5] =
     ["tls_skip_verify", "tls_server_name", "tls_ca_file", "tls_cert_file", "tls_key_file"];
 
-/// What a kind's own keys say.
-pub(in crate::sources) struct Asked {
-    /// How it asks.
+pub(in crate::sources) struct KindKeys {
     pub(in crate::sources) kind: Kind,
     /// An address that the value names and that is not loopback: it must be the instance's.
     pub(in crate::sources) literal: Option<IpAddr>,
-    /// Whether the port is the instance's.
     pub(in crate::sources) needs_port: bool,
     /// What the id is made of when none is given.
     pub(in crate::sources) summary: String,

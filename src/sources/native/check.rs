@@ -9,13 +9,13 @@ use crate::config::policy;
 use crate::model::check::Kind;
 use crate::model::definition::{CheckDefinition, InstanceDefinition, Placed};
 use crate::model::health::Verdict;
-use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS};
+use crate::sources::native::asked::{GRPC_KEYS, HTTP_KEYS, KindKeys, TCP_KEYS, TLS_KEYS};
 use crate::sources::native::{grpc, http, script, tcp, ttl};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
 /// Reads the value that chooses a kind, and the keys that go with it.
-type Read = fn(&mut Reader<'_>) -> Option<Asked>;
+type Read = fn(&mut Reader<'_>) -> Option<KindKeys>;
 
 /// The keys that choose a kind.
 const KINDS: [(&str, Read); 5] = [

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::check::{GrpcCheck, Kind};
-use crate::sources::native::asked::{Asked, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
-use crate::sources::native::tcp::{Target, host_port};
+use crate::sources::native::asked::{HTTP_KEYS, KindKeys, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::tcp::{TcpTarget, host_port};
 use crate::sources::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;
 
 /// Reads the value of `grpc` and the keys that go with it.
-pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let value = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &TCP_KEYS, "`tcp` checks");
@@ -23,12 +23,14 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
         None
     };
     let (target, service) = value?;
-    if let (Some(tls), Target::At { host, .. }) = (&tls, &target) {
+    if let (Some(tls), TcpTarget::At { host, .. }) = (&tls, &target) {
         tls::check_host(reader.report, reader.place_of("grpc"), tls, host);
     }
     let (authority, address, port) = match target {
-        Target::Own => (None, None, None),
-        Target::At { host, address, port } => (Some(format!("{host}:{port}")), address, Some(port)),
+        TcpTarget::Own => (None, None, None),
+        TcpTarget::At { host, address, port } => {
+            (Some(format!("{host}:{port}")), address, Some(port))
+        }
     };
     let summary = match (port, service) {
         (None, "") => "grpc".to_owned(),
@@ -37,7 +39,7 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
         (Some(port), service) => format!("grpc:{port}/{service}"),
     };
     let (authority, service) = (authority.map(Arc::from), Arc::from(service));
-    Some(Asked {
+    Some(KindKeys {
         kind: Kind::Grpc(GrpcCheck { tls, authority, port, service }),
         literal: literal(address),
         needs_port: port.is_none(),
@@ -50,11 +52,11 @@ fn literal(address: Option<IpAddr>) -> Option<IpAddr> {
     address.filter(|address| !url::is_loopback("", Some(*address)))
 }
 
-fn value<'a>(reader: &mut Reader<'a>) -> Option<(Target, &'a str)> {
+fn value<'a>(reader: &mut Reader<'a>) -> Option<(TcpTarget, &'a str)> {
     const ADVICE: &str = "write true, a service name, or \"localhost:50051/service\"";
     let (_, tree) = reader.entry("grpc")?;
     match &tree.value {
-        Value::Boolean(true) => Some((Target::Own, "")),
+        Value::Boolean(true) => Some((TcpTarget::Own, "")),
         Value::Boolean(false) => {
             let message = "grpc = false makes no check";
             reader.report.error(tree.span.clone(), message, "write true, or remove the check");
@@ -80,7 +82,7 @@ fn value<'a>(reader: &mut Reader<'a>) -> Option<(Target, &'a str)> {
 
 /// A service, or `host:port` with or without one. A colon is what tells them apart: no service has
 /// one in its name.
-fn parse(text: &str) -> Result<(Target, &str), &'static str> {
+fn parse(text: &str) -> Result<(TcpTarget, &str), &'static str> {
     if text.is_empty() {
         return Err("it is empty");
     }
@@ -93,7 +95,7 @@ fn parse(text: &str) -> Result<(Target, &str), &'static str> {
     let (host, service) = text.split_once('/').unwrap_or((text, ""));
     if !host.contains(':') {
         let alone = host.len() == text.len();
-        return if alone { Ok((Target::Own, text)) } else { Err("the port is missing") };
+        return if alone { Ok((TcpTarget::Own, text)) } else { Err("the port is missing") };
     }
     let target = host_port(host).ok_or("the host or the port is invalid")?;
     Ok((target, service))
@@ -105,8 +107,8 @@ mod tests {
 
     fn at(text: &str) -> (Option<u16>, String) {
         match parse(text) {
-            Ok((Target::Own, service)) => (None, service.to_owned()),
-            Ok((Target::At { port, .. }, service)) => (Some(port), service.to_owned()),
+            Ok((TcpTarget::Own, service)) => (None, service.to_owned()),
+            Ok((TcpTarget::At { port, .. }, service)) => (Some(port), service.to_owned()),
             Err(why) => panic!("{text}: {why}"),
         }
     }

@@ -11,9 +11,9 @@ use regex::bytes::RegexBuilder;
 use crate::model::check::{Headers, HttpCheck, Kind, Pattern, StatusSet, TlsOptions};
 use crate::model::definition::Placed;
 use crate::sources::consul::api::targets;
-use crate::sources::native::asked::{Asked, GRPC_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::asked::{GRPC_KEYS, KindKeys, TCP_KEYS, TLS_KEYS, misplaced};
 use crate::sources::native::tls;
-use crate::sources::native::url::{self, Target, Url};
+use crate::sources::native::url::{self, HttpTarget, Url};
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 
@@ -24,7 +24,7 @@ const MAX_PATTERN: usize = 1 << 20;
 const OUR_HEADERS: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
 
 /// Reads the value of `http` and the keys that go with it.
-pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let target = reader.string("http").and_then(|text| {
         let target = url::parse(text.value)
             .map_err(|advice| {
@@ -56,8 +56,8 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     told_of(reader.report, text.span, tls.as_ref(), (text.value, &target));
     let elsewhere = connect.map(|connect| to_url(reader.report, &connect, &target));
     let (url, path) = match target {
-        Target::Path(path) => (None, path),
-        Target::Url(url) => {
+        HttpTarget::Path(path) => (None, path),
+        HttpTarget::Url(url) => {
             // As Go's client does: a header that is written wins.
             if let Some(value) = url.authorization.filter(|_| !headers.have("Authorization")) {
                 headers.0.push(("Authorization".to_owned(), value));
@@ -80,15 +80,20 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
         expect_body,
         connect: elsewhere.flatten(),
     };
-    Some(Asked { kind: Kind::Http(Arc::new(check)), literal, needs_port: port.is_none(), summary })
+    Some(KindKeys {
+        kind: Kind::Http(Arc::new(check)),
+        literal,
+        needs_port: port.is_none(),
+        summary,
+    })
 }
 
 /// The keys of TLS; where nobody knows what the URL says, they are taken as they are.
-fn tls(reader: &mut Reader<'_>, target: Option<&Target>) -> Option<TlsOptions> {
+fn tls(reader: &mut Reader<'_>, target: Option<&HttpTarget>) -> Option<TlsOptions> {
     let https = match target {
         None => true,
-        Some(Target::Path(_)) => false,
-        Some(Target::Url(url)) => url.https,
+        Some(HttpTarget::Path(_)) => false,
+        Some(HttpTarget::Url(url)) => url.https,
     };
     if https {
         return Some(tls::read(reader));
@@ -107,9 +112,9 @@ fn told_of(
     report: &Report,
     place: Range<usize>,
     tls: Option<&TlsOptions>,
-    (text, target): (&str, &Target),
+    (text, target): (&str, &HttpTarget),
 ) {
-    if let (Some(tls), Target::Url(url)) = (tls, target) {
+    if let (Some(tls), HttpTarget::Url(url)) = (tls, target) {
         tls::check_host(report, place.clone(), tls, url.host());
     }
     if text.contains('#') {
@@ -118,8 +123,8 @@ fn told_of(
 }
 
 /// `connect = "url"`: the address is taken as it is, no name is looked up.
-fn to_url(report: &Report, connect: &Placed<()>, target: &Target) -> Option<SocketAddr> {
-    if let Target::Url(Url { address: Some(address), port, .. }) = target {
+fn to_url(report: &Report, connect: &Placed<()>, target: &HttpTarget) -> Option<SocketAddr> {
+    if let HttpTarget::Url(Url { address: Some(address), port, .. }) = target {
         if let Some(why) = targets::never(*address) {
             let message = format!("checks cannot connect to {address}");
             report.error(connect.span.clone(), message, why);

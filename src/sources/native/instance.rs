@@ -10,12 +10,10 @@ use crate::sources::native::shared::{label, meta, port, tags};
 use crate::sources::native::{check, location};
 use crate::syntax::reader::Reader;
 
-/// What an instance has of its service.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     /// `None` when the service has no good name.
     pub(super) service: Option<&'a Label>,
-    /// The service's port.
     pub(super) port: Option<u16>,
 }
 

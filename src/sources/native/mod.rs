@@ -24,6 +24,7 @@ use crate::model::definition::{Document, ServiceDefinition};
 use crate::model::name::Label;
 use crate::model::service::InstanceId;
 use crate::sources::conceal::{conceal, conceal_in};
+use crate::sources::size;
 use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::toml;
@@ -39,6 +40,7 @@ pub fn parse(path: Arc<Path>, text: Arc<str>) -> (Option<Document>, Vec<Diagnost
     if !report.is_broken() {
         each_id_once(&report, &services);
     }
+    size::check(&report, &services);
     let shown = conceal(text);
     let document = Document::new(path, Arc::clone(&shown), services);
     let (document, mut diagnostics) = report.finish(Some(document));

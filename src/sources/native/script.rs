@@ -1,13 +1,15 @@
 //! The keys of a check that runs a command.
 
 use crate::model::check::{Kind, ScriptCheck};
-use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::asked::{
+    GRPC_KEYS, HTTP_KEYS, KindKeys, TCP_KEYS, TLS_KEYS, misplaced,
+};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::{Tree, Value};
 
 /// Reads the value of `args`. Whether the program is there is not looked at: it may come later,
 /// and until then the check says so.
-pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let args = args(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &TCP_KEYS, "`tcp` checks");
@@ -16,7 +18,7 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     let (program, arguments) = args?;
     let summary = format!("script:{program}");
     let check = ScriptCheck { program: program.into(), arguments: arguments.into() };
-    Some(Asked { kind: Kind::Script(check), literal: None, needs_port: false, summary })
+    Some(KindKeys { kind: Kind::Script(check), literal: None, needs_port: false, summary })
 }
 
 fn args<'a>(reader: &mut Reader<'a>) -> Option<(&'a str, Vec<String>)> {

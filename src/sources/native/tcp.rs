@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::model::check::{Kind, TcpCheck};
 use crate::model::name::Name;
-use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::asked::{GRPC_KEYS, HTTP_KEYS, KindKeys, TLS_KEYS, misplaced};
 use crate::sources::native::{tls, url};
 use crate::syntax::reader::Reader;
 use crate::syntax::tree::Value;
 
 /// What the value of `tcp`, or that of `grpc`, says of an address.
-pub(super) enum Target {
+pub(super) enum TcpTarget {
     /// `true`: the instance's own port.
     Own,
     /// `"host:port"`, with the address that the host may be.
@@ -19,7 +19,7 @@ pub(super) enum Target {
 }
 
 /// Reads the value of `tcp` and the keys that go with it.
-pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let target = value(reader);
     misplaced(reader, &HTTP_KEYS, "`http` checks");
     misplaced(reader, &GRPC_KEYS, "`grpc` checks");
@@ -31,8 +31,8 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
         None
     };
     let (host, address, port) = match target? {
-        Target::Own => (None, None, None),
-        Target::At { host, address, port } => (Some(host), address, Some(port)),
+        TcpTarget::Own => (None, None, None),
+        TcpTarget::At { host, address, port } => (Some(host), address, Some(port)),
     };
     let tls = tls.map(|mut options| {
         if let Some(host) = &host {
@@ -42,7 +42,7 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
         options.server_name = options.server_name.or(name);
         Arc::new(options)
     });
-    Some(Asked {
+    Some(KindKeys {
         kind: Kind::Tcp(TcpCheck { port, tls }),
         literal: address.filter(|address| !url::is_loopback("", Some(*address))),
         needs_port: port.is_none(),
@@ -50,11 +50,11 @@ pub(in crate::sources) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     })
 }
 
-fn value(reader: &mut Reader<'_>) -> Option<Target> {
+fn value(reader: &mut Reader<'_>) -> Option<TcpTarget> {
     const ADVICE: &str = "write true for the instance's own port, or \"localhost:5432\"";
     let (_, tree) = reader.entry("tcp")?;
     match &tree.value {
-        Value::Boolean(true) => Some(Target::Own),
+        Value::Boolean(true) => Some(TcpTarget::Own),
         Value::Boolean(false) => {
             let message = "tcp = false makes no check";
             reader.report.error(tree.span.clone(), message, "write true, or remove the check");
@@ -81,7 +81,7 @@ fn value(reader: &mut Reader<'_>) -> Option<Target> {
 }
 
 /// A host and its port, never 0.
-pub(super) fn host_port(text: &str) -> Option<Target> {
+pub(super) fn host_port(text: &str) -> Option<TcpTarget> {
     let (host, port) = text.rsplit_once(':')?;
     let port = url::number(port).ok()?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -92,5 +92,5 @@ pub(super) fn host_port(text: &str) -> Option<Target> {
     if address.is_none() && (matches!(host, "" | ".") || Name::parse(host).is_err()) {
         return None;
     }
-    Some(Target::At { host: host.to_owned(), address, port })
+    Some(TcpTarget::At { host: host.to_owned(), address, port })
 }

@@ -111,7 +111,7 @@ instance = [{ address = "10.0.1.50" }]
 "#,
     );
     let ids: Vec<_> = services.iter().flat_map(|s| &s.instances).map(|i| i.id.as_str()).collect();
-    assert_eq!(ids, ["web-10-0-1-50-80", "web-2001-db8--1-81", "db-10-0-1-50"]);
+    assert_eq!(ids, ["db-10-0-1-50", "web-10-0-1-50-80", "web-2001-db8--1-81"]);
 }
 
 #[test]
@@ -276,4 +276,13 @@ fn a_script_needs_no_port_and_its_place_is_kept() {
         good("[[service]]\nname = 'a'\ncheck = [{ tcp = 'localhost:1' }]\n")[0].script,
         None
     );
+}
+
+#[test]
+fn a_file_that_registers_too_much_is_refused_with_what_to_do() {
+    let text = format!("[[service]]\nname = 'a'\n{}", "[[service]]\nname = 'b'\n".repeat(250_000));
+    let (document, said) = parse(Path::new("a.toml").into(), text.into());
+    assert_eq!((document, said.len()), (None, 1));
+    assert_eq!(said[0].message, "this file has 250001 services and instances");
+    assert!(said[0].label.starts_with("divide it"), "{said:?}");
 }

@@ -2,7 +2,9 @@
 
 use crate::config::policy::SHORTEST;
 use crate::model::check::Kind;
-use crate::sources::native::asked::{Asked, GRPC_KEYS, HTTP_KEYS, TCP_KEYS, TLS_KEYS, misplaced};
+use crate::sources::native::asked::{
+    GRPC_KEYS, HTTP_KEYS, KindKeys, TCP_KEYS, TLS_KEYS, misplaced,
+};
 use crate::syntax::reader::Reader;
 
 /// When a check is run, and how many outcomes decide.
@@ -16,7 +18,7 @@ const RUNS: [&str; 6] = [
 ];
 
 /// Reads the value of `ttl`. Nothing is run, and each heartbeat decides.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<KindKeys> {
     let ttl = reader.duration("ttl", SHORTEST);
     misplaced(reader, &RUNS, "checks that livezone runs");
     misplaced(reader, &HTTP_KEYS, "`http` checks");
@@ -24,5 +26,5 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Asked> {
     misplaced(reader, &GRPC_KEYS, "`grpc` checks");
     misplaced(reader, &TLS_KEYS, "checks over TLS");
     let kind = Kind::Ttl(ttl?.value);
-    Some(Asked { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
+    Some(KindKeys { kind, literal: None, needs_port: false, summary: "ttl".to_owned() })
 }

@@ -27,24 +27,19 @@ const SENT_ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Where a check goes, in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// To the instance's port, in plain text.
+pub(super) enum HttpTarget {
     Path(String),
     /// To where the URL says, but at the instance's address.
     Url(Url),
 }
 
-/// A URL in its parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) https: bool,
     /// `host[:port]` as written.
     pub(super) authority: String,
-    /// The host when it is an address.
     pub(super) address: Option<IpAddr>,
-    /// Written, else the scheme's.
     pub(super) port: u16,
     /// With the query, at least `/`.
     pub(super) path: String,
@@ -53,7 +48,6 @@ pub(super) struct Url {
 }
 
 impl Url {
-    /// Without the port.
     pub(super) fn host(&self) -> &str {
         match self.authority.rsplit_once(':') {
             Some((host, _)) if !self.authority.ends_with(']') => host,
@@ -64,7 +58,7 @@ impl Url {
 
 /// Reads `text`; an error says what to write instead, and repeats nothing that may be a password.
 /// A fragment is left out: it is never sent.
-pub(super) fn parse(text: &str) -> Result<Target, String> {
+pub(super) fn parse(text: &str) -> Result<HttpTarget, String> {
     if let Some(odd) = text.chars().find(|c| !c.is_ascii_graphic()) {
         if text.contains('@') {
             return Err("write spaces and non-ASCII characters as %xx".to_owned());
@@ -77,7 +71,7 @@ pub(super) fn parse(text: &str) -> Result<Target, String> {
         return Err(UNENCODED.to_owned());
     }
     if text.starts_with('/') {
-        return Ok(Target::Path(encoded(text)));
+        return Ok(HttpTarget::Path(encoded(text)));
     }
     let (https, rest) = without_scheme(text).ok_or(EITHER)?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -89,7 +83,7 @@ pub(super) fn parse(text: &str) -> Result<Target, String> {
         // What looks like a host may be the beginning of a password.
         if userinfo.is_none() && path.contains('@') { UNENCODED.to_owned() } else { advice }
     })?;
-    Ok(Target::Url(Url {
+    Ok(HttpTarget::Url(Url {
         https,
         authority: authority.to_owned(),
         address,
@@ -202,14 +196,14 @@ mod tests {
 
     #[test]
     fn a_path_is_taken_with_its_query() {
-        assert_eq!(parse("/health?deep=1"), Ok(Target::Path("/health?deep=1".into())));
-        assert_eq!(parse("//double"), Ok(Target::Path("//double".into())));
+        assert_eq!(parse("/health?deep=1"), Ok(HttpTarget::Path("/health?deep=1".into())));
+        assert_eq!(parse("//double"), Ok(HttpTarget::Path("//double".into())));
     }
 
     #[test]
     fn a_url_is_taken_apart() {
         let url = |text: &str| match parse(text) {
-            Ok(Target::Url(url)) => url,
+            Ok(HttpTarget::Url(url)) => url,
             other => panic!("{text}: {other:?}"),
         };
         let plain = url("http://web.example");

@@ -91,9 +91,9 @@ fn registering_and_deregistering_for_ever_does_not_let_the_file_grow() {
         commit(&store, keys.iter().map(|key| put(key, &value)).collect()).unwrap();
         commit(&store, keys.iter().map(|key| remove(key)).collect()).unwrap();
     };
-    (0..10).for_each(|n| round(n * 1000));
+    (0..5).for_each(|n| round(n * 1000));
     let before = size();
-    (10..50).for_each(|n| round(n * 1000));
+    (5..25).for_each(|n| round(n * 1000));
     assert!(size() <= before * 2, "{before} octets, then {}", size());
     drop(store);
     assert!(opened(folder.path()).records.services.is_empty());

@@ -1,20 +1,19 @@
 //! What to write instead of what the parser could not read.
 
 /// What the parser says of an error of syntax.
-pub(super) struct Said<'a> {
+pub(super) struct SyntaxError<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     pub(super) words: &'a str,
 }
 
-/// What we say of it.
 pub(super) struct Complaint {
     pub(super) at: usize,
     pub(super) message: String,
     pub(super) label: String,
 }
 
-impl Said<'_> {
+impl SyntaxError<'_> {
     /// Where it is something that HCL 1 allows or that is easily slipped, what to write.
     pub(super) fn complaint(&self) -> Complaint {
         let (before, rest) = self.text.split_at_checked(self.at).unwrap_or((self.text, ""));

@@ -14,7 +14,7 @@ use hcl_edit::structure::{Block, BlockLabel, Body, Structure};
 use hcl_edit::template::{Element, Template};
 use hcl_edit::{Number, Span, parser};
 
-use crate::syntax::hcl::complaint::{Complaint, Said, is_word};
+use crate::syntax::hcl::complaint::{Complaint, SyntaxError, is_word};
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, NULL, Tree, Value, without_mark};
 
@@ -39,7 +39,6 @@ pub fn parse(report: &Report, labelled: &[&str]) -> Tree {
 struct Hcl<'a> {
     report: &'a Report,
     labelled: &'a [&'a str],
-    /// What was parsed.
     text: &'a str,
     /// Octets before it.
     skipped: usize,
@@ -107,7 +106,6 @@ impl Hcl<'_> {
         Key { text: text.to_owned(), span: self.span(node) }
     }
 
-    /// Its place is its header.
     fn block(&self, block: &Block, key: &Key) -> Tree {
         let end = block.labels.last().map_or(key.span.end, |label| self.label(label).1.end);
         let tree = Tree { span: key.span.start..end, value: self.body(&block.body) };
@@ -211,7 +209,6 @@ impl Hcl<'_> {
         self.report.text.get(span.clone()).unwrap_or_default()
     }
 
-    /// Its text when nothing in it is computed.
     fn template(&self, span: &Range<usize>, template: &Template) -> Value {
         let mut text = String::new();
         for element in template {
@@ -236,7 +233,7 @@ impl Hcl<'_> {
         // Of a text that ends too early this is the last octet, whatever character that is in.
         let offset = error.location().offset();
         let at = (0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0);
-        let said = Said { text: self.text, at, words: error.message() };
+        let said = SyntaxError { text: self.text, at, words: error.message() };
         let Complaint { at, message, label } = said.complaint();
         let rest = self.text.get(at..).unwrap_or_default();
         let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());

@@ -73,16 +73,9 @@ impl SegmentGroups {
         }
     }
 
-    /// All, in the order of their first places.
+    /// All, in the order in which they were begun.
     pub(super) fn iter(&self) -> impl Iterator<Item = SegmentGroup> {
-        let mut by_place = [None; MESSAGES];
-        for group in self.all.iter().take(self.count) {
-            let first = group.places.iter().next().and_then(|place| by_place.get_mut(place));
-            if let Some(first) = first {
-                *first = Some(*group);
-            }
-        }
-        by_place.into_iter().flatten()
+        self.all.iter().copied().take(self.count)
     }
 }
 
@@ -112,18 +105,6 @@ mod tests {
         let together = [(90, vec![0, 4]), (90, vec![1, 3]), (70, vec![2])];
         assert_eq!(segments(&answers), together);
         assert_eq!(segments(&[]), []);
-    }
-
-    #[test]
-    fn they_leave_in_the_order_in_which_they_came() {
-        let mut groups = SegmentGroups::new();
-        // Whatever the order in which they are answered.
-        for (place, len, hash) in [(1, 90, 1), (5, 90, 1), (3, 90, 1), (4, 200, 2), (0, 200, 2)] {
-            groups.add(place, len, hash, |_| true);
-        }
-        let places: Vec<Vec<usize>> =
-            groups.iter().map(|group| group.places.iter().collect()).collect();
-        assert_eq!(places, [vec![0, 4], vec![1, 3, 5]]);
     }
 
     #[test]

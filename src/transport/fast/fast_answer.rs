@@ -1,15 +1,15 @@
 //! What is said to a plain question: which records, of what was found.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::metrics::limited::Class;
 use crate::model::claim::is_of_services;
 use crate::model::dns::{Rcode, Rtype};
 use crate::snapshot::choice::Choice;
-use crate::snapshot::hot_entry::{Bits, HotEntry};
+use crate::snapshot::hot_entry::{Aaaa, Bits, HotEntry};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
-use crate::snapshot::srv_table::{Sets, SrvTable};
+use crate::snapshot::srv_table::SrvTable;
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::find::{Node, Within};
 use crate::transport::fast::question::Folded;
@@ -21,6 +21,8 @@ pub(super) enum FastAnswer<'s> {
     Few(&'s [[u8; 4]], u32),
     /// The instances of an entry, in rotation.
     FewSrv(Bits, &'s SrvTable, u32),
+    /// The IPv6 address of each of these instances, in rotation.
+    FewAaaa(Bits, &'s SrvTable, u32),
     /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
@@ -30,7 +32,7 @@ pub(super) enum FastAnswer<'s> {
     /// The addresses of one instance that are of the type asked for.
     Of {
         /// All its addresses.
-        addresses: Sets<'s>,
+        addresses: &'s [IpAddr],
         /// Of each answer.
         ttl: u32,
     },
@@ -38,8 +40,8 @@ pub(super) enum FastAnswer<'s> {
     Instance {
         /// Its place.
         place: usize,
-        /// Those of its service.
-        lines: &'s SrvTable,
+        /// Of its service.
+        srv: &'s SrvTable,
         /// Of each record.
         ttl: u32,
     },
@@ -90,6 +92,7 @@ impl FastAnswer<'_> {
             Self::Negative { rcode, .. } => Some(*rcode),
             Self::Few(..)
             | Self::FewSrv(..)
+            | Self::FewAaaa(..)
             | Self::A(_)
             | Self::Aaaa(_)
             | Self::Srv(..)
@@ -100,13 +103,26 @@ impl FastAnswer<'_> {
 }
 
 /// The answer that the entry itself holds; `None` where it holds none of this type.
-pub(super) fn of_entry(entry: &HotEntry, rtype: Rtype) -> Option<FastAnswer<'_>> {
+#[inline]
+pub(super) fn of_entry<'s>(
+    entry: &'s HotEntry,
+    rtype: Rtype,
+    negative: impl Fn(Rcode) -> Option<FastAnswer<'s>>,
+) -> Option<FastAnswer<'s>> {
     match rtype {
         Rtype::A => Some(FastAnswer::Few(entry.addresses()?, entry.ttl())),
         Rtype::SRV => {
-            let (places, lines) = entry.instances()?;
-            Some(FastAnswer::FewSrv(places, lines, entry.ttl()))
+            let (places, srv) = entry.instances()?;
+            Some(FastAnswer::FewSrv(places, srv, entry.ttl()))
         }
+        Rtype::AAAA => match entry.aaaa() {
+            Aaaa::Elsewhere => None,
+            Aaaa::Nodata => negative(Rcode::NoError),
+            Aaaa::OfInstances => {
+                let (places, srv) = entry.instances()?;
+                Some(FastAnswer::FewAaaa(places, srv, entry.ttl()))
+            }
+        },
         _ => None,
     }
 }
@@ -164,7 +180,7 @@ fn of_service<'s>(
         Rtype::SRV => {
             let choice = &selection.srv;
             (
-                of_choice(choice, FastAnswer::Srv(Drawn { choice, limit, ttl }, &view.lines)),
+                of_choice(choice, FastAnswer::Srv(Drawn { choice, limit, ttl }, &view.srv)),
                 registered.srv,
             )
         }
@@ -195,17 +211,17 @@ fn of_instance<'s>(
     rtype: Rtype,
     negative: impl Fn(Rcode) -> FastAnswer<'s>,
 ) -> Option<FastAnswer<'s>> {
-    let line = view.lines.get(place)?;
+    let row = view.srv.get(place)?;
     let ttl = view.ttl_of(place);
-    let mut sets = line.addresses.clone();
+    let addresses = row.addresses();
     let found = match rtype {
-        Rtype::A | Rtype::AAAA => sets.any(|set| set.rtype == rtype),
-        Rtype::SRV if line.has_record() => {
-            return Some(FastAnswer::Instance { place, lines: &view.lines, ttl });
+        Rtype::A => addresses.iter().any(IpAddr::is_ipv4),
+        Rtype::AAAA => addresses.iter().any(IpAddr::is_ipv6),
+        Rtype::SRV if row.target.is_some() => {
+            return Some(FastAnswer::Instance { place, srv: &view.srv, ttl });
         }
         Rtype::SRV => false,
         _ => return None,
     };
-    let addresses = line.addresses;
     Some(if found { FastAnswer::Of { addresses, ttl } } else { negative(Rcode::NoError) })
 }

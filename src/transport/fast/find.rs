@@ -2,7 +2,6 @@
 //! too: a service, a tag of one, one instance, or nothing at all.
 
 use crate::snapshot::Snapshot;
-use crate::snapshot::hot_entry::Key;
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
@@ -53,32 +52,14 @@ pub(super) fn is_plain(zone: &Zone) -> bool {
     zone.usable && !zone.facts.statics.has_redirects
 }
 
-/// Whether the name of this key is missing, which has no entry, where that is seen at once: right
-/// below an apex, and no other zone is served.
-pub(super) fn is_missing(
-    snapshot: &Snapshot,
-    Within { zone, left }: Within<'_>,
-    key: &Key,
-) -> bool {
-    let is_plain = !matches!(key.octets(), [_, b'_', ..] | [4, b'a', b'd', b'd', b'r', ..]);
-    let statics = &zone.facts.statics;
-    left == 1
-        && is_plain
-        && !statics.has_wildcards
-        && !statics.has_child(key)
-        && snapshot.zones.only().is_some()
-}
-
-/// `None` for all that is not plain. `has_no_entry` where an entry was looked for and is not there:
-/// each service whose name has a key has one.
+/// `None` for all that is not plain.
 pub(super) fn find<'s>(
     snapshot: &'s Snapshot,
     Within { zone, left }: Within<'s>,
     question: &Folded,
-    has_no_entry: bool,
 ) -> Option<Node<'s>> {
     let statics = &zone.facts.statics;
-    match registered(zone, question, left, has_no_entry)? {
+    match registered(zone, question, left)? {
         Node::Missing => {
             let name = question.suffix(0)?;
             let elsewhere = statics.has_wildcards
@@ -91,12 +72,7 @@ pub(super) fn find<'s>(
 }
 
 /// What services make of the labels left of the apex, of which there are `left`.
-fn registered<'s>(
-    zone: &'s Zone,
-    question: &Folded,
-    left: u8,
-    has_no_entry: bool,
-) -> Option<Node<'s>> {
+fn registered<'s>(zone: &'s Zone, question: &Folded, left: u8) -> Option<Node<'s>> {
     let last = usize::from(left).checked_sub(1)?;
     let Some(label) = question.label(last) else { return Some(Node::Missing) };
     if label == "addr" {
@@ -105,9 +81,6 @@ fn registered<'s>(
     if let Some(tag) = label.strip_prefix('_') {
         // `_tcp` alone, or a tag alone: an empty non-terminal perhaps.
         return if left == 1 { None } else { Some(rfc2782(zone, question, last, tag)) };
-    }
-    if left == 1 && has_no_entry {
-        return Some(Node::Missing);
     }
     let Some(view) = zone.service(label) else { return Some(Node::Missing) };
     match left {

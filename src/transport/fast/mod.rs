@@ -37,7 +37,7 @@ use crate::snapshot::hot_entry::Key;
 use crate::snapshot::zone::Zone;
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{FastAnswer, of_entry, said};
-use crate::transport::fast::find::{Within, find, is_missing, is_plain, zone_of};
+use crate::transport::fast::find::{Within, find, is_plain, zone_of};
 use crate::transport::fast::question::{Head, Question, read_header};
 use crate::transport::fast::write::{Opt, Writer, slip};
 use crate::transport::source::can_ask;
@@ -87,19 +87,16 @@ pub struct Asked<'s> {
 // A cache line of its own.
 const _: () = assert!(size_of::<Option<Asked<'_>>>() == 64);
 
-/// Reads plain questions, one after the other.
+/// Reads plain questions.
 #[derive(Debug)]
 pub struct Reader<'s> {
     snapshot: &'s Snapshot,
-    /// The zone of the last question, which is most often the next one's too; before the first one
-    /// the only zone.
-    last: Option<Last<'s>>,
+    only: Option<OnlyZone<'s>>,
 }
 
-/// A zone that is plain and whose apex has the most labels of all: a name that ends with it is in no
-/// other.
-#[derive(Clone, Copy, Debug)]
-struct Last<'s> {
+/// The zone that is served alone, if it is plain.
+#[derive(Debug)]
+struct OnlyZone<'s> {
     zone: &'s Zone,
     apex: Key,
     /// Of the apex in wire form.
@@ -109,53 +106,36 @@ struct Last<'s> {
 impl<'s> Reader<'s> {
     /// Of what `snapshot` answers.
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, last: Last::only(snapshot) }
+        Self { snapshot, only: OnlyZone::of(snapshot) }
     }
 
     /// Reads the message of `len` octets; `None` where it is not plain. The name's entry is not waited
     /// for.
     #[inline]
-    pub fn read(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
-        let mut asked = None;
-        self.read_to(octets, len, &mut asked);
-        asked
-    }
-
-    /// The same, where nothing is to be moved.
-    #[inline]
-    fn read_to(&mut self, octets: &[u8; ROOM], len: usize, asked: &mut Option<Asked<'s>>) {
-        if let Some(last) = &self.last
-            && let Some((head, left, key)) = last.read(octets, len)
-        {
-            *asked = Some(Asked::new(head, Within { zone: last.zone, left }, key));
-        } else {
-            *asked = self.look_up(octets, len);
-        }
+    pub fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+        let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
+        self.only.as_ref().and_then(in_only).or_else(|| self.look_up(octets, len))
     }
 
     #[inline(never)]
-    fn look_up(&mut self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn look_up(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let (question, head) = Question::read(octets, len)?;
         let within = zone_of(self.snapshot, &question.fold())?;
-        let Within { zone, left } = within;
-        if question.labels.checked_sub(left.into()) == Some(self.snapshot.zones.deepest()) {
-            self.last = question.key_from(left.into()).map(|(apex, len)| Last { zone, apex, len });
-        }
-        Some(Asked::new(head, within, question.key(left.into())))
+        Some(Asked::new(head, within, question.key(within.left.into())))
     }
 }
 
-impl<'s> Last<'s> {
-    fn only(snapshot: &'s Snapshot) -> Option<Self> {
+impl<'s> OnlyZone<'s> {
+    fn of(snapshot: &'s Snapshot) -> Option<Self> {
         let zone = snapshot.zones.only().filter(|zone| is_plain(zone))?;
         let name = zone.facts.apex.as_wire();
         Some(Self { zone, apex: Key::of_wire(name)?, len: name.len() })
     }
 
-    /// The same where the name is one or two labels below this apex. It is not even read to its
-    /// end: from where it equals the apex on, it is known.
+    /// Reads the message if the name is one or two labels below this apex. From where it equals the
+    /// apex on, the name is not read.
     #[inline]
-    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<(Head, u8, Option<Key>)> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
         let (name, has_more) = read_header(octets)?;
         let mut at = 0_usize;
         for left in 1..=2_u8 {
@@ -167,7 +147,8 @@ impl<'s> Last<'s> {
             let rest = name.get(at..)?.first_chunk()?;
             if Key::of(rest, self.len)? == self.apex {
                 let head = Head::read(octets, len, at.checked_add(self.len)?, has_more)?;
-                return Some((head, left, Key::of(name.first_chunk()?, at)));
+                let within = Within { zone: self.zone, left };
+                return Some(Asked::new(head, within, Key::of(name.first_chunk()?, at)));
             }
         }
         None
@@ -185,27 +166,8 @@ impl<'s> Asked<'s> {
         Within { zone: self.zone, left: self.left }
     }
 
-    /// Finds the entry where it leads to more that is needed, and has that fetched.
-    #[inline]
-    pub fn find(&mut self) {
-        if self.head.rtype == Rtype::SRV
-            && let Some(probe) = self.entry
-            && let Some(entry) = probe.find()
-        {
-            if let Some((_, lines)) = entry.instances() {
-                lines.fetch();
-            }
-            self.entry = Some(probe.found(entry));
-        }
-    }
-
-    /// What is said where it has no entry and nothing else either.
-    fn missing(&self, snapshot: &Snapshot) -> Option<FastAnswer<'s>> {
-        let probe = self.entry.as_ref()?;
-        if !is_missing(snapshot, self.within(), probe.key()) {
-            return None;
-        }
-        let (zone, rcode) = (self.zone, Rcode::NxDomain);
+    fn negative(&self, rcode: Rcode) -> Option<FastAnswer<'s>> {
+        let zone = self.zone;
         let apex = self.head.end_of_name()?.checked_sub(zone.facts.apex.as_wire().len())?;
         Some(FastAnswer::Negative { rcode, zone, apex })
     }
@@ -229,12 +191,12 @@ fn said_else<'s>(
     octets: &[u8; ROOM],
     len: usize,
     within: Within<'s>,
-    (has_no_entry, has_edns): (bool, bool),
+    has_edns: bool,
     snapshot: &'s Snapshot,
 ) -> Option<FastAnswer<'s>> {
     let (question, head) = Question::read(octets, len)?;
     let question = question.fold();
-    let node = find(snapshot, within, &question, has_no_entry)?;
+    let node = find(snapshot, within, &question)?;
     said(&node, within, (&question, head.rtype), has_edns)
 }
 
@@ -249,29 +211,20 @@ pub fn answer(
 ) -> Option<Fast> {
     let &Arrival { peer, asked, now } = arrival;
     let rules = &snapshot.rules;
-    let sender = worker.last.of(peer.ip(), rules);
-    if !can_ask(peer, Some(asked)) || !sender.may_ask {
+    let client = peer.ip();
+    if !can_ask(peer, Some(asked)) || !rules.access.permits(client) {
         return None;
     }
     let head = this.head;
     let edns = head.edns(octets, len).ok()?;
     let entry = this.entry.as_ref().and_then(Probe::find);
-    let said = if let Some(said) = entry.and_then(|entry| of_entry(entry, head.rtype)) {
-        said
-    } else if entry.is_none()
-        && let Some(missing) = this.missing(snapshot)
-    {
-        missing
-    } else {
-        let has_no_entry = entry.is_none() && this.entry.is_some();
-        let facts = (has_no_entry, edns.is_some());
-        said_else(octets, len, this.within(), facts, snapshot)?
+    let negative = |rcode| this.negative(rcode);
+    let said = match entry.and_then(|entry| of_entry(entry, head.rtype, negative)) {
+        Some(said) => said,
+        None => said_else(octets, len, this.within(), edns.is_some(), snapshot)?,
     };
     let cookie = edns.and_then(|edns| edns.options.cookie);
-    let verdict = match cookie {
-        Some(cookie) => rules.cookies.judge_by(&mut worker.memo, cookie, peer.ip(), now),
-        None => None,
-    };
+    let verdict = cookie.and_then(|cookie| rules.cookies.judge(cookie, client, now));
     let shown = cookie.zip(verdict.as_ref());
     let cookie = shown.map(|(cookie, verdict)| (cookie.client, &verdict.server));
     let limits = Limits::udp(edns, rules.udp_max_size);
@@ -284,10 +237,11 @@ pub fn answer(
     let mut len = writer.write(&said, opt.as_ref(), &mut worker.rng)?;
     let mut rcode = said.rcode();
     // A valid cookie proves the sender as a connection does.
-    if sender.is_exempt || verdict.is_some_and(|verdict| verdict.is_valid) {
+    let is_proved = verdict.is_some_and(|verdict| verdict.is_valid);
+    if is_proved || rules.rrl.exempt.contains(client) {
         worker.pass(now.mono);
     } else {
-        match worker.limit((peer.ip(), now.mono), rules, said.class()) {
+        match worker.limit((client, now.mono), rules, said.class()) {
             None | Some(Action::DryRun) => {}
             Some(Action::Dropped) => {
                 worker.cells.dropped(Dropped::Rate);

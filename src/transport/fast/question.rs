@@ -126,14 +126,6 @@ impl<'o> Question<'o> {
         Key::of(self.octets.first_chunk()?, usize::from(*self.starts.get(place)?))
     }
 
-    /// The key of the name from its label at this place on, and its length.
-    pub(super) fn key_from(&self, place: usize) -> Option<(Key, usize)> {
-        let start = usize::from(*self.starts.get(place)?);
-        let octets = self.octets.get(start..)?.first_chunk()?;
-        let len = self.name_len.checked_sub(start)?;
-        Some((Key::of(octets, len)?, len))
-    }
-
     /// The same name, folded.
     pub(super) fn fold(&self) -> Folded {
         let Self { octets, starts, labels, name_len } = *self;

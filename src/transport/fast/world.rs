@@ -47,6 +47,9 @@ pub(super) const NAMES: &[&str] = &[
     "mixed.svc.test",
     "mixed-1.mixed.svc.test",
     "six.svc.test",
+    "dual.svc.test",
+    "v1.dual.svc.test",
+    "uneven.svc.test",
     "heavy.svc.test",
     "capped.svc.test",
     "many.svc.test",
@@ -169,8 +172,8 @@ fn web(zone: &mut Zone) {
     serve(zone, "web", instances, nothing);
 }
 
-fn fill(zone: &mut Zone) {
-    web(zone);
+/// Services with addresses of IPv6, alone and beside others.
+fn of_ipv6(zone: &mut Zone) {
     let mixed = "10.0.1.1 10.0.1.2 2001:db8::1";
     let instances = vec![
         (instance("mixed-1", mixed, &[]), WELL),
@@ -178,6 +181,17 @@ fn fill(zone: &mut Zone) {
     ];
     serve(zone, "mixed", instances, nothing);
     serve(zone, "six", vec![(instance("six-1", "2001:db8::6", &[]), WELL)], nothing);
+    let dual = |n: u8, tags| {
+        (instance(&format!("d-{n}"), &format!("10.0.9.{n} 2001:db8::9:{n}"), tags), WELL)
+    };
+    serve(zone, "dual", vec![dual(1, &["v1"]), dual(2, &[]), dual(3, &["v1"])], nothing);
+    let uneven = (instance("u-1", "2001:db8::a 10.0.9.9 2001:db8::b", &[]), WELL);
+    serve(zone, "uneven", vec![uneven, dual(4, &[])], nothing);
+}
+
+fn fill(zone: &mut Zone) {
+    web(zone);
+    of_ipv6(zone);
     let two = |name: &str, first, second| {
         vec![
             (instance(&format!("{name}-1"), "10.0.2.1", &["v1"]), first),

@@ -3,11 +3,11 @@
 //! Nothing is written before it is known that this can be the answer: the OPT record of the query
 //! stands where the answer comes, and the general path would want to read it.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::dns::{Rcode, Rtype};
 use crate::snapshot::choice::first_of;
-use crate::snapshot::srv_table::{Part, Set, Sets, SrvRow};
+use crate::snapshot::srv_table::SrvRow;
 use crate::snapshot::zone::{Spelled, Zone};
 use crate::transport::batch::ROOM;
 use crate::transport::fast::fast_answer::{Drawn, FastAnswer};
@@ -23,12 +23,10 @@ const COOKIE_OPTION: u8 = 28;
 const FRONT: usize = 12;
 /// The same with an IPv4 address behind it.
 const A_RECORD: usize = 16;
-/// The same without the length.
-const BEFORE_LEN: usize = 10;
-/// Most names of services are no longer.
-const SHORT: usize = 32;
-/// Nor most labels of instances.
-const LABEL: usize = 16;
+/// The same with an IPv6 address behind it.
+const AAAA_RECORD: usize = 28;
+/// Priority, weight and port of an SRV record, before its target.
+const NUMBERS_SRV: usize = 6;
 const POINTER: usize = 2;
 /// The five numbers of a SOA.
 const NUMBERS: usize = 20;
@@ -96,18 +94,20 @@ impl<'b> Writer<'b> {
             FastAnswer::Few(addresses, ttl) => body.put_few(addresses, *ttl, rng)?,
             FastAnswer::A(drawn) => body.put_drawn(Rtype::A, drawn, rng, Ipv4Addr::octets)?,
             FastAnswer::Aaaa(drawn) => body.put_drawn(Rtype::AAAA, drawn, rng, Ipv6Addr::octets)?,
-            FastAnswer::FewSrv(places, lines, ttl) => {
-                body.put_instances(lines.all(places.rotated(rng)), *ttl)?
+            FastAnswer::FewSrv(places, srv, ttl) => {
+                body.put_instances(srv.all(places.rotated(rng)), *ttl)?
             }
-            FastAnswer::Srv(Drawn { choice, limit, ttl }, lines) => {
-                body.put_instances(lines.all(choice.rotate(rng, *limit).copied()), *ttl)?
+            FastAnswer::FewAaaa(places, srv, ttl) => {
+                body.left(places.count().checked_mul(AAAA_RECORD)?)?;
+                body.put_v6(srv.all(places.rotated(rng)), *ttl)?
             }
-            FastAnswer::Instance { place, lines, ttl } => {
-                body.put_instances(lines.all(std::iter::once(*place)), *ttl)?
+            FastAnswer::Srv(Drawn { choice, limit, ttl }, srv) => {
+                body.put_instances(srv.all(choice.rotate(rng, *limit).copied()), *ttl)?
             }
-            FastAnswer::Of { addresses, ttl } => {
-                body.put_addresses(rtype, addresses.clone(), *ttl)?
+            FastAnswer::Instance { place, srv, ttl } => {
+                body.put_instances(srv.all(std::iter::once(*place)), *ttl)?
             }
+            FastAnswer::Of { addresses, ttl } => body.put_addresses(rtype, addresses, *ttl)?,
             FastAnswer::Negative { zone, apex, .. } => body.put_soa(zone, *apex)?,
         };
         if let Some(opt) = opt {
@@ -200,14 +200,26 @@ impl Body<'_> {
         Some(Counts { answers, cut: fitting < addresses.len(), ..Counts::default() })
     }
 
+    /// The IPv6 address of each row; there is room for all.
+    fn put_v6<'r>(&mut self, rows: impl Iterator<Item = &'r SrvRow>, ttl: u32) -> Option<Counts> {
+        let (entry, mut answers) = (entry(ASKED, Rtype::AAAA, ttl, 16)?, 0_u16);
+        for row in rows {
+            self.put(entry)?;
+            self.put(row.only_v6()?.octets())?;
+            answers = answers.checked_add(1)?;
+        }
+        Some(Counts { answers, ..Counts::default() })
+    }
+
     /// The addresses of the question's type.
-    fn put_addresses(&mut self, rtype: Rtype, all: Sets<'_>, ttl: u32) -> Option<Counts> {
-        let of_type = all.filter(|set| set.rtype == rtype);
-        let needed = of_type.clone().try_fold(0_usize, |sum, set| sum.checked_add(len_of(&set)?));
+    fn put_addresses(&mut self, rtype: Rtype, all: &[IpAddr], ttl: u32) -> Option<Counts> {
+        let of_type = all.iter().filter(|address| type_of(address) == rtype);
+        let needed = of_type.clone().try_fold(0_usize, |sum, ip| sum.checked_add(len_of(ip)));
         self.left(needed?)?;
         let mut counts = Counts::default();
-        for set in of_type {
-            counts.answers = counts.answers.checked_add(self.put_set(ASKED, &set, ttl)?)?;
+        for address in of_type {
+            self.put_address(ASKED, address, ttl)?;
+            counts.answers = counts.answers.checked_add(1)?;
         }
         Some(counts)
     }
@@ -216,61 +228,50 @@ impl Body<'_> {
     /// target stands (RFC 2782: uncompressed). Records are left out from the first that does not fit,
     /// and addresses from the first target and type not all of which fit: a part would be taken for
     /// all.
-    fn put_instances<'l>(
+    fn put_instances<'r>(
         &mut self,
-        lines: impl Iterator<Item = SrvRow<'l>> + Clone,
+        rows: impl Iterator<Item = &'r SrvRow> + Clone,
         ttl: u32,
     ) -> Option<Counts> {
         let mut counts = Counts::default();
-        let [o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, ..] =
-            entry(ASKED, Rtype::SRV, ttl, 0)?;
-        let mut record = self.at;
-        for line in lines.clone() {
-            if self.left(BEFORE_LEN.checked_add(line.size())?).is_none() {
+        let mut owner = self.at.checked_add(FRONT + NUMBERS_SRV)?;
+        for row in rows.clone() {
+            let target = row.target.as_ref()?.as_wire();
+            let len = target.len().checked_add(NUMBERS_SRV)?;
+            if self.left(len.checked_add(FRONT)?).is_none() {
                 return Some(Counts { cut: true, ..counts });
             }
-            let [l0, l1, p0, p1, w0, w1, n0, n1] = line.head;
-            self.put([
-                o0, o1, t0, t1, c0, c1, ttl0, ttl1, ttl2, ttl3, l0, l1, p0, p1, w0, w1, n0, n1,
-            ])?;
-            self.put_target(&line.target)?;
+            self.put(entry(ASKED, Rtype::SRV, ttl, len)?)?;
+            self.put(row.numbers)?;
+            self.put_slice(target)?;
             counts.answers = counts.answers.checked_add(1)?;
         }
-        'all: for line in lines {
-            let target = record.checked_add(BEFORE_LEN)?.checked_add(SrvRow::TARGET)?;
-            let owner = 0xc000 | u16::try_from(target).ok()?;
-            if let Some(address) = line.addresses.only_v4() {
-                if self.left(A_RECORD).is_none() {
-                    break;
+        for row in rows {
+            let pointer = 0xc000 | u16::try_from(owner).ok()?;
+            for set in row.addresses().chunk_by(|one, next| one.is_ipv4() == next.is_ipv4()) {
+                let len = set.iter().try_fold(0_usize, |sum, ip| sum.checked_add(len_of(ip)))?;
+                if self.left(len).is_none() {
+                    return Some(counts);
                 }
-                self.put(a_record(entry(owner, Rtype::A, ttl, 4)?, address))?;
-                counts.additional = counts.additional.checked_add(1)?;
-            } else {
-                for set in line.addresses.clone() {
-                    if self.left(len_of(&set)?).is_none() {
-                        break 'all;
-                    }
-                    let more = self.put_set(owner, &set, ttl)?;
-                    counts.additional = counts.additional.checked_add(more)?;
+                for address in set {
+                    self.put_address(pointer, address, ttl)?;
+                    counts.additional = counts.additional.checked_add(1)?;
                 }
             }
-            record = record.checked_add(BEFORE_LEN)?.checked_add(line.size())?;
+            let target = row.target.as_ref()?.as_wire();
+            owner = owner.checked_add(target.len())?.checked_add(FRONT + NUMBERS_SRV)?;
         }
         Some(counts)
     }
 
-    /// How many they are.
-    fn put_set(&mut self, owner: u16, set: &Set<'_>, ttl: u32) -> Option<u16> {
-        let entry = entry(owner, set.rtype, ttl, set.len_of_each())?;
-        for address in set.addresses() {
-            if let Ok(address) = <[u8; 4]>::try_from(address) {
-                self.put(a_record(entry, address))?;
-            } else {
-                self.put(entry)?;
-                self.put_slice(address)?;
+    fn put_address(&mut self, owner: u16, address: &IpAddr, ttl: u32) -> Option<()> {
+        match address {
+            IpAddr::V4(v4) => self.put(a_record(entry(owner, Rtype::A, ttl, 4)?, v4.octets())),
+            IpAddr::V6(v6) => {
+                self.put(entry(owner, Rtype::AAAA, ttl, 16)?)?;
+                self.put(v6.octets())
             }
         }
-        Some(set.count)
     }
 
     /// RFC 2308 section 3: the zone's SOA in the authority section.
@@ -315,16 +316,6 @@ impl Body<'_> {
         Some(())
     }
 
-    fn put_target(&mut self, [own, shared]: &[Part<'_>; 2]) -> Option<()> {
-        let at = self.at;
-        if put_short(self.octets.get_mut(at..)?, own, shared).is_none() {
-            self.put_slice(own.from.get(..own.len)?)?;
-            self.put_slice(shared.from.get(..shared.len)?)?;
-        }
-        self.at = at.checked_add(own.len)?.checked_add(shared.len)?;
-        Some(())
-    }
-
     fn put_slice(&mut self, octets: &[u8]) -> Option<()> {
         self.take(octets.len())?.copy_from_slice(octets);
         Some(())
@@ -337,20 +328,6 @@ impl Body<'_> {
         self.at = end;
         Some(octets)
     }
-}
-
-/// Writes both with what stands behind each, which is written over later: a length that is known takes
-/// no call. `None` where one is too long.
-#[inline]
-fn put_short(room: &mut [u8], own: &Part<'_>, shared: &Part<'_>) -> Option<()> {
-    let room = room.first_chunk_mut::<{ LABEL + SHORT }>()?;
-    let (own_octets, shared_octets) = (own.from.first_chunk()?, shared.from.first_chunk()?);
-    if own.len > LABEL || shared.len > SHORT {
-        return None;
-    }
-    *room.first_chunk_mut::<LABEL>()? = *own_octets;
-    *room.get_mut(own.len..)?.first_chunk_mut::<SHORT>()? = *shared_octets;
-    Some(())
 }
 
 /// Everything of a record but its data.
@@ -368,7 +345,11 @@ fn a_record(entry: [u8; FRONT], [a, b, c, d]: [u8; 4]) -> [u8; A_RECORD] {
     [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, l0, l1, a, b, c, d]
 }
 
-/// Of the records of a set.
-fn len_of(set: &Set<'_>) -> Option<usize> {
-    FRONT.checked_add(set.len_of_each())?.checked_mul(usize::from(set.count))
+fn type_of(address: &IpAddr) -> Rtype {
+    if address.is_ipv4() { Rtype::A } else { Rtype::AAAA }
+}
+
+/// Of its record.
+fn len_of(address: &IpAddr) -> usize {
+    if address.is_ipv4() { A_RECORD } else { AAAA_RECORD }
 }

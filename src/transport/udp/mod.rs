@@ -132,24 +132,23 @@ impl<'s> Serving<'s> {
         let now = (self.context.clock)();
         let guard = self.context.current.load();
         let snapshot: &Snapshot = &guard;
-        let mut queries = QueryBatch::new(count);
+        let mut queries = QueryBatch::default();
         let batch = &self.batch;
         if catch_unwind(AssertUnwindSafe(|| queries.read(batch, snapshot))).is_err() {
             self.worker.cells.panicked();
         }
-        let (mut turn, mut answers) = (0_usize, 0_u64);
-        while turn < count {
+        let (mut place, mut answers) = (0_usize, 0_u64);
+        while place < count {
             let going_on = || {
-                while let Some((place, plain)) = queries.turn(turn) {
-                    let way = plain.map_or(Way::General, Way::Fast);
+                while place < count {
+                    let way = queries.get(place).map_or(Way::General, Way::Fast);
                     answers = answers.saturating_add(self.one(place, &way, now, snapshot));
-                    turn = turn.saturating_add(1);
+                    place = place.saturating_add(1);
                 }
             };
             if catch_unwind(AssertUnwindSafe(going_on)).is_err() {
-                let place = queries.turn(turn).map_or(turn, |(place, _)| place);
                 answers = answers.saturating_add(self.one(place, &Way::Apology, now, snapshot));
-                turn = turn.saturating_add(1);
+                place = place.saturating_add(1);
             }
         }
         if answers > 0 {

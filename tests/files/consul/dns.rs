@@ -8,17 +8,17 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::{NODE, files, folder};
 use crate::support::dns;
-use crate::support::server::{House, Server};
+use crate::support::server::{Server, TestServer};
 
 /// A server of `definitions`.
 pub(crate) fn serve() -> Server {
-    let house = House::new();
-    house.configure(&format!("[consul]\nnode_address = \"{NODE}\"\n"));
+    let server = TestServer::new();
+    server.configure(&format!("[consul]\nnode_address = \"{NODE}\"\n"));
     for file in files(&folder("definitions")) {
         let name = file.file_name().unwrap().to_str().unwrap();
-        house.put(name, &fs::read_to_string(&file).unwrap());
+        server.put(name, &fs::read_to_string(&file).unwrap());
     }
-    house.start()
+    server.start()
 }
 
 /// The response code and the answer's records in words, sorted; TTLs left out.

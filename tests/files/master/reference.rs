@@ -8,9 +8,9 @@ use livezone::answer::lookup::{Node, lookup};
 use livezone::model::dns::Rtype;
 use livezone::model::name::Name;
 use livezone::model::origin::Origin;
-use livezone::model::records::{MasterFile, Part, Place, StaticRecord};
+use livezone::model::records::{MasterFile, Part, RecordPlace, StaticRecord};
 use livezone::model::zone::ZoneSettings;
-use livezone::registry::statics::{Statics, merge};
+use livezone::registry::statics::{StaticRecords, merge};
 use livezone::snapshot::zone::{Facts, Zone, soa};
 use proptest::prelude::*;
 
@@ -36,7 +36,7 @@ fn file(records: &[(Labels, Rtype)]) -> MasterFile {
             Rtype::NS | Rtype::CNAME | Rtype::DNAME => name(&["a"]).as_wire().into(),
             _ => Arc::from([1, 2, 3, 4]),
         },
-        place: Place { part: 0, span: 0..0 },
+        place: RecordPlace { part: 0, span: 0..0 },
     };
     let part = Part { path: Path::new("a.zone").into(), text: "".into() };
     MasterFile { parts: vec![part], records: records.iter().map(record).collect() }
@@ -87,7 +87,7 @@ fn labels(most: usize) -> impl Strategy<Value = Labels> {
 }
 
 /// What was merged, as lists of labels.
-fn as_lists(statics: &Statics) -> Vec<(Labels, Vec<Rtype>)> {
+fn as_lists(statics: &StaticRecords) -> Vec<(Labels, Vec<Rtype>)> {
     let apex = name(&[]);
     let label = |label: &[u8]| match label {
         b"a" => "a",

@@ -46,12 +46,12 @@ const PEERS: [(&str, Standing); 8] = [
 ];
 
 /// Whom and where an input can name, written once.
-pub(super) struct Places {
+pub(super) struct Addresses {
     peers: [(SocketAddr, Standing); 8],
     server: SocketAddr,
 }
 
-impl Places {
+impl Addresses {
     pub(super) fn new() -> Self {
         let peers = PEERS.map(|(peer, standing)| (peer.parse().unwrap(), standing));
         Self { peers, server: "192.0.2.53:53".parse().unwrap() }
@@ -76,17 +76,17 @@ pub(crate) struct How {
 
 impl How {
     /// What comes first, and the packet behind it.
-    pub(super) fn read<'i>(input: &'i [u8], places: &Places) -> Option<(Self, &'i [u8])> {
+    pub(super) fn read<'i>(input: &'i [u8], addresses: &Addresses) -> Option<(Self, &'i [u8])> {
         let (&first, mut packet) = input.split_first()?;
         let mut second = 16;
         if first & MORE != 0 {
             (second, packet) = packet.split_first().map(|(octet, rest)| (*octet, rest))?;
         }
-        let (peer, mut standing) = places.peers[usize::from((first & PEER) >> 2)];
+        let (peer, mut standing) = addresses.peers[usize::from((first & PEER) >> 2)];
         let transport = if first & OVER_TCP == 0 { Transport::Udp } else { Transport::Tcp };
         let asked = match second & !TIME {
             _ if transport == Transport::Tcp => None,
-            0 => Some(places.server),
+            0 => Some(addresses.server),
             0x40 => None,
             0x80 => Some(SocketAddr::new(peer.ip(), peer.port() ^ 1)),
             _ => Some(SocketAddr::new(peer.ip().to_canonical(), peer.port())),

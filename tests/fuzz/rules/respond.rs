@@ -8,7 +8,7 @@ use livezone::metrics::Metrics;
 use livezone::metrics::dns::Transport;
 use livezone::snapshot::Snapshot;
 use livezone::transport::batch::ROOM;
-use livezone::transport::fast::{self, Arrival, Fast, Reader};
+use livezone::transport::fast::{self, Arrival, Fast};
 use livezone::transport::limits::{Guard, Limiter};
 use livezone::transport::message::{Received, Response};
 use livezone::transport::respond::respond;
@@ -17,7 +17,7 @@ use livezone::transport::worker::Worker;
 use super::cookies::{Judged, judge};
 use super::edns::{COOKIE, KEEPALIVE, Wanted, split};
 use super::house::{HOUSES, Limits, REGISTERED, snapshots};
-use super::how::{How, Places, Standing};
+use super::how::{Addresses, How, Standing};
 use super::message::{Message, header, rtype};
 use super::reply::{Channel, check, room, whole};
 
@@ -38,7 +38,7 @@ thread_local! {
     static WORKERS: [RefCell<Worker>; 2] = workers();
     static LIMITER: Arc<Limiter> = Arc::default();
     static TURN: Cell<u64> = const { Cell::new(0) };
-    static PLACES: Places = Places::new();
+    static ADDRESSES: Addresses = Addresses::new();
 }
 
 fn workers() -> [RefCell<Worker>; 2] {
@@ -49,7 +49,7 @@ fn workers() -> [RefCell<Worker>; 2] {
 
 /// Answers an input: how it comes, and the packet.
 pub(crate) fn run(input: &[u8]) {
-    let read = PLACES.with(|places| How::read(input, places));
+    let read = ADDRESSES.with(|places| How::read(input, places));
     if let Some((how, packet)) = read {
         SERVER.with(|server| server.run(how, packet));
     }
@@ -86,7 +86,7 @@ impl Server {
     /// Asks as an ordinary client does.
     pub(super) fn ask_both(&self, packet: &[u8]) {
         let input = [2];
-        let how = PLACES.with(|places| How::read(&input, places).expect("an octet says it").0);
+        let how = ADDRESSES.with(|places| How::read(&input, places).expect("an octet says it").0);
         self.run(how, packet);
     }
 
@@ -215,19 +215,7 @@ fn at_once(
     let mut octets = Box::new([0xa5; ROOM]);
     octets.get_mut(..packet.len())?.copy_from_slice(packet);
     let before = octets.clone();
-    // Alone, or behind the same question, whose zone is then the first to be looked at.
-    let fast = if packet.get(1)? % 2 == 0 {
-        fast::respond(&mut octets, packet.len(), arrival, snapshot, worker)
-    } else {
-        let mut reader = Reader::new(snapshot);
-        reader.read(&octets, packet.len());
-        let asked = reader.read(&octets, packet.len()).map(|mut asked| {
-            asked.find();
-            asked
-        });
-        asked
-            .and_then(|a| fast::answer((&mut octets, packet.len()), &a, &arrival, snapshot, worker))
-    };
+    let fast = fast::respond(&mut octets, packet.len(), arrival, snapshot, worker);
     assert!(fast.is_some() || octets == before, "what is left to others is left alone");
     Some((fast?, octets))
 }

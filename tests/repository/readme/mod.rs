@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::root;
 use crate::support::needs;
-use crate::support::server::{House, Server, ZONE, livezone};
+use crate::support::server::{Server, TestServer, ZONE, livezone};
 
 /// One command of the README and the lines it prints there.
 struct Example {
@@ -43,12 +43,13 @@ fn block(language: &str) -> String {
 
 /// Serves the zone in the repository.
 fn shipped() -> Server {
-    let house = House::new();
+    let server = TestServer::new();
     for file in fs::read_dir(root().join("zones").join(ZONE)).unwrap() {
         let path = file.unwrap().path();
-        house.put(path.file_name().unwrap().to_str().unwrap(), &fs::read_to_string(&path).unwrap());
+        server
+            .put(path.file_name().unwrap().to_str().unwrap(), &fs::read_to_string(&path).unwrap());
     }
-    house.start()
+    server.start()
 }
 
 /// Answers come in a fresh order each time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::kubernetes::asker::{Answer, Watch, ask};
 use crate::kubernetes::kubelet::{NewLinks, Volume};
-use crate::support::server::{House, Server, livezone};
+use crate::support::server::{Server, TestServer, livezone};
 use crate::support::time::{Stopwatch, becomes, pause};
 
 /// A change is served this soon: ten times what is promised, for machines with other work.
@@ -20,10 +20,10 @@ const GONE: Duration = Duration::from_secs(3);
 
 /// Serves the volume as its only zone.
 fn serve(new_links: NewLinks, keys: &[(&str, String)]) -> (Server, Volume) {
-    let house = House::new();
-    let mut volume = Volume::mount(house.zone(), new_links);
+    let server = TestServer::new();
+    let mut volume = Volume::mount(server.zone(), new_links);
     volume.write(keys);
-    (house.start(), volume)
+    (server.start(), volume)
 }
 
 /// Waits until a service is answered so.

@@ -25,12 +25,9 @@ impl fmt::Display for Status {
     }
 }
 
-/// Why an answer says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// We named no encoding that we accept.
     Compressed,
-    /// Not one whole message of the protocol.
     Malformed,
 }
 

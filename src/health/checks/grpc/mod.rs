@@ -41,7 +41,6 @@ const WINDOW: u32 = 65_535;
 /// What a server says of its own words is cut to this.
 const MESSAGE_SHOWN: usize = 100;
 
-/// Passes when the service is SERVING.
 pub(super) async fn run(
     check: &GrpcCheck,
     target: &Target,
@@ -187,7 +186,6 @@ fn of_message(headers: &HeaderMap) -> String {
     }
 }
 
-/// By number, as the protocol has them.
 const CODES: [&str; 17] = [
     "OK",
     "CANCELLED",

@@ -19,14 +19,12 @@ pub(super) struct Answer {
     pub(super) coding: Option<String>,
 }
 
-/// What a line was the end of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Line,
     Head,
 }
 
-/// An answer that is coming in.
 #[derive(Debug)]
 pub(super) struct Listener {
     wanted: Wanted,
@@ -56,7 +54,6 @@ impl Listener {
         }
     }
 
-    /// The connection has ended.
     pub(super) fn end(self) -> Result<Answer, Unanswered> {
         match self.stage {
             Stage::Body { status, body: Body::UntilClose(body), coding } => {
@@ -71,7 +68,6 @@ impl Listener {
         }
     }
 
-    /// Whether anything was said.
     pub(super) fn has_heard(&self) -> bool {
         !self.held.is_empty() || self.taken > 0
     }

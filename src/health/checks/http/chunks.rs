@@ -7,28 +7,24 @@ use crate::health::checks::http::wanted::{HEAD_LIMIT, Unanswered, extend};
 /// No honest size, its extensions included, is written longer.
 const LONGEST_SIZE: usize = 4096;
 
-/// A chunked body that is coming in.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
-    /// What there is of it, up to the limit.
     pub(super) body: Vec<u8>,
     /// Of a size or a line that is not whole: what is there of it.
     held: Vec<u8>,
-    place: Place,
+    place: Position,
     /// The octets of trailers.
     trailers: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Place {
-    /// Before a chunk's size.
+enum Position {
     #[default]
     Size,
     /// In a chunk, so many octets before its end.
     Data(u64),
     /// After a chunk's data, before the end of its line.
     LineEnd,
-    /// In a line after the last chunk.
     Trailer,
     Ended,
 }
@@ -46,11 +42,11 @@ impl Chunks {
     fn join(&mut self, mut octets: &[u8]) -> Result<bool, Unanswered> {
         while !octets.is_empty() {
             let taken = match self.place {
-                Place::Size => self.size(octets)?,
-                Place::Data(left) => Some(self.data(octets, left)),
-                Place::LineEnd => self.line_end(octets)?,
-                Place::Trailer => self.trailer(octets)?,
-                Place::Ended => return Ok(true),
+                Position::Size => self.size(octets)?,
+                Position::Data(left) => Some(self.data(octets, left)),
+                Position::LineEnd => self.line_end(octets)?,
+                Position::Trailer => self.trailer(octets)?,
+                Position::Ended => return Ok(true),
             };
             let Some(taken) = taken else {
                 self.held = octets.to_vec();
@@ -58,13 +54,13 @@ impl Chunks {
             };
             octets = octets.get(taken..).unwrap_or_default();
         }
-        Ok(matches!(self.place, Place::Ended))
+        Ok(matches!(self.place, Position::Ended))
     }
 
     fn size(&mut self, octets: &[u8]) -> Result<Option<usize>, Unanswered> {
         match httparse::parse_chunk_size(octets) {
             Ok(Status::Complete((taken, size))) => {
-                self.place = if size == 0 { Place::Trailer } else { Place::Data(size) };
+                self.place = if size == 0 { Position::Trailer } else { Position::Data(size) };
                 Ok(Some(taken))
             }
             Ok(Status::Partial) if octets.len() < LONGEST_SIZE => Ok(None),
@@ -78,8 +74,8 @@ impl Chunks {
         extend(&mut self.body, part);
         let taken = u64::try_from(part.len()).unwrap_or(left);
         self.place = match left.saturating_sub(taken) {
-            0 => Place::LineEnd,
-            left => Place::Data(left),
+            0 => Position::LineEnd,
+            left => Position::Data(left),
         };
         part.len()
     }
@@ -87,7 +83,7 @@ impl Chunks {
     fn line_end(&mut self, octets: &[u8]) -> Result<Option<usize>, Unanswered> {
         match octets {
             [b'\r', b'\n', ..] => {
-                self.place = Place::Size;
+                self.place = Position::Size;
                 Ok(Some(2))
             }
             [b'\r'] => Ok(None),
@@ -107,7 +103,7 @@ impl Chunks {
             return Err(Unanswered::TooLarge);
         }
         if matches!(octets, [b'\r', b'\n', ..] | [b'\n', ..]) {
-            self.place = Place::Ended;
+            self.place = Position::Ended;
         }
         Ok(Some(taken))
     }

@@ -59,7 +59,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         Self { stream, request, sent, sending: Sending::Writing, listener: Some(listener) }
     }
 
-    /// The connection, for its end.
     pub(super) fn into_stream(self) -> S {
         self.stream
     }

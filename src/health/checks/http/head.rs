@@ -16,13 +16,10 @@ const CODING_SHOWN: usize = 20;
 pub(super) enum Body {
     /// After so many octets.
     Length(u64, Vec<u8>),
-    /// By itself.
     Chunked(Chunks),
-    /// When the connection is closed.
     UntilClose(Vec<u8>),
 }
 
-/// A head that is coming in.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     status: Option<StatusLine>,
@@ -151,7 +148,6 @@ impl Head {
         named.map(|(_, value)| value.as_slice())
     }
 
-    /// The parts of all values between commas.
     fn tokens(&self, wanted: Field) -> impl Iterator<Item = &[u8]> {
         let parts = self.values(wanted).flat_map(|value| value.split(|octet| *octet == b','));
         parts.map(<[u8]>::trim_ascii)
@@ -197,7 +193,6 @@ fn status_line(line: &[u8]) -> Result<Option<StatusLine>, Unanswered> {
     }
 }
 
-/// Digits and nothing else.
 fn number(text: &[u8]) -> Option<u64> {
     let digits =
         str::from_utf8(text).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;

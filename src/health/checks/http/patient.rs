@@ -39,7 +39,6 @@ impl Patient {
         }
     }
 
-    /// The connection as the poller knows it.
     fn watched(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         *self = match std::mem::replace(self, Self::Lost) {
             Self::Asked(stream) | Self::Rested(stream) => {
@@ -99,7 +98,6 @@ impl AsyncWrite for Patient {
         }
     }
 
-    /// Nothing is held back.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -3,7 +3,6 @@
 use crate::health::checks::http::AGENT;
 use crate::model::check::{HttpCheck, Target};
 
-/// Why a request cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::health::checks) enum Unwritable {
     /// RFC 9110 section 9.1: a token.

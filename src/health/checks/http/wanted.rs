@@ -6,7 +6,6 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 /// No honest head is longer, interim answers included, and no other may fill our memory.
 pub(super) const HEAD_LIMIT: usize = 64 * 1024;
 
-/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unanswered {
     #[error("the response is not HTTP")]
@@ -22,12 +21,9 @@ pub(super) enum Unanswered {
     CutShort,
 }
 
-/// How much of an answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// The status decides alone.
     Head,
-    /// The body too.
     Body,
     /// The body too, but the request was one (HEAD) whose answer has none.
     BodyOfHead,

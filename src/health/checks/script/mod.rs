@@ -35,15 +35,15 @@ const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// How many scripts there may be that have not ended.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Semaphore>);
+pub(super) struct Slots(Arc<Semaphore>);
 
-impl Default for Places {
+impl Default for Slots {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(MOST_UNENDED)))
     }
 }
 
-impl Places {
+impl Slots {
     /// Starts a script. It is killed when what is returned is dropped, or the future before.
     pub(super) async fn start(
         &self,
@@ -188,7 +188,6 @@ fn reap_members(group: Pid) {
     while waitpid(members, None).is_ok_and(|status| status.pid().is_some()) {}
 }
 
-/// A script that runs.
 #[derive(Debug)]
 pub(super) struct Process {
     /// Killed when the run is over, however it ends.

@@ -18,7 +18,6 @@ const LINE: usize = 200;
 /// end, by somebody whom nobody asked.
 const MOST_LEFT: usize = 1 << 20;
 
-/// The reading end of a script's output.
 #[derive(Debug)]
 pub(super) struct Output {
     pipe: pipe::Receiver,
@@ -30,7 +29,6 @@ impl Output {
         Self { pipe, kept: Vec::new() }
     }
 
-    /// Reads for as long as it is polled.
     pub(super) async fn gather(&mut self) -> Infallible {
         let mut chunk = [0; KEPT];
         while let Ok(octets @ 1..) = self.pipe.read(&mut chunk).await {

@@ -37,7 +37,6 @@ impl Certificate {
         printable(&self.tbs().issuer().to_string())
     }
 
-    /// Whether it names itself as its issuer.
     pub(super) fn is_self_issued(&self) -> bool {
         self.names_as_issuer(self)
     }

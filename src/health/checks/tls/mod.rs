@@ -31,7 +31,6 @@ pub(super) fn try_files(options: &TlsOptions) -> Result<(), String> {
     }
 }
 
-/// A connection after its handshake.
 pub(super) type Stream = TlsStream<Overheard<TcpStream>>;
 
 /// All that a handshake needs besides the connection.

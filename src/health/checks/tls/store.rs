@@ -17,7 +17,6 @@ use crate::model::health::Outcome;
 /// More different options than any registry has reason to hold; beyond it the longest unused goes.
 const MAX_ENTRIES: usize = 1024;
 
-/// How soon a rotated certificate is seen.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How soon files are tried again that could not be read.

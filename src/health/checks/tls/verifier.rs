@@ -19,7 +19,6 @@ use webpki::RawPublicKeyEntity;
 
 use crate::health::checks::tls::certificate::Certificate;
 
-/// Certificates that are trusted.
 #[derive(Debug)]
 pub(super) struct Anchors {
     /// Whom they may have issued certificates for.

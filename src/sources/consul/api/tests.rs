@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -191,4 +192,53 @@ fn updates_name_a_state() {
     let update = body::update(br#"{"Status":"warning","Output":"hot"}"#).unwrap();
     assert_eq!(update, body::Update { verdict: Verdict::Warning, output: "hot".to_owned() });
     assert!(body::update(br#"{"Status":"fine"}"#).unwrap_err().contains("fine"));
+}
+
+/// A body that a client means well, in pieces that may be left out, doubled or changed.
+fn bodies() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        r#""Name":"web""#,
+        r#""ID":"web-1""#,
+        r#""id":"_nomad/1:a""#,
+        r#""Port":80"#,
+        r#""Port":-1"#,
+        r#""Tags":["v1","a.b"]"#,
+        r#""Tags":null"#,
+        r#""Address":"10.0.0.1""#,
+        r#""Address":"::1""#,
+        r#""Meta":{"a":"b","livezone-ttl":"7s"}"#,
+        r#""Weights":{"Passing":3}"#,
+        r#""Check":{}"#,
+        r#""TaggedAddresses":{"lan":{"Address":"a","Port":1}}"#,
+        r#""EnableTagOverride":true"#,
+        r#""Check":{"HTTP":"http://10.0.0.1/","Interval":"1s","Header":{"A":["b"]}}"#,
+        r#""Checks":[{"TTL":"1s"},{"TCP":"localhost:1","Interval":1000000000}]"#,
+        r#""X":[[[{}]]]"#,
+        r#""checks":[{"ttl":"9s","status":"passing"},null]"#,
+        r#""Proxy":{"a":[1,2.5e3,"\u00e4"]}"#,
+    ]);
+    let whole = prop::collection::vec(piece, 0..7).prop_map(|all| format!("{{{}}}", all.join(",")));
+    (whole, any::<prop::sample::Index>(), any::<Option<char>>()).prop_map(|(text, at, new)| {
+        let Some(new) = new else { return text };
+        let at = at.index(text.chars().count());
+        text.chars().enumerate().map(|(n, old)| if n == at { new } else { old }).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_taken_is_stored_and_read_back_as_it_was_and_means_the_same(body in bodies()) {
+        let Ok(read) = service(&body) else { return Ok(()) };
+        let stored = serde_json::to_string(&read).unwrap();
+        let back: AgentService = serde_json::from_str(&stored).unwrap();
+        prop_assert_eq!(&back, &read);
+        let targets = Targets { loopback: true, ..Targets::default() };
+        let meaning = |service| document(service, None, &targets).map(|(document, _)| document);
+        prop_assert_eq!(meaning(&back), meaning(&read));
+    }
+
+    #[test]
+    fn no_octets_panic(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (body::service(&octets), body::check(&octets), body::update(&octets));
+    }
 }

@@ -19,7 +19,6 @@ pub(super) struct Entry<'t> {
     pub(super) mistake: Option<Mistake>,
 }
 
-/// What is wrong with the form of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub(super) span: Range<usize>,

@@ -23,7 +23,7 @@ use crate::complaints::Complaints;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
-use crate::model::records::{self, MasterFile, Part, Place, StaticRecord};
+use crate::model::records::{self, MOST_RECORDS, MasterFile, Part, RecordPlace, StaticRecord};
 use crate::syntax::report::Report;
 
 use lexer::{Entry, Lexer, Token};
@@ -96,7 +96,6 @@ impl Ttl {
 struct Reader<'a> {
     apex: &'a Name,
     includes: &'a Includes,
-    /// One a part.
     reports: Vec<Report>,
     records: Vec<StaticRecord>,
     room: usize,
@@ -104,7 +103,6 @@ struct Reader<'a> {
     has_soa: bool,
 }
 
-/// Where the reading of one text is.
 struct Cursor {
     part: usize,
     depth: usize,
@@ -304,7 +302,17 @@ impl Reader<'_> {
             let advice = "write $TTL 1h at the top of the file";
             return self.error(cursor, first.span.clone(), "this record has no TTL", advice);
         };
-        let place = Place { part: cursor.part, span: first.span.start..last.span.end };
+        if self.records.len() >= MOST_RECORDS {
+            return self.error_with(cursor, first.span.clone(), || {
+                let advice =
+                    "divide the zone: put names below another apex into a zone of their own";
+                (
+                    format!("a zone can have at most {MOST_RECORDS} static records"),
+                    advice.to_owned(),
+                )
+            });
+        }
+        let place = RecordPlace { part: cursor.part, span: first.span.start..last.span.end };
         self.records.push(StaticRecord { owner, rtype, ttl, rdata: data.into(), place });
     }
 

@@ -21,7 +21,6 @@ const PREFIX: &str = ". 0 IN ";
 /// The most octets of RDATA (RFC 1035 section 3.2.1).
 const MAX_RDATA: usize = 0xffff;
 
-/// Why data cannot be taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) span: Range<usize>,
@@ -171,7 +170,6 @@ pub(super) fn wrong(tokens: &[Token<'_>], token: usize, rtype: Rtype, why: &str)
     }
 }
 
-/// What data of a type looks like.
 fn form(rtype: Rtype) -> Option<String> {
     let form = match rtype {
         Rtype::A => "192.0.2.1",

@@ -118,3 +118,16 @@ proptest::proptest! {
         proptest::prop_assert_eq!(file.is_none(), errors);
     }
 }
+
+#[test]
+fn a_file_of_too_many_records_is_refused_with_what_to_do() {
+    let text = |many: usize| {
+        let record = |n| format!("n{n} A 192.0.2.1\n");
+        format!("$TTL 1h\n{}", (0..many).map(record).collect::<String>())
+    };
+    assert_eq!(good(&text(MOST_RECORDS), &[]).len(), MOST_RECORDS);
+    let (file, said) = read(&text(MOST_RECORDS + 1), &[]);
+    assert_eq!((file, said.len()), (None, 1));
+    assert!(said[0].short().contains(":25002:"), "{said:?}");
+    assert!(said[0].label.contains("a zone of their own"), "{said:?}");
+}

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use packets::packets;
 use pair::{EXPIRE, Pair, SUBNET};
-use said::Said;
+use said::ReplyParts;
 use servers::{Server, files};
 
 const PACKETS: usize = 12_000;
@@ -181,7 +181,7 @@ fn bind_sends_the_same_along() {
     let (mut differing, mut sent) = (Vec::new(), BTreeSet::new());
     for (name, rtype) in names(&zones).iter().flat_map(|n| NAMING.map(|rtype| (n, rtype))) {
         let packet = packets::plain(name, rtype);
-        let said = |server: &Server| Said::read(&packet, &server.ask(&packet).unwrap());
+        let said = |server: &Server| ReplyParts::read(&packet, &server.ask(&packet).unwrap());
         let (ours, theirs) = (said(&ours), said(&theirs));
         // BIND sends an alias that a HTTPS record names, and what it leads to. We send no aliases.
         let is_alias = rtype == HTTPS && name.starts_with("svc-cname.");

@@ -5,7 +5,7 @@ use std::fmt;
 use hickory_proto::op::ResponseCode::{self, FormErr, NXDomain, NoError, NotAuth, NotImp, Refused};
 
 use crate::master::bind::packets::{EMPTY, Packet};
-use crate::master::bind::said::Said;
+use crate::master::bind::said::ReplyParts;
 use crate::master::bind::servers::Server;
 
 const ANY: u16 = 255;
@@ -20,8 +20,8 @@ pub(super) const EXPIRE: u16 = 9;
 
 pub(super) struct Pair<'t> {
     packet: &'t Packet,
-    ours: Option<Said>,
-    theirs: Option<Said>,
+    ours: Option<ReplyParts>,
+    theirs: Option<ReplyParts>,
     /// How many octets more ours could have had.
     room: usize,
     bind: &'t Server,
@@ -36,7 +36,7 @@ impl fmt::Display for Pair<'_> {
 impl<'t> Pair<'t> {
     pub(super) fn new(packet: &'t Packet, livezone: &Server, bind: &'t Server) -> Self {
         let (ours, theirs) = (livezone.ask(packet), bind.ask(packet));
-        let said = |octets: &Vec<u8>| Said::read(packet, octets);
+        let said = |octets: &Vec<u8>| ReplyParts::read(packet, octets);
         let length = ours.as_ref().map_or(0, Vec::len);
         let room = packet.room().checked_sub(length);
         let room = room.unwrap_or_else(|| panic!("{length} octets to {packet:?}"));
@@ -53,7 +53,7 @@ impl<'t> Pair<'t> {
         self.ours == self.theirs
     }
 
-    fn both(&mut self) -> Option<(&mut Said, &mut Said)> {
+    fn both(&mut self) -> Option<(&mut ReplyParts, &mut ReplyParts)> {
         Some((self.ours.as_mut()?, self.theirs.as_mut()?))
     }
 
@@ -75,11 +75,11 @@ impl<'t> Pair<'t> {
         while let Some(next) = leaves(&theirs, zone).filter(|_| !alone && !ours.tc) {
             let Some(packet) = self.packet.about(&next) else { return false };
             let Some(octets) = self.bind.ask(&packet) else { return false };
-            let mut rest = Said::read(&packet, &octets);
+            let mut rest = ReplyParts::read(&packet, &octets);
             rest.answer.append(&mut theirs.answer);
             rest.answer.sort();
             // AA is that of the first name.
-            theirs = Said { aa: true, question: theirs.question, ..rest };
+            theirs = ReplyParts { aa: true, question: theirs.question, ..rest };
             zone = zone_of(&next);
             asked = true;
         }
@@ -90,7 +90,7 @@ impl<'t> Pair<'t> {
     pub(super) fn one_of_any(&mut self) -> bool {
         let any = self.packet.rtype() == Some(ANY);
         let Some((ours, theirs)) = self.both().filter(|_| any) else { return false };
-        let types = |said: &Said| {
+        let types = |said: &ReplyParts| {
             let mut types: Vec<_> =
                 said.answer.iter().filter_map(|r| r.split(' ').nth(3)).collect();
             types.dedup();
@@ -140,7 +140,7 @@ impl<'t> Pair<'t> {
 
     /// Both have these codes; `None` stands for no reply.
     fn codes(&self, ours: ResponseCode, theirs: &[Option<ResponseCode>]) -> bool {
-        let is = |said: &Option<Said>, code: Option<ResponseCode>| {
+        let is = |said: &Option<ReplyParts>, code: Option<ResponseCode>| {
             said.as_ref().map(|said| said.rcode) == code.map(u16::from)
         };
         is(&self.ours, Some(ours)) && theirs.iter().any(|code| is(&self.theirs, *code))
@@ -277,7 +277,7 @@ fn zone_of(name: &str) -> Option<&'static str> {
 }
 
 /// The name in another served zone that the last alias leads to, if it is not answered yet.
-fn leaves(said: &Said, zone: Option<&str>) -> Option<String> {
+fn leaves(said: &ReplyParts, zone: Option<&str>) -> Option<String> {
     let targets = said.answer.iter().filter_map(|r| Some(r.split_once(" in cname ")?.1));
     let owns = |name: &str| said.answer.iter().any(|r| r.starts_with(&format!("{name} ")));
     let mut open = targets.filter(|name| !owns(name) && said.authority.is_empty());

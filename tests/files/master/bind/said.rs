@@ -9,7 +9,7 @@ const HEADER: usize = 12;
 
 /// A reply's parts, each of which is compared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Said {
+pub(super) struct ReplyParts {
     pub(super) rcode: u16,
     pub(super) opcode: u16,
     pub(super) aa: bool,
@@ -36,7 +36,7 @@ pub(super) struct Opt {
     pub(super) options: Vec<u16>,
 }
 
-impl Said {
+impl ReplyParts {
     /// Reads a reply to `packet`; whatever we or BIND say must be readable.
     pub(super) fn read(packet: &Packet, octets: &[u8]) -> Self {
         let message = Message::from_vec(octets)

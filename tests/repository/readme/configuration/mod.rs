@@ -14,7 +14,7 @@ use livezone::config::Config;
 use livezone::server::reload::keep_fixed;
 
 use crate::readme::configuration::page::{Row, Section, literal, sections, text};
-use crate::readme::configuration::places::{Place, parent_and_key, place};
+use crate::readme::configuration::places::{KeyPlace, parent_and_key, place};
 use crate::readme::configuration::program::{File, Program, advised, config};
 use crate::root;
 use crate::support::server::livezone;
@@ -29,7 +29,7 @@ const PAIRED: [&str; 3] = ["connect", "tls_cert_file", "tls_key_file"];
 const NOTHING: &str = "zzz";
 
 /// Every row of a table of keys, with its section and where its key is written.
-fn rows(sections: &[Section]) -> impl Iterator<Item = (&Section, Place, &Row)> {
+fn rows(sections: &[Section]) -> impl Iterator<Item = (&Section, KeyPlace, &Row)> {
     sections.iter().flat_map(|section| {
         let place = move |row| {
             let heading = &section.heading;
@@ -60,7 +60,7 @@ fn documented(sections: &[Section]) -> BTreeSet<(String, String)> {
 fn each_key_of_the_program_is_on_the_page_and_each_key_on_the_page_is_the_programs() {
     let (sections, program) = (sections(), Program::new());
     let mut known = BTreeSet::new();
-    let mut ask = |table: &str, place: &Place, key: &str| {
+    let mut ask = |table: &str, place: &KeyPlace, key: &str| {
         let told = program.meaning(place.file, &place.with(&format!("{key} = 1"))).unwrap_err();
         let keys = advised(&told, NOTHING).into_iter().filter(|word| word != table);
         known.extend(keys.map(|key| (table.to_owned(), key)));

@@ -4,7 +4,7 @@ use crate::readme::configuration::page::sets;
 use crate::readme::configuration::program::File;
 
 /// Where a key is written.
-pub(super) struct Place {
+pub(super) struct KeyPlace {
     pub(super) file: File,
     /// Several headings may be about one table of the file.
     pub(super) table: String,
@@ -14,7 +14,7 @@ pub(super) struct Place {
     after: &'static str,
 }
 
-impl Place {
+impl KeyPlace {
     /// The file with this line, which takes the place of one that sets the same key.
     pub(super) fn with(&self, line: &str) -> String {
         let key = line.split(" = ").next().unwrap();
@@ -62,7 +62,7 @@ const INSTANCE: &str = "[[service.instance]]\naddress = \"10.0.1.50\"\n";
 const TO_URL: &str = "http = \"http://10.0.1.9:9000/\"\nconnect = \"url\"";
 
 /// `None` for a heading that has no keys.
-pub(super) fn place(heading: &str) -> Option<Place> {
+pub(super) fn place(heading: &str) -> Option<KeyPlace> {
     let known = REGISTRATIONS.iter().find(|(of, ..)| *of == heading);
     let (file, table, [before, lines, after]) = match (known, heading) {
         (Some((_, table, parts)), _) => (File::Registrations, *table, *parts),
@@ -71,7 +71,7 @@ pub(super) fn place(heading: &str) -> Option<Place> {
         (None, _) if heading.starts_with('[') => (File::Livezone, heading, [""; 3]),
         (None, _) => return None,
     };
-    Some(Place { file, table: table.to_owned(), before, lines, after })
+    Some(KeyPlace { file, table: table.to_owned(), before, lines, after })
 }
 
 /// The tables that a heading names: each is a key of the table around it.

@@ -8,10 +8,12 @@ use crate::questions::{Form, Question, read};
 /// Questions that must all be answered, spread over the file.
 const SAMPLE: usize = 50;
 const PATIENCE: Duration = Duration::from_millis(200);
+const AAAA: u16 = 28;
 /// A port that nobody has answers at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Ends well once all of a sample have answers; a name that is not to be there (`no-…`) needs none.
+/// Ends well once all of a sample have answers; a name that is not to be there (`no-…`) needs none, and
+/// no service has an IPv6 address.
 pub fn until(address: &str, questions: &str, seconds: &str) {
     let ends = Instant::now() + Duration::from_secs_f64(seconds.parse().expect("seconds"));
     let questions = read(questions, Form::Plain);
@@ -52,5 +54,5 @@ fn has_answer(socket: &UdpSocket, id: u16, question: &Question) -> bool {
     let is_absent = question.rest.get(11..14) == Some(b"no-");
     let is_echo = answer[6..8] == [0, 0] && answer[2] & 0x04 == 0 && answer[3] == 0;
     let has_data = answer[6..8] != [0, 0] || answer[2] & 0x02 != 0;
-    is_absent || is_echo || answer[3] & 0x0f == 0 && has_data
+    is_absent || is_echo || question.rtype == AAAA && answer[3] == 0 || answer[3] & 0x0f == 0 && has_data
 }

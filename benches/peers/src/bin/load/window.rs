@@ -27,7 +27,7 @@ pub struct Seen {
     pub sent: u64,
     pub answers: u64,
     pub lost: u64,
-    /// NOERROR with data, and NXDOMAIN.
+    /// NOERROR with data, and NXDOMAIN or NODATA.
     pub found: u64,
     pub absent: u64,
     /// By type number below 256: answers and their octets.
@@ -197,7 +197,9 @@ impl Askers {
             seen.answers += 1;
             let rcode = front[3] & 0x0f;
             seen.found += u64::from(rcode == 0 && front[6..8] != [0, 0]);
-            seen.absent += u64::from(rcode == 3);
+            // NODATA has nothing but the zone's SOA.
+            let is_nodata = rcode == 0 && front[6..8] == [0, 0] && front[8..10] != [0, 0];
+            seen.absent += u64::from(rcode == 3 || is_nodata);
             let of_type = &mut seen.lengths[usize::from(front[0])];
             *of_type = (of_type.0 + 1, of_type.1 + len as u64);
         }

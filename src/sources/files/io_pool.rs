@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use crate::model::time::Now;
 use crate::sources::files::disk::{self, RootSurvey, ZoneSurvey};
-use crate::sources::files::errands::Task;
 use crate::sources::files::file::Reading;
+use crate::sources::files::protocol::Task;
 use crate::sources::files::watches::Notice;
 
 /// A thread that had nothing to do for this long ends: a start needs more of them than a day.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// A task, and where it is to be done.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) task: Task,
@@ -26,7 +25,6 @@ pub(crate) struct Order {
     pub(crate) began: Now,
 }
 
-/// What came of an order.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Root(RootSurvey),
@@ -34,10 +32,9 @@ pub(crate) enum Outcome {
     File(Reading),
 }
 
-/// Does what is ordered; tests hand in one that hangs.
+/// Does what is ordered; tests give one that hangs.
 pub(crate) type Perform = dyn Fn(&Order) -> Outcome + Send + Sync;
 
-/// Does what is ordered on the real disk.
 pub(crate) fn perform(order: &Order) -> Outcome {
     match &order.task {
         Task::ListRoot(_) => Outcome::Root(disk::survey_root(&order.path)),
@@ -48,7 +45,7 @@ pub(crate) fn perform(order: &Order) -> Outcome {
 
 /// Threads made when they are needed and ended when they are not; their number is bounded by the tracker, which keeps so many
 /// tasks in flight at most. They are never waited for: one that hangs ends with the process.
-pub(crate) struct Hands {
+pub(crate) struct IoPool {
     shared: Arc<Shared>,
 }
 
@@ -63,20 +60,18 @@ struct Shared {
 struct Desk {
     orders: VecDeque<Order>,
     done: Vec<(Order, Outcome)>,
-    /// Threads without an order.
     idle: usize,
     waker: Option<SyncSender<Notice>>,
     closed: bool,
 }
 
-impl fmt::Debug for Hands {
+impl fmt::Debug for IoPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hands").finish_non_exhaustive()
+        f.debug_struct("IoPool").finish_non_exhaustive()
     }
 }
 
-impl Hands {
-    /// No thread runs yet.
+impl IoPool {
     pub(crate) fn new(perform: Arc<Perform>) -> Self {
         let desk = Mutex::new(Desk::default());
         let (ordered, finished) = (Condvar::new(), Condvar::new());
@@ -108,7 +103,6 @@ impl Hands {
         }
     }
 
-    /// What has been done since the last call.
     pub(crate) fn done(&self) -> Vec<(Order, Outcome)> {
         std::mem::take(&mut self.shared.desk().done)
     }
@@ -122,7 +116,7 @@ impl Hands {
     }
 }
 
-impl Drop for Hands {
+impl Drop for IoPool {
     fn drop(&mut self) {
         let mut desk = self.shared.desk();
         desk.closed = true;

@@ -7,23 +7,23 @@ use crate::diagnostic::Diagnostic;
 use crate::model::dns::Rtype;
 use crate::model::name::Name;
 use crate::model::records;
-use crate::registry::statics::{Rrsets, Statics};
+use crate::registry::statics::{Rrsets, StaticRecords};
 
 const GLUE_ONLY: &str = "only glue (A and AAAA of name servers) is allowed here";
 
 /// The names that NS records of the zone lead to.
-pub(super) fn servers(statics: &Statics) -> HashSet<Name> {
+pub(super) fn servers(statics: &StaticRecords) -> HashSet<Name> {
     let ns = statics.names.values().filter_map(|rrsets| rrsets.get(&Rtype::NS));
     ns.flat_map(|ns| &ns.records).filter_map(|datum| records::target(&datum.rdata)).collect()
 }
 
 /// Whether `name` lies at or below a delegation, or below a DNAME.
-pub(super) fn is_occluded(name: &Name, apex: &Name, statics: &Statics) -> bool {
+pub(super) fn is_occluded(name: &Name, apex: &Name, statics: &StaticRecords) -> bool {
     let is_cut = |name: &Name| name != apex && has(statics, name, Rtype::NS);
     is_cut(name) || above(name, apex).any(|name| is_cut(&name) || has(statics, &name, Rtype::DNAME))
 }
 
-fn has(statics: &Statics, name: &Name, rtype: Rtype) -> bool {
+fn has(statics: &StaticRecords, name: &Name, rtype: Rtype) -> bool {
     statics.names.get(name).is_some_and(|rrsets| rrsets.contains_key(&rtype))
 }
 
@@ -35,12 +35,22 @@ fn above(name: &Name, apex: &Name) -> impl Iterator<Item = Name> {
 }
 
 /// Takes out what delegations and DNAMEs hide, and tells of each.
-pub(super) fn enforce(apex: &Name, statics: &mut Statics, conflicts: &mut Complaints) {
-    drop_dnames_at_cuts(apex, statics, conflicts);
+pub(super) fn enforce(apex: &Name, statics: &mut StaticRecords, conflicts: &mut Complaints) {
+    drop_dnames_at_delegations(apex, statics, conflicts);
+    let hides = |(name, rrsets): (&Name, &Rrsets)| {
+        rrsets.contains_key(&Rtype::DNAME) || (name != apex && rrsets.contains_key(&Rtype::NS))
+    };
+    if statics.names.iter().any(hides) {
+        drop_hidden(apex, statics, conflicts);
+    }
+    warn_of_gaps(apex, statics, conflicts);
+}
+
+fn drop_hidden(apex: &Name, statics: &mut StaticRecords, conflicts: &mut Complaints) {
     let servers = servers(statics);
     let mut hidden = Vec::new();
     for (name, rrsets) in &statics.names {
-        let cut =
+        let delegation =
             above(name, apex).filter(|name| name != apex).find(|n| has(statics, n, Rtype::NS));
         let dname = above(name, apex).find(|name| has(statics, name, Rtype::DNAME));
         for &rtype in rrsets.keys() {
@@ -48,9 +58,9 @@ pub(super) fn enforce(apex: &Name, statics: &mut Statics, conflicts: &mut Compla
             let at_cut = name != apex && rrsets.contains_key(&Rtype::NS);
             let stays = matches!(rtype, Rtype::NS | Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
             let is_glue = is_address && servers.contains(name);
-            let (why, advice) = match (&cut, &dname) {
-                (Some(cut), _) if !is_glue => {
-                    (format!("it is below the delegation of {cut}"), GLUE_ONLY)
+            let (why, advice) = match (&delegation, &dname) {
+                (Some(delegation), _) if !is_glue => {
+                    (format!("it is below the delegation of {delegation}"), GLUE_ONLY)
                 }
                 (None, Some(dname)) => (
                     format!("it is below the DNAME at {dname}"),
@@ -73,13 +83,16 @@ pub(super) fn enforce(apex: &Name, statics: &mut Statics, conflicts: &mut Compla
     for (name, rtype, message, advice) in hidden {
         conflicts.extend(drop_rrset(statics, &name, rtype, &message, advice));
     }
-    warn_of_gaps(apex, statics, conflicts);
 }
 
-fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics, conflicts: &mut Complaints) {
+fn drop_dnames_at_delegations(
+    apex: &Name,
+    statics: &mut StaticRecords,
+    conflicts: &mut Complaints,
+) {
     let both = |(name, rrsets): (&Name, &Rrsets)| {
-        let cut = name != apex && rrsets.contains_key(&Rtype::NS);
-        (cut && rrsets.contains_key(&Rtype::DNAME)).then(|| name.clone())
+        let delegation = name != apex && rrsets.contains_key(&Rtype::NS);
+        (delegation && rrsets.contains_key(&Rtype::DNAME)).then(|| name.clone())
     };
     let names: Vec<Name> = statics.names.iter().filter_map(both).collect();
     for name in names {
@@ -90,7 +103,7 @@ fn drop_dnames_at_cuts(apex: &Name, statics: &mut Statics, conflicts: &mut Compl
 
 /// Takes an `RRset` out, with an error at each of its records.
 fn drop_rrset(
-    statics: &mut Statics,
+    statics: &mut StaticRecords,
     name: &Name,
     rtype: Rtype,
     message: &str,
@@ -106,7 +119,7 @@ fn drop_rrset(
 }
 
 /// What is served as it is, and will not work.
-fn warn_of_gaps(apex: &Name, statics: &Statics, conflicts: &mut Complaints) {
+fn warn_of_gaps(apex: &Name, statics: &StaticRecords, conflicts: &mut Complaints) {
     for (name, rrsets) in statics.names.iter().filter(|(name, _)| *name != apex) {
         let Some(ns) = rrsets.get(&Rtype::NS) else {
             let ds = rrsets.get(&Rtype::DS).into_iter().flat_map(|ds| &ds.records);

@@ -1,14 +1,14 @@
 //! Server cookies that all implementations make alike (RFC 9018): an asker that shows one has been
 //! sent an answer before, so its address is not forged.
 
-mod hash;
-
+use std::hash::Hasher;
 use std::net::IpAddr;
+use std::time::UNIX_EPOCH;
 
-use crate::config::cookies::Cookies;
+use siphasher::sip::SipHasher24;
+
+use crate::config::cookies::{Cookies, Secret};
 use crate::model::time::Now;
-use crate::transport::cookies::hash::Hashed;
-pub use crate::transport::cookies::hash::Memo;
 use crate::wire::options::{Cookie, Granted, ServerCookie, Standard};
 
 const VERSION: u8 = 1;
@@ -29,39 +29,48 @@ pub struct Verdict {
 impl Cookies {
     /// Judges the cookie of `client` and says what to answer; `None` where no cookies are given.
     pub fn judge(&self, cookie: Cookie, client: IpAddr, now: Now) -> Option<Verdict> {
-        self.judge_by(&mut Memo::default(), cookie, client, now)
-    }
-
-    /// The same with what `memo` knows.
-    #[inline]
-    pub fn judge_by(
-        &self,
-        memo: &mut Memo,
-        cookie: Cookie,
-        client: IpAddr,
-        now: Now,
-    ) -> Option<Verdict> {
         let current = self.secret?;
         let client = client.to_canonical();
-        let now = memo.seconds(now);
+        let now = seconds(now);
         let mut is_valid = false;
         if let ServerCookie::Ours(ours) = cookie.server
             && let Some(age) = believable_age(ours, now)
         {
             // The reserved octets are no more than hashed: another server may have filled them.
-            let hashed = Hashed::new(cookie.client, ours.front, client);
-            is_valid = is_same(memo.hash(&hashed, current), ours.hash);
-            if is_valid && age <= TO_RENEW {
-                return Some(Verdict { is_valid, server: ours });
+            let is_its = |&secret: &Secret| {
+                is_same(hash((cookie.client, ours.front), client, secret), ours.hash)
+            };
+            let made_with = std::iter::once(&current).chain(&self.previous).position(is_its);
+            if made_with == Some(0) && age <= TO_RENEW {
+                return Some(Verdict { is_valid: true, server: ours });
             }
-            let is_previous = |&secret| is_same(hashed.with(secret), ours.hash);
-            is_valid = is_valid || self.previous.iter().any(is_previous);
+            is_valid = made_with.is_some();
         }
         let [t0, t1, t2, t3] = now.to_be_bytes();
         let front = u64::from_le_bytes([VERSION, 0, 0, 0, t0, t1, t2, t3]);
-        let hash = memo.hash(&Hashed::new(cookie.client, front, client), current);
+        let hash = hash((cookie.client, front), client, current);
         Some(Verdict { is_valid, server: Standard { front, hash } })
     }
+}
+
+/// RFC 9018 section 4.4: of the client's part of the cookie, the front of our part, and the client's
+/// address. Its first octet is its lowest.
+fn hash((cookie, front): ([u8; 8], u64), client: IpAddr, Secret(secret): Secret) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(&secret);
+    hasher.write(&cookie);
+    hasher.write(&front.to_le_bytes());
+    match client {
+        IpAddr::V4(v4) => hasher.write(&v4.octets()),
+        IpAddr::V6(v6) => hasher.write(&v6.octets()),
+    }
+    hasher.finish()
+}
+
+/// The wall clock in the 32 bits that a cookie has for it.
+fn seconds(now: Now) -> u32 {
+    let since = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let [.., a, b, c, d] = since.as_secs().to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// One comparison of whole words: its time says nothing of how much was right.
@@ -197,15 +206,14 @@ mod tests {
     #[test]
     fn no_octet_of_a_cookie_may_differ() {
         let keys = keys(SECRET, &[]);
-        let (now, mut memo) = (1_559_731_985, Memo::with_room());
+        let now = 1_559_731_985;
         for place in 0..24 {
             let mut octets: [u8; 24] = octets(LEARNT);
             octets[place] ^= 1;
             let (client, server) = octets.split_at(8);
             let server = ServerCookie::Ours(Standard::read(server.try_into().unwrap()));
             let cookie = Cookie { client: client.try_into().unwrap(), server };
-            let verdict =
-                keys.judge_by(&mut memo, cookie, CLIENT.parse().unwrap(), at(now)).unwrap();
+            let verdict = keys.judge(cookie, CLIENT.parse().unwrap(), at(now)).unwrap();
             assert!(!verdict.is_valid, "{place}");
         }
         assert!(judge(&keys, LEARNT, CLIENT, now).1);

@@ -1,34 +1,27 @@
-//! The words between the tracker and those who work for it: what they tell it, what it has them do,
-//! and what it has to say.
+//! The messages between the tracker and those who work for it: events, tasks and news.
 
 use std::ffi::OsString;
 
 use crate::model::name::Name;
-use crate::sources::files::file::{Identity, Said};
+use crate::sources::files::file::{FileContent, Identity};
 use crate::sources::files::kind::FileKey;
 use crate::sources::files::zone::Cause;
 
-/// A file of a zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) zone: Name,
     pub(crate) key: FileKey,
 }
 
-/// What the kernel told, in our words.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// Closed after writing, renamed into place, or linked.
     Written(Entry),
     /// The name is new, its content perhaps still to come.
     Created(Entry),
-    /// Written to and not closed yet.
     Modified(Entry),
-    /// Its permissions changed.
     Permitted(Entry),
-    /// Removed or renamed away.
     Vanished(Entry),
-    /// A zone's folder is to be listed.
     Zone(Name, Cause),
     /// `zones_dir` is to be listed.
     Root(Cause),
@@ -38,7 +31,6 @@ pub(crate) enum Event {
     Lost,
 }
 
-/// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     ListRoot(Cause),
@@ -54,10 +46,8 @@ pub(crate) struct Folder {
     pub(crate) identity: Option<Identity>,
 }
 
-/// Why a zone's folder could not be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unlisted {
-    /// There is no such folder.
     Absent,
     /// It is there and cannot be read: the last set stays.
     Unreadable,
@@ -69,5 +59,5 @@ pub(crate) enum News {
     ZoneAppeared(Name),
     ZoneGone(Name),
     /// `None`: gone.
-    File(Entry, OsString, Option<Said>),
+    File(Entry, OsString, Option<FileContent>),
 }
