@@ -9,7 +9,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
 use crate::support::backend::Backend;
-use crate::support::server::{House, Server, livezone, put};
+use crate::support::server::{Server, TestServer, livezone, put};
 
 fn text(octets: &[u8]) -> &str {
     std::str::from_utf8(octets).unwrap()
@@ -43,7 +43,7 @@ const FILE: &str = "[[service]]\nname = \"web\"\n[[service.instance]]\nid = \"we
 
 #[test]
 fn what_is_registered_from_the_shell_is_answered_until_it_is_deregistered() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let told = run(&server, "register --name web --id web-1 --address 10.0.0.1 --tag v1 --port 80");
     assert_eq!(told, "registered web-1 of web\n");
     answers(&server, "v1.web", &["10.0.0.1"]);
@@ -61,7 +61,7 @@ fn what_is_registered_from_the_shell_is_answered_until_it_is_deregistered() {
 
 #[test]
 fn a_check_named_by_a_flag_decides() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let mut backends = Backend::several(2);
     for (id, (backend, check)) in ["1", "2"].iter().zip(backends.iter().zip(["--http /", "--tcp"]))
     {
@@ -81,13 +81,13 @@ fn a_check_named_by_a_flag_decides() {
 
 #[test]
 fn definition_files_are_registered_in_every_form() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     for (file, definition, name, address) in [
         ("a.json", r#"{"service": {"name": "a", "address": "10.0.0.1"}}"#, "a", "10.0.0.1"),
         ("b.json", r#"{"ID": "b-1", "Name": "b", "Address": "10.0.0.2"}"#, "b", "10.0.0.2"),
         ("c.hcl", "service {\n name = \"c\"\n address = \"10.0.0.3\"\n}\n", "c", "10.0.0.3"),
     ] {
-        put(&server.house.path().join(file), definition);
+        put(&server.setup.path().join(file), definition);
         run(&server, &format!("register {file}"));
         answers(&server, name, &[address]);
     }
@@ -107,7 +107,7 @@ fn definition_files_are_registered_in_every_form() {
 
 #[test]
 fn a_file_with_a_mistake_registers_nothing_and_shows_where() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     for (definition, wanted) in [
         (
             "{\"service\": {\n\"name\": \"a\", \"prot\": 80}}",
@@ -129,7 +129,7 @@ fn a_file_with_a_mistake_registers_nothing_and_shows_where() {
         ("{}", ["bad.json", "no service"]),
         ("{\"service\"", ["bad.json:1:", "error"]),
     ] {
-        put(&server.house.path().join("bad.json"), definition);
+        put(&server.setup.path().join("bad.json"), definition);
         fails(&server, "register bad.json", 1, &wanted);
     }
     fails(&server, "register none.json", 1, &["cannot read none.json", "No such file"]);
@@ -170,9 +170,9 @@ fn orders_from_the_shell_are_in_force_when_the_command_ends() {
 
 #[test]
 fn orders_that_cannot_be_given_say_what_to_do() {
-    let house = House::with("web.toml", FILE);
-    house.put_in("other.internal", "web.toml", FILE);
-    let server = house.start();
+    let setup = TestServer::with("web.toml", FILE);
+    setup.put_in("other.internal", "web.toml", FILE);
+    let server = setup.start();
     let several = ["exists in several zones", "web.other.internal", "web.service.internal"];
     fails(&server, "drain web web-1 --reason x", 1, &several);
     let unknown = ["no instance \"web-9\"", "livezone status"];
@@ -189,7 +189,7 @@ fn orders_that_cannot_be_given_say_what_to_do() {
 
 #[test]
 fn heartbeats_from_the_shell_decide() {
-    let server = House::new().start();
+    let server = TestServer::new().start();
     let told = run(&server, "register --name job --id job-1 --address 10.0.0.7 --ttl 1h");
     assert!(told.ends_with("livezone pass service:job-1\n"), "{told}");
     answers(&server, "job", &[]);

@@ -85,7 +85,7 @@ fn its_questions_are_answered_as_it_says_by_the_zones_it_ships() {
     for Example { command, output } in questions {
         let here = command.replace("8600", &dns).replace(":8500/", &format!(":{http}/"));
         let mut shell = Command::new("sh");
-        shell.args(["-c", &here]).env("PATH", &path).current_dir(server.house.path());
+        shell.args(["-c", &here]).env("PATH", &path).current_dir(server.setup.path());
         let printed = shell.env("LIVEZONE_HTTP", format!("127.0.0.1:{http}")).output().unwrap();
         assert!(printed.status.success(), "{here}: {printed:?}");
         let printed = String::from_utf8(printed.stdout).unwrap();
