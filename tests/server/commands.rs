@@ -161,11 +161,36 @@ fn orders_from_the_shell_are_in_force_when_the_command_ends() {
     answers(&server, "web", &["10.0.0.2"]);
     run(&server, "force auto web web-1");
     answers(&server, "web", &both);
+    assert!(!run(&server, "status").contains("orders:"));
     run(&server, "register --name job --address 10.0.0.7 --ttl 1h");
     run(&server, "force up job job --reason test --for 0");
     answers(&server, "job", &["10.0.0.7"]);
     run(&server, "force auto job job");
     answers(&server, "job", &[]);
+}
+
+#[test]
+fn status_shows_every_order_that_stands() {
+    let server = Server::with("web.toml", FILE);
+    run(&server, "register --name web --id web-2 --address 10.0.0.2");
+    run(&server, "maintenance web web-2 --reason disk");
+    run(&server, "force up web web-2 --for 0");
+    run(&server, "deregister web web-2");
+    run(&server, "drain web web-1 --reason upgrade");
+    let status = run(&server, "status web");
+    let (_, orders) = status.split_once("\norders:\n").unwrap();
+    let lines: Vec<Vec<&str>> =
+        orders.lines().map(|line| line.split_whitespace().collect()).collect();
+    let web = "web.service.internal";
+    assert_eq!(lines[1], [web, "web-1", "drained", "taken", "back", "127.0.0.1", "upgrade"]);
+    assert_eq!(lines[2], [web, "web-2", "maintenance", "taken", "back", "127.0.0.1", "disk"]);
+    assert_eq!(lines[3], [web, "web-2", "forced_up", "taken", "back", "127.0.0.1"]);
+    assert_eq!(lines.len(), 4);
+    run(&server, "force down web web-2 --for 1h");
+    let json = server.get("/v1/livezone/services").json();
+    let order = &json["orders"][2];
+    assert_eq!((&order["order"], &order["reason"]), (&"forced_down".into(), &"".into()));
+    assert!(order["until"].as_str().unwrap().ends_with('Z'), "{order}");
 }
 
 #[test]

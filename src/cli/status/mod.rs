@@ -40,6 +40,8 @@ pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Ve
     if let Some(wanted) = &arguments.service {
         report.services =
             select(report.services, wanted).map_err(|error| Failure::new(Verdict::Bad, error))?;
+        let shown: Vec<_> = report.services.iter().map(table::full).collect();
+        report.orders.retain(|order| shown.contains(&order.service));
     }
     let text = if arguments.json { json(&report)? } else { table::render(&report) };
     say(&text);
@@ -55,6 +57,7 @@ pub(super) fn of_instance(client: &Client, service: &str, id: &str) -> Result<St
     }
     report.services.retain(|service| !service.instances.is_empty());
     report.sources.clear();
+    report.orders.clear();
     Ok(if report.services.is_empty() { String::new() } else { table::render(&report) })
 }
 
