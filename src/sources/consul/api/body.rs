@@ -254,8 +254,9 @@ fn spelt(key: &str) -> String {
     let word = |word: &str| match word {
         "http" | "tcp" | "udp" | "ttl" | "grpc" | "tls" | "id" | "os" => word.to_ascii_uppercase(),
         word => {
-            let (first, rest) = word.split_at(word.len().min(1));
-            format!("{}{rest}", first.to_ascii_uppercase())
+            let mut rest = word.chars();
+            let first = rest.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(rest).collect()
         }
     };
     key.split('_').map(word).collect()
