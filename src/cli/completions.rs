@@ -38,7 +38,8 @@ mod tests {
     fn every_shell_is_told_of_every_command() {
         for shell in Shell::value_variants() {
             let script = script(*shell);
-            for command in ["serve", "demo", "check", "status", "completions"] {
+            let commands = super::super::Arguments::command();
+            for command in commands.get_subcommands().map(clap::Command::get_name) {
                 assert!(script.contains(command), "{shell}: {command}");
             }
         }

@@ -1,11 +1,16 @@
 //! The commands, one file each: arguments in, an exit code out.
 
 mod check;
+mod client;
 mod completions;
 mod demo;
+mod deregister;
+mod heartbeat;
 mod log;
+mod orders;
 mod output;
 mod panics;
+mod register;
 mod serve;
 mod settings;
 mod status;
@@ -40,13 +45,17 @@ Examples:
   livezone serve     answer DNS for the zones in ./zones on 127.0.0.1:8600
   livezone check     find mistakes in livezone.toml and in ./zones
   livezone status    list the instances: healthy or not, served or not, and why
+  livezone register --name web --address 10.0.1.50 --port 8080 --http /health
+                     register a service at a running server
+  livezone drain web web-1 --reason upgrade
+                     take an instance out of the answers before it stops
 
 Settings: a flag wins over its environment variable ([env: …] in the help of a command), the
 variable wins over livezone.toml, and livezone.toml wins over the defaults.
 
 Exit codes:
   0  success
-  1  an error was found: a file has errors, or a service does not exist
+  1  an error was found: a file has errors, a service does not exist, the server refused
   2  the command line or an environment variable is invalid
   3  livezone cannot listen on an address, or cannot reach the server";
 
@@ -64,6 +73,30 @@ enum Command {
     /// Ask a running server for its instances: their health, and why each is served or not
     #[command(after_help = status::EXAMPLES)]
     Status(status::Arguments),
+    /// Register services at a running server, over Consul's HTTP API
+    #[command(after_help = register::EXAMPLES)]
+    Register(Box<register::Arguments>),
+    /// Take back what was registered over HTTP
+    #[command(after_help = deregister::EXAMPLES)]
+    Deregister(deregister::Arguments),
+    /// Say that a TTL check passes: its heartbeat
+    #[command(after_help = heartbeat::EXAMPLES)]
+    Pass(heartbeat::Arguments),
+    /// Say that a TTL check passes with a warning
+    #[command(after_help = heartbeat::EXAMPLES)]
+    Warn(heartbeat::Arguments),
+    /// Say that a TTL check fails
+    #[command(after_help = heartbeat::EXAMPLES)]
+    Fail(heartbeat::Arguments),
+    /// Take an instance out of the answers before it stops
+    #[command(after_help = orders::DRAIN)]
+    Drain(orders::Switch),
+    /// Keep an instance out of the answers until further notice
+    #[command(after_help = orders::MAINTENANCE)]
+    Maintenance(orders::Switch),
+    /// Decide for a while whether an instance is healthy, instead of its checks
+    #[command(after_help = orders::FORCE)]
+    Force(orders::Force),
     /// Print a script that completes livezone's commands in your shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Arguments),
@@ -125,6 +158,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Check(arguments) => check::run(arguments, &environment),
         Command::Status(arguments) => status::run(&arguments, &environment),
+        Command::Register(arguments) => register::run(*arguments, &environment),
+        Command::Deregister(arguments) => deregister::run(&arguments, &environment),
+        Command::Pass(arguments) => heartbeat::run("passing", &arguments, &environment),
+        Command::Warn(arguments) => heartbeat::run("warning", &arguments, &environment),
+        Command::Fail(arguments) => heartbeat::run("critical", &arguments, &environment),
+        Command::Drain(arguments) => orders::switch("drain", &arguments, &environment),
+        Command::Maintenance(arguments) => orders::switch("maintenance", &arguments, &environment),
+        Command::Force(arguments) => orders::force(&arguments, &environment),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
     };
     conclude(result, complain)

@@ -9,8 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::diagnostic::Diagnostic;
+use crate::engine::orders::book::Book;
 use crate::engine::registrations::view::AgentView;
-use crate::engine::report::{self, ChecksReport, Readiness, SnapshotReport, SourceReport};
+use crate::engine::report::{
+    self, ChecksReport, OrderReport, Readiness, SnapshotReport, SourceReport,
+};
 use crate::engine::world::World;
 use crate::model::origin::Origin;
 use crate::model::service::ServiceKey;
@@ -46,6 +49,7 @@ struct Facts {
     /// By which they are known to be the same.
     complaint_changes: u64,
     agent: AgentView,
+    orders: Arc<Book>,
     generation: u64,
     published: Instant,
 }
@@ -90,9 +94,15 @@ impl Board {
             complaints,
             complaint_changes,
             agent: world.agent().clone(),
+            orders: Arc::clone(world.orders.book()),
             generation: self.snapshot.load().generation,
             published,
         }));
+    }
+
+    /// Whether orders have come or ended since [`Self::tell`].
+    pub(super) fn is_behind(&self, world: &World) -> bool {
+        !Arc::ptr_eq(&self.facts.load().orders, world.orders.book())
     }
 
     /// Takes over what each turn may change.
@@ -128,6 +138,11 @@ impl Board {
     pub fn sources(&self) -> Vec<SourceReport> {
         let facts = self.facts.load();
         report::sources(&facts.origins, &facts.complaints)
+    }
+
+    /// What operators have ordered.
+    pub fn orders(&self) -> Vec<OrderReport> {
+        report::orders(&self.facts.load().orders)
     }
 
     /// Of what is published now.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::complaints::{ByOrigin, FEW_OF_FILE};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::aliases::Aliases;
+use crate::engine::orders::book::Book;
 use crate::engine::services::Services;
 use crate::model::health::Condition;
 use crate::model::origin::Origin;
@@ -21,6 +22,24 @@ use crate::snapshot::target::Target;
 pub struct ServicesReport {
     pub services: Vec<ServiceReport>,
     pub sources: Vec<SourceReport>,
+    /// All that are in force, also on instances that nobody registers now.
+    #[serde(default)]
+    pub orders: Vec<OrderReport>,
+}
+
+/// One operator's order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReport {
+    /// With its zone.
+    pub service: String,
+    pub instance: String,
+    /// `maintenance`, `forced_up`, `forced_down` or `drained`.
+    pub order: String,
+    pub reason: String,
+    /// The address of who gave it; empty if that is not known.
+    pub by: String,
+    /// RFC 3339, UTC; `None` is until it is taken back.
+    pub until: Option<String>,
 }
 
 /// One service.
@@ -132,6 +151,22 @@ pub fn sources(origins: &[Origin], complaints: &[Diagnostic]) -> Vec<SourceRepor
         warnings: of(*origin, Severity::Warning),
     };
     origins.iter().map(report).collect()
+}
+
+pub(super) fn orders(book: &Book) -> Vec<OrderReport> {
+    let instances =
+        book.0.iter().flat_map(|(key, of)| of.iter().map(move |(id, all)| (key, id, all)));
+    let orders = instances.flat_map(|(key, id, all)| {
+        all.in_force().map(move |(condition, note, until)| OrderReport {
+            service: key.to_string().trim_end_matches('.').to_owned(),
+            instance: id.to_string(),
+            order: condition.word().to_owned(),
+            reason: note.reason.clone(),
+            by: note.who.clone(),
+            until: until.map(|until| humantime::format_rfc3339_seconds(until).to_string()),
+        })
+    });
+    orders.collect()
 }
 
 /// A service as it is published.

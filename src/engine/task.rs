@@ -342,7 +342,7 @@ impl Engine {
             self.publish(snapshot, now);
         }
         // After the snapshot: who is told that nothing waits is answered so.
-        if generation.is_some() || sources_changed {
+        if generation.is_some() || sources_changed || self.board.is_behind(&self.world) {
             self.board.tell(&self.world, self.published, sources_changed);
         }
         self.board.turned(&self.world, now);

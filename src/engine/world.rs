@@ -203,6 +203,10 @@ impl World {
         let views = report::views(self.publisher.snapshot());
         let services = views.into_iter().map(report::service).collect();
         let origins: Vec<_> = self.origins().collect();
-        ServicesReport { services, sources: report::sources(&origins, &self.complaints()) }
+        ServicesReport {
+            services,
+            sources: report::sources(&origins, &self.complaints()),
+            orders: report::orders(self.orders.book()),
+        }
     }
 }

@@ -43,6 +43,8 @@ async fn body(board: &Board) -> Vec<u8> {
     }
     octets.extend_from_slice(b"],\"sources\":");
     write(&mut octets, &board.sources());
+    octets.extend_from_slice(b",\"orders\":");
+    write(&mut octets, &board.orders());
     octets.push(b'}');
     octets.shrink_to_fit();
     octets

@@ -10,6 +10,22 @@ use crate::support::server;
 const GOOD: &str = "[[service]]\nname = \"web\"\nport = 80\n\
                     [[service.instance]]\nid = \"web-1\"\naddress = \"192.0.2.1\"\n";
 
+const COMMANDS: [&str; 13] = [
+    "serve",
+    "demo",
+    "check",
+    "status",
+    "register",
+    "deregister",
+    "pass",
+    "warn",
+    "fail",
+    "drain",
+    "maintenance",
+    "force",
+    "completions",
+];
+
 /// Runs the binary in `folder`.
 fn livezone(folder: &Path, arguments: &[&str]) -> Output {
     server::livezone().current_dir(folder).args(arguments).output().unwrap()
@@ -31,7 +47,7 @@ fn folder(registration: &str) -> tempfile::TempDir {
 #[test]
 fn help_and_version_go_to_standard_output() {
     let here = tempfile::tempdir().unwrap();
-    for command in ["serve", "demo", "check", "status", "completions"] {
+    for command in COMMANDS {
         let told = livezone(here.path(), &[command, "--help"]);
         assert_eq!(told.status.code(), Some(0), "{command}");
         assert!(text(&told.stdout).contains("Examples:"), "{command}");

@@ -5,6 +5,7 @@
 mod agent;
 mod change;
 mod cli;
+mod commands;
 mod cookies;
 mod credentials;
 mod crowd;

@@ -3,22 +3,29 @@
 use std::net::SocketAddr;
 
 use crate::engine::report::{
-    CheckReport, InstanceReport, ServiceReport, ServicesReport, SourceReport,
+    CheckReport, InstanceReport, OrderReport, ServiceReport, ServicesReport, SourceReport,
 };
 use crate::model::text::printable;
 
 const COLUMNS: [&str; 7] = ["SERVICE", "INSTANCE", "ADDRESS", "STATE", "SINCE", "SERVED", "WHY"];
 
+const ORDERS: [&str; 6] = ["SERVICE", "INSTANCE", "ORDER", "UNTIL", "BY", "REASON"];
+
 type Row = [String; COLUMNS.len()];
 
-/// All services, then what the sources could not read.
+/// All services, then what is ordered, then what the sources could not read.
 pub(super) fn render(report: &ServicesReport) -> String {
     let mut text = if report.services.is_empty() {
         "no service is registered\n".to_owned()
     } else {
         let rows: Vec<Row> = report.services.iter().flat_map(rows).collect();
-        aligned(&rows)
+        aligned(COLUMNS, &rows)
     };
+    if !report.orders.is_empty() {
+        let rows: Vec<_> = report.orders.iter().map(order).collect();
+        text.push_str("\norders:\n");
+        text.push_str(&aligned(ORDERS, &rows));
+    }
     for SourceReport { name, errors, warnings } in &report.sources {
         text.push_str(&complaints(&format!("errors in {name}"), errors));
         text.push_str(&complaints(&format!("warnings in {name}"), warnings));
@@ -90,16 +97,22 @@ fn has_more(check: &CheckReport, why: &str) -> bool {
     !check.output.is_empty() && !why.contains(&check.output)
 }
 
-fn aligned(rows: &[Row]) -> String {
+fn order(order: &OrderReport) -> [String; ORDERS.len()] {
+    let OrderReport { service, instance, order, reason, by, until } = order;
+    let until = until.as_deref().unwrap_or("taken back");
+    [service, instance, order, until, by, reason].map(ToString::to_string)
+}
+
+fn aligned<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     // Nothing that a backend or a file says may move the cursor.
-    let shown = |row: &Row| row.each_ref().map(|cell| printable(cell).into_owned());
-    let rows: Vec<Row> = rows.iter().map(shown).collect();
-    let head = COLUMNS.map(str::to_owned);
+    let shown = |row: &[String; N]| row.each_ref().map(|cell| printable(cell).into_owned());
+    let rows: Vec<_> = rows.iter().map(shown).collect();
+    let head = head.map(str::to_owned);
     let all = || std::iter::once(&head).chain(&rows);
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(|column| {
+    let widths: [usize; N] = std::array::from_fn(|column| {
         all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
-    let line = |row: &Row| {
+    let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
         format!("{}\n", cells.collect::<String>().trim_end())
     };
@@ -140,7 +153,7 @@ mod tests {
     fn web(instances: Vec<InstanceReport>) -> ServicesReport {
         let (name, zone) = ("web".to_owned(), "a.internal".to_owned());
         let services = vec![ServiceReport { name, zone, instances }];
-        ServicesReport { services, sources: Vec::new() }
+        ServicesReport { services, sources: Vec::new(), orders: Vec::new() }
     }
 
     #[test]
@@ -161,6 +174,25 @@ web.a.internal  web-1     10.0.0.1:8080       passing   2025-01-01T00:00:00Z  ye
                                               passing                                 tcp: connected\\u{1b}[2J
 ";
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn orders_are_shown_with_who_why_and_until() {
+        let mut report = web(Vec::new());
+        let order = |order: &str, until: Option<&str>| {
+            let [service, instance, order, reason, by] =
+                ["web.a.internal", "web-1", order, "slow\u{202e}", "10.0.0.9"].map(str::to_owned);
+            OrderReport { service, instance, order, reason, by, until: until.map(str::to_owned) }
+        };
+        report.orders =
+            vec![order("maintenance", None), order("forced_up", Some("2025-01-01T00:00:00Z"))];
+        let wanted = "
+orders:
+SERVICE         INSTANCE  ORDER        UNTIL                 BY        REASON
+web.a.internal  web-1     maintenance  taken back            10.0.0.9  slow\\u{202e}
+web.a.internal  web-1     forced_up    2025-01-01T00:00:00Z  10.0.0.9  slow\\u{202e}
+";
+        assert!(render(&report).ends_with(wanted), "{}", render(&report));
     }
 
     #[test]

@@ -19,11 +19,11 @@ const OUTLIVES: Duration = Duration::from_secs(72 * 3600);
 
 /// By service and instance; no entry is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Book(pub(super) BTreeMap<ServiceKey, BTreeMap<InstanceId, Ordered>>);
+pub(crate) struct Book(pub(crate) BTreeMap<ServiceKey, BTreeMap<InstanceId, Ordered>>);
 
 /// All that is ordered of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ordered {
+pub(crate) struct Ordered {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     maintenance: Option<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,9 +36,9 @@ pub(super) struct Ordered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Note {
-    pub(super) reason: String,
-    pub(super) who: String,
+pub(crate) struct Note {
+    pub(crate) reason: String,
+    pub(crate) who: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +91,8 @@ impl Override {
 }
 
 impl Ordered {
-    /// Maintenance beats force, force beats drain.
-    pub(super) fn strongest(&self) -> Option<Override> {
+    /// With its end, the strongest first: maintenance beats force, force beats drain.
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = (Condition, &Note, Option<SystemTime>)> {
         let force = self.force.as_ref().map(|force| {
             let condition = if force.up { Condition::ForcedUp } else { Condition::ForcedDown };
             (condition, &force.note, force.until)
@@ -100,7 +100,11 @@ impl Ordered {
         let maintenance =
             self.maintenance.as_ref().map(|note| (Condition::Maintenance, note, None));
         let drain = self.drain.as_ref().map(|drain| (Condition::Drained, &drain.note, None));
-        let (condition, note, until) = maintenance.or(force).or(drain)?;
+        maintenance.into_iter().chain(force).chain(drain)
+    }
+
+    pub(super) fn strongest(&self) -> Option<Override> {
+        let (condition, note, until) = self.in_force().next()?;
         Some(Override { condition, reason: words(note, until).into() })
     }
 

@@ -5,6 +5,7 @@ pub(super) mod book;
 pub(super) mod find;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::event::{Answer, OrderNews, Ticket};
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     /// In force.
-    book: Book,
+    book: Arc<Book>,
     waiting: VecDeque<(Ticket, Write)>,
     batch: Option<Batch>,
     /// Something has ended by itself, and is to be kept so from then on.
@@ -35,7 +36,7 @@ pub(super) struct Orders {
 /// What is being kept.
 #[derive(Debug)]
 struct Batch {
-    next: Book,
+    next: Arc<Book>,
     answers: Vec<Answer<()>>,
 }
 
@@ -50,8 +51,12 @@ pub(super) struct News {
 impl Orders {
     /// Takes over what the last process kept.
     pub(super) fn restore(&mut self, lines: &[String]) {
-        self.book = Book::read(lines);
+        self.book = Arc::new(Book::read(lines));
         self.due = Some(Instant::default());
+    }
+
+    pub(super) fn book(&self) -> &Arc<Book> {
+        &self.book
     }
 
     pub(super) fn wait(&mut self, ticket: Ticket, order: Write) {
@@ -86,10 +91,10 @@ impl Orders {
         if self.batch.is_some() || self.waiting.is_empty() && !retries {
             return None;
         }
-        let mut batch = Batch { next: self.book.clone(), answers: Vec::new() };
+        let mut batch = Batch { next: Arc::clone(&self.book), answers: Vec::new() };
         for (ticket, write) in self.waiting.drain(..) {
             let judged = finder.find(&write, &batch.next);
-            let judged = judged.and_then(|found| order(&mut batch.next, found, now));
+            let judged = judged.and_then(|found| order(Arc::make_mut(&mut batch.next), found, now));
             batch.answers.push((ticket, judged));
         }
         if batch.next == self.book && !retries {
@@ -128,7 +133,7 @@ impl Orders {
         if self.due.is_none_or(|due| due > now.mono) {
             return (News::default(), Vec::new());
         }
-        let (before, mut drained) = (self.book.clone(), Vec::new());
+        let (before, mut drained) = (Arc::clone(&self.book), Vec::new());
         self.change(now, |book| {
             book.expire(now.wall);
             drained = book.end_drains(now.wall);
@@ -158,12 +163,15 @@ impl Orders {
 
     /// Changes what is in force, and what will be.
     fn change(&mut self, now: Now, mut change: impl FnMut(&mut Book)) {
-        let before = self.book.clone();
+        let before = Arc::clone(&self.book);
         if let Some(batch) = &mut self.batch {
-            change(&mut batch.next);
+            change(Arc::make_mut(&mut batch.next));
         }
-        change(&mut self.book);
-        if self.book != before {
+        change(Arc::make_mut(&mut self.book));
+        if self.book == before {
+            // Readers know it by its pointer.
+            self.book = before;
+        } else {
             self.unkept.get_or_insert(now.mono);
         }
     }

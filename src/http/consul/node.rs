@@ -91,7 +91,9 @@ pub(super) async fn own(State(face): State<Face>, params: Params) -> Response {
         "Coord": {},
         "Member": node.member(),
         "Stats": {},
-        "Meta": { "livezone-version": env!("CARGO_PKG_VERSION") },
+        "Meta": {
+            "livezone-version": env!("CARGO_PKG_VERSION"), "livezone-zone": node.zone.to_string(),
+        },
     });
     answer::json(&params, &own)
 }

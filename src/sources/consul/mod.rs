@@ -40,22 +40,8 @@ pub fn parse(
     node: Option<IpAddr>,
 ) -> (Option<Document>, Vec<Diagnostic>) {
     let report = Report::new(Arc::clone(&path), Arc::clone(&text));
-    let is_hcl = path.extension().is_some_and(|ending| ending == "hcl");
-    let tree = match json_start(&text) {
-        Some(start) if is_hcl => json::parse_from(&report, start, &PLURALS),
-        None if is_hcl => hcl::parse(&report, &["service", "check"]),
-        Some(_) | None => json::parse(&report, &PLURALS),
-    };
-    let mut file = File {
-        report: &report,
-        node,
-        targets: None,
-        unused: Vec::new(),
-        without_effect: WithoutEffect::default(),
-        unnamed: Unnamed::default(),
-        address_is_written: false,
-    };
-    let services = shape::as_file(&report, tree).map(|tree| file.read(&tree)).unwrap_or_default();
+    let mut file = File::new(&report, node, None);
+    let services = as_file(&report).map(|tree| file.read(&tree)).unwrap_or_default();
     file.warn();
     size::check(&report, &services);
     let shown = conceal(text);
@@ -63,6 +49,17 @@ pub fn parse(
     let (document, mut diagnostics) = report.finish(Some(document));
     conceal_in(&mut diagnostics, &shown);
     (document, diagnostics)
+}
+
+/// The text of a definition file as its table, whichever form it has.
+fn as_file(report: &Report) -> Option<Tree> {
+    let is_hcl = report.path.extension().is_some_and(|ending| ending == "hcl");
+    let tree = match json_start(&report.text) {
+        Some(start) if is_hcl => json::parse_from(report, start, &PLURALS),
+        None if is_hcl => hcl::parse(report, &["service", "check"]),
+        Some(_) | None => json::parse(report, &PLURALS),
+    };
+    shape::as_file(report, tree)
 }
 
 /// One file while it is read.
@@ -95,7 +92,19 @@ impl Unnamed {
     }
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn new(report: &'a Report, node: Option<IpAddr>, targets: Option<&'a Targets>) -> Self {
+        Self {
+            report,
+            node,
+            targets,
+            unused: Vec::new(),
+            without_effect: WithoutEffect::default(),
+            unnamed: Unnamed::default(),
+            address_is_written: false,
+        }
+    }
+
     fn read(&mut self, tree: &Tree) -> Vec<ServiceDefinition> {
         let Some(top) = FILE.read(self.report, tree) else { return Vec::new() };
         self.note_unused(FILE.unused_in(&top));

@@ -128,7 +128,7 @@ fn decoded<T>(report: Report, read: Option<T>) -> Result<T, String> {
     read.ok_or_else(|| format!("Request decode failed: {}", words()))
 }
 
-fn read_service(report: &Report, tree: &Tree) -> Option<AgentService> {
+pub(super) fn read_service(report: &Report, tree: &Tree) -> Option<AgentService> {
     let table = only(&SERVICE.read(report, tree)?, |_| true);
     has_no_namespace(report, &table);
     let mut reader = Reader::document(report, &table, SERVICE.what);
@@ -254,8 +254,9 @@ fn spelt(key: &str) -> String {
     let word = |word: &str| match word {
         "http" | "tcp" | "udp" | "ttl" | "grpc" | "tls" | "id" | "os" => word.to_ascii_uppercase(),
         word => {
-            let (first, rest) = word.split_at(word.len().min(1));
-            format!("{}{rest}", first.to_ascii_uppercase())
+            let mut rest = word.chars();
+            let first = rest.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(rest).collect()
         }
     };
     key.split('_').map(word).collect()

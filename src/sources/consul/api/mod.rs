@@ -1,6 +1,7 @@
 //! What is registered over HTTP → [`Document`], by the reader of definition files.
 
 pub mod body;
+pub mod file;
 mod json;
 pub mod targets;
 
@@ -14,10 +15,9 @@ use crate::model::check::Kind;
 use crate::model::definition::{Document, Placed, ServiceDefinition};
 use crate::model::health::Verdict;
 use crate::model::zone::TtlSetting;
+use crate::sources::consul::File;
 use crate::sources::consul::api::json::{table, text};
 use crate::sources::consul::api::targets::Targets;
-use crate::sources::consul::effect::WithoutEffect;
-use crate::sources::consul::{File, Unnamed};
 use crate::syntax::duration;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Tree, Value};
@@ -36,15 +36,7 @@ pub fn document(
 ) -> Result<(Arc<Document>, Vec<String>), String> {
     let path: Arc<Path> = Path::new(&format!("api:{}", service.id)).into();
     let report = Report::new(Arc::clone(&path), Arc::default());
-    let mut file = File {
-        report: &report,
-        node,
-        targets: Some(targets),
-        unused: Vec::new(),
-        without_effect: WithoutEffect::default(),
-        unnamed: Unnamed::default(),
-        address_is_written: false,
-    };
+    let mut file = File::new(&report, node, Some(targets));
     let mut services = file.read(&table(vec![("service", tree(service))]));
     file.warn();
     let (_, diagnostics) = report.finish(Some(()));

@@ -225,6 +225,12 @@ fn bodies() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn an_unknown_key_may_begin_with_any_character() {
+    let error = service(r#"{"Name":"web","Check":{"\u00a1CP":"a","Interval":"1s"}}"#).unwrap_err();
+    assert!(error.contains("unknown key"), "{error}");
+}
+
 proptest! {
     #[test]
     fn what_is_taken_is_stored_and_read_back_as_it_was_and_means_the_same(body in bodies()) {
