@@ -151,6 +151,7 @@ fn removed(transitions: &[Transition]) -> impl Iterator<Item = (&ServiceKey, &In
 fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
     turn.registrations_changed = stored.is_ok();
     let World { settings, services, checks, registrations, orders, unanswered, .. } = world;
+    checks.end_going(stored.is_ok());
     let (changes, registered) = registrations.end(stored, &settings.registering, unanswered);
     for (key, id) in registered {
         orders.end_drain(&key, &id, turn.now);
@@ -169,6 +170,9 @@ fn keep(world: &mut World, turn: &mut Turn) {
     let registering = &settings.registering;
     let is_over = |(key, id): &_| services.condition(key, id).is_some_and(Condition::is_over);
     turn.effects.keep.now = registrations.begin(registering, catalogue, is_over, unanswered);
+    if !turn.effects.keep.now.is_empty() {
+        turn.effects.keep.now.extend(checks.gone());
+    }
     let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
     turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
     turn.effects.keep.soon = checks.save(turn.now.mono);

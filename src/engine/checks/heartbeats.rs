@@ -1,6 +1,6 @@
 //! The checks that wait for heartbeats: what they are called, and what is kept of them over a restart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +20,13 @@ pub(super) struct Heartbeats {
     names: HashMap<Arc<str>, Vec<CheckId>>,
     /// What the last process kept, by key, until its check is there.
     restored: HashMap<String, Saved>,
-    /// What is to be kept, by key; `None` has gone.
-    unsaved: BTreeMap<String, Option<Saved>>,
-    /// What is being kept.
+    /// What is to be kept, by key.
+    unsaved: BTreeMap<String, Saved>,
+    /// What is to be kept no longer: none of the keys above.
+    gone: BTreeSet<String>,
+    /// What of it the registrations that are being stored take along.
+    going: BTreeSet<String>,
+    /// What is being kept; `None` has gone.
     saving: BTreeMap<String, Option<Saved>>,
     /// When the last of it was given away.
     saved: Instant,
@@ -46,7 +50,7 @@ impl Heartbeats {
     /// Nothing more comes with the start: what belongs to no check is forgotten.
     pub(super) fn forget_the_rest(&mut self) {
         let rest = std::mem::take(&mut self.restored);
-        self.unsaved.extend(rest.into_keys().map(|key| (key, None)));
+        self.gone.extend(rest.into_keys());
     }
 
     /// A check has come; what the last process kept of it.
@@ -69,7 +73,8 @@ impl Heartbeats {
                 self.names.remove(name);
             }
         }
-        self.unsaved.insert(key, None);
+        self.unsaved.remove(&key);
+        self.gone.insert(key);
     }
 
     pub(super) fn named(&self, name: &str) -> &[CheckId] {
@@ -77,12 +82,14 @@ impl Heartbeats {
     }
 
     pub(super) fn keep(&mut self, key: String, saved: Saved) {
-        self.unsaved.insert(key, Some(saved));
+        self.gone.remove(&key);
+        self.unsaved.insert(key, saved);
     }
 
     /// When there is something to give away.
     pub(super) fn wake(&self) -> Option<Instant> {
-        (!self.unsaved.is_empty() && self.saving.is_empty()).then_some(self.saved + PERIOD)
+        let is_due = !(self.unsaved.is_empty() && self.gone.is_empty()) && self.saving.is_empty();
+        is_due.then_some(self.saved + PERIOD)
     }
 
     /// What is to be kept now.
@@ -91,14 +98,30 @@ impl Heartbeats {
             return Vec::new();
         }
         self.saved = now;
-        self.saving = std::mem::take(&mut self.unsaved);
+        let told = std::mem::take(&mut self.unsaved).into_iter();
+        let gone = std::mem::take(&mut self.gone).into_iter().map(|key| (key, None));
+        self.saving = told.map(|(key, saved)| (key, Some(saved))).chain(gone).collect();
         self.saving.iter().map(|(key, saved)| op(key, saved.as_ref())).collect()
     }
 
     /// What is to be kept whatever the time: there is no later one.
     pub(super) fn rest(&self) -> Vec<Op> {
-        let all = self.saving.iter().chain(&self.unsaved);
-        all.map(|(key, saved)| op(key, saved.as_ref())).collect()
+        let saving = self.saving.iter().map(|(key, saved)| op(key, saved.as_ref()));
+        let gone = self.going.iter().chain(&self.gone).map(|key| op(key, None));
+        saving.chain(gone).chain(self.unsaved.iter().map(|(key, it)| op(key, Some(it)))).collect()
+    }
+
+    /// What has gone is removed with the next registrations: after a crash, a check that they
+    /// register anew would otherwise say what an earlier one of that name was told.
+    pub(super) fn gone(&mut self) -> Vec<Op> {
+        self.going.extend(std::mem::take(&mut self.gone));
+        self.going.iter().map(|key| op(key, None)).collect()
+    }
+
+    /// The registrations are stored, or what they took along is tried again.
+    pub(super) fn end_going(&mut self, is_stored: bool) {
+        let going = std::mem::take(&mut self.going).into_iter().filter(|_| !is_stored);
+        self.gone.extend(going.filter(|key| !self.unsaved.contains_key(key)));
     }
 
     /// It is kept, or is tried again.
@@ -106,7 +129,14 @@ impl Heartbeats {
         let saving = std::mem::take(&mut self.saving);
         if !is_kept {
             for (key, saved) in saving {
-                self.unsaved.entry(key).or_insert(saved);
+                let has_gone = self.gone.contains(&key) || self.going.contains(&key);
+                if has_gone || self.unsaved.contains_key(&key) {
+                    continue;
+                }
+                match saved {
+                    Some(saved) => drop(self.unsaved.insert(key, saved)),
+                    None => drop(self.gone.insert(key)),
+                }
             }
         }
     }

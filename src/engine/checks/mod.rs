@@ -94,6 +94,16 @@ impl Checks {
         self.heartbeats.rest()
     }
 
+    /// What of it has gone and the next registrations take along.
+    pub(super) fn gone(&mut self) -> Vec<Op> {
+        self.heartbeats.gone()
+    }
+
+    /// The registrations are stored, or what they took along is tried again.
+    pub(super) fn end_going(&mut self, is_stored: bool) {
+        self.heartbeats.end_going(is_stored);
+    }
+
     /// It is kept, or is tried again.
     pub(super) fn end_saving(&mut self, is_kept: bool) {
         self.heartbeats.end_saving(is_kept);

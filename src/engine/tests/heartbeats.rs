@@ -160,3 +160,17 @@ fn an_id_that_a_file_holds_is_the_files() {
     held(rig.write(registered(r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.9"}"#)));
     held(rig.write(Write::Deregister("web-1".into())));
 }
+
+#[test]
+fn after_a_crash_a_check_registered_anew_says_nothing_of_an_earlier_one() {
+    let mut rig = Rig::new("", Vec::new());
+    let web = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.1", "Check": {"TTL": "30s"}}"#;
+    rig.write(registered(web)).unwrap();
+    rig.beat("service:web-1", Verdict::Passing).unwrap();
+    assert_eq!(rig.kept.len(), 1);
+    // Within the second in which no heartbeats are kept.
+    rig.write(Write::Deregister("web-1".into())).unwrap();
+    assert_eq!(rig.kept.len(), 1);
+    rig.write(registered(web)).unwrap();
+    assert!(rig.kept.is_empty(), "{:?}", rig.kept);
+}

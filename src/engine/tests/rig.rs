@@ -18,7 +18,7 @@ use crate::snapshot::{Rules, Snapshot};
 use crate::sources::consul::api::body;
 use crate::sources::native;
 use crate::sources::{Change, Content, Put};
-use crate::store::registrations::{Op, Records};
+use crate::store::registrations::{Op, Records, Table};
 
 pub(super) struct Rig {
     pub(super) world: World,
@@ -71,13 +71,7 @@ impl Rig {
             self.snapshot = snapshot;
         }
         for op in effects.keep.soon.drain(..) {
-            match op {
-                Op::Put { key, value, .. } => {
-                    self.kept.retain(|(known, _)| *known != *key);
-                    self.kept.push((key.to_string(), value.to_string()));
-                }
-                Op::Remove { key, .. } => self.kept.retain(|(known, _)| *known != *key),
-            }
+            self.keep(&op);
             turn(&mut self.world, Event::Saved(true), self.now);
         }
         self.starting.append(&mut effects.start);
@@ -90,6 +84,19 @@ impl Rig {
             effects.wake = more.wake;
         }
         effects
+    }
+
+    fn keep(&mut self, op: &Op) {
+        match op {
+            Op::Put { table: Table::Beats, key, value } => {
+                self.kept.retain(|(known, _)| **known != **key);
+                self.kept.push((key.to_string(), value.to_string()));
+            }
+            Op::Remove { table: Table::Beats, key } => {
+                self.kept.retain(|(known, _)| **known != **key);
+            }
+            Op::Put { .. } | Op::Remove { .. } => {}
+        }
     }
 
     /// Time passes, and the world is woken when it wants to be.
@@ -119,6 +126,7 @@ impl Rig {
         self.tickets += 1;
         let mut effects = self.feed(Event::Writes(vec![(Ticket(self.tickets), write)]));
         if !effects.keep.now.is_empty() {
+            effects.keep.now.iter().for_each(|op| self.keep(op));
             effects = self.feed(Event::Stored(Ok(())));
         }
         let (ticket, answer) = effects.answers.pop().unwrap();
