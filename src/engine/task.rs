@@ -15,7 +15,7 @@ use crate::engine::board::Board;
 use crate::engine::event::{Effects, Event, Keep, OrderNews, Start, Transition};
 use crate::engine::runs::{Found, Runs};
 use crate::engine::settings::Settings;
-use crate::engine::tickets::{Asked, Tickets};
+use crate::engine::tickets::{PendingWrite, Tickets};
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::health::checks::Runner;
@@ -52,9 +52,9 @@ const STILL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Handle {
     messages: mpsc::Sender<Message>,
-    writes: mpsc::Sender<Asked>,
+    writes: mpsc::Sender<PendingWrite>,
     /// They wait for no store.
-    beats: mpsc::Sender<Asked>,
+    beats: mpsc::Sender<PendingWrite>,
     board: Arc<Board>,
     ready: watch::Receiver<bool>,
     generation: watch::Receiver<u64>,
@@ -146,8 +146,8 @@ pub struct Engine {
     serials: SerialFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
-    writes: mpsc::Receiver<Asked>,
-    beats: mpsc::Receiver<Asked>,
+    writes: mpsc::Receiver<PendingWrite>,
+    beats: mpsc::Receiver<PendingWrite>,
     tickets: Tickets,
     store: Store,
     /// Told by the store.
@@ -263,7 +263,7 @@ impl Engine {
         }
     }
 
-    fn ask(&mut self, asked: &mut Vec<Asked>) {
+    fn ask(&mut self, asked: &mut Vec<PendingWrite>) {
         let writes = self.tickets.issue(std::mem::take(asked));
         self.step(Event::Writes(writes));
     }

@@ -8,7 +8,7 @@ use crate::engine::event::{Answer, Ticket};
 use crate::model::agent::{Refusal, Write, Written};
 
 /// A write with the way back.
-pub(super) type Asked = (Write, oneshot::Sender<Result<Written, Refusal>>);
+pub(super) type PendingWrite = (Write, oneshot::Sender<Result<Written, Refusal>>);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Tickets {
 }
 
 impl Tickets {
-    pub(super) fn issue(&mut self, asked: Vec<Asked>) -> Vec<(Ticket, Write)> {
+    pub(super) fn issue(&mut self, asked: Vec<PendingWrite>) -> Vec<(Ticket, Write)> {
         let issue = |(write, way_back)| {
             self.last += 1;
             let ticket = Ticket(self.last);

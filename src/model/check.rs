@@ -295,7 +295,7 @@ pub struct Probe {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     /// Over a connection.
-    Network(Protocol, Target),
+    Network(Protocol, CheckTarget),
     /// Of a command that is told whom it is about.
     Script(ScriptCheck, Subject),
 }
@@ -325,7 +325,7 @@ impl Question {
 
 /// Where a check connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum CheckTarget {
     /// Here, and nowhere else.
     Address(SocketAddr),
     /// To the host of this name, which is resolved anew for each run.
@@ -337,7 +337,7 @@ pub enum Target {
     },
 }
 
-impl Target {
+impl CheckTarget {
     /// What stands in a `Host` header that the check does not set.
     pub fn authority(&self) -> String {
         match self {

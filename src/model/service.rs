@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::check::{Check, Kind, Policy, Protocol, Question, Subject, Target};
+use crate::model::check::{Check, CheckTarget, Kind, Policy, Protocol, Question, Subject};
 use crate::model::name::{Label, LabelError, Name};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
@@ -332,14 +332,14 @@ impl Instance {
             Kind::Alias(_) | Kind::Ttl(_) => return None,
         };
         let elsewhere = match &protocol {
-            Protocol::Http(http) => http.connect.map(Target::Address),
+            Protocol::Http(http) => http.connect.map(CheckTarget::Address),
             Protocol::Tcp(_) | Protocol::Grpc(_) => None,
         };
         let own = || {
             let port = check.kind.port().or(self.port)?;
             Some(match endpoint {
-                Endpoint::Address(address) => Target::Address(SocketAddr::new(*address, port)),
-                Endpoint::Host(name) => Target::Host { name: name.clone(), port },
+                Endpoint::Address(address) => CheckTarget::Address(SocketAddr::new(*address, port)),
+                Endpoint::Host(name) => CheckTarget::Host { name: name.clone(), port },
             })
         };
         Some(Question::Network(protocol, elsewhere.or_else(own)?))

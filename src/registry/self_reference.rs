@@ -1,6 +1,6 @@
 //! Tells the instances that livezone would have to ask itself about.
 
-use crate::model::check::{Question, Target};
+use crate::model::check::{CheckTarget, Question};
 use crate::model::name::Name;
 use crate::model::service::{Instance, ServiceKey};
 
@@ -16,7 +16,7 @@ pub(super) fn host_of_ours<'i>(
         let mut endpoints = instance.location.endpoints();
         endpoints.any(|endpoint| {
             let question = instance.question(key, check, &endpoint);
-            matches!(question, Some(Question::Network(_, Target::Host { .. })))
+            matches!(question, Some(Question::Network(_, CheckTarget::Host { .. })))
         })
     };
     instance.checks.iter().any(resolves).then_some(host)

@@ -8,7 +8,7 @@ use crate::model::name::Name;
 use crate::wire::header::{HEADER, Head};
 use crate::wire::names::{Suffixes, pointer};
 use crate::wire::options::{Edns, Granted};
-use crate::wire::request::{Asked, LONGEST_QUERY, Query, Rejected};
+use crate::wire::request::{LONGEST_QUERY, Query, QuestionSection, Rejected};
 use crate::wire::tsig::Tsig;
 
 /// RFC 1035 section 4.2.1: every asker takes this much.
@@ -177,7 +177,7 @@ fn header_flags(head: Head, rcode: Rcode) -> u16 {
 }
 
 /// The header, its flags and counts still zero, and the question.
-fn put_front(head: Head, question: Option<&Asked<'_>>, out: &mut Vec<u8>) {
+fn put_front(head: Head, question: Option<&QuestionSection<'_>>, out: &mut Vec<u8>) {
     out.extend_from_slice(&head.id.to_be_bytes());
     out.resize(HEADER, 0);
     if let Some(question) = question {

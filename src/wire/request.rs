@@ -39,7 +39,7 @@ pub struct Rejected<'p> {
     /// The error; NOERROR where nothing but a cookie is asked for (RFC 7873 section 5.4).
     pub rcode: Rcode,
     /// To be echoed; `None` where it could not be read or is not one.
-    pub question: Option<Asked<'p>>,
+    pub question: Option<QuestionSection<'p>>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
     pub tsig: Option<Tsig>,
@@ -47,7 +47,7 @@ pub struct Rejected<'p> {
 
 /// The one question, as hickory has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked<'p> {
+pub struct QuestionSection<'p> {
     /// Name, type and class as they came, to be echoed: askers hide random bits in the name's case.
     pub octets: &'p [u8],
     /// The name, folded.
@@ -61,7 +61,7 @@ pub struct Asked<'p> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query<'p> {
     pub head: Head,
-    pub asked: Asked<'p>,
+    pub asked: QuestionSection<'p>,
     /// `Some` puts an OPT record into the answer.
     pub edns: Option<Edns>,
 }
@@ -97,12 +97,12 @@ pub fn parse(packet: &[u8]) -> Incoming<'_> {
         // What its records may hold is the opcode's own: only the question is read.
         let bare = Others { counts: [1, 0, 0, 0], opt: None };
         let request = if questions == 1 { hickory(packet, &bare) } else { None };
-        let question = request.and_then(|request| Asked::of(packet, &request));
+        let question = request.and_then(|request| QuestionSection::of(packet, &request));
         return reject(head, rcode, question, records);
     }
     let read = records.and_then(|records| Some((hickory(packet, &records.others)?, records)));
     let Some((request, records)) = read else { return reject(head, Rcode::FormErr, None, None) };
-    let Some(asked) = Asked::of(packet, &request) else {
+    let Some(asked) = QuestionSection::of(packet, &request) else {
         let cookie = records.edns.is_some_and(|(edns, _)| edns.options.cookie.is_some());
         if questions == 0 && cookie {
             let rcode = failing(&records).unwrap_or(Rcode::NoError);
@@ -117,7 +117,7 @@ pub fn parse(packet: &[u8]) -> Incoming<'_> {
     Incoming::Query(Query { head, asked, edns })
 }
 
-impl<'p> Asked<'p> {
+impl<'p> QuestionSection<'p> {
     /// The first question of `request`, which hickory has read from `packet`; `None` where there is
     /// none, or its name is compressed: a pointer could only lead into the header.
     fn of(packet: &'p [u8], request: &MessageRequest) -> Option<Self> {
@@ -152,7 +152,7 @@ pub fn read_head(packet: &[u8]) -> Result<(Head, [u16; 4]), Ignored> {
 fn reject(
     head: Head,
     rcode: Rcode,
-    question: Option<Asked<'_>>,
+    question: Option<QuestionSection<'_>>,
     records: Option<Records>,
 ) -> Incoming<'_> {
     let (edns, tsig) = records.map_or((None, None), |records| (records.edns, records.tsig));
@@ -169,7 +169,7 @@ fn failing(records: &Records) -> Option<Rcode> {
 }
 
 /// Why a well-formed question is not for the zones.
-fn refusal(asked: &Asked<'_>) -> Option<Rcode> {
+fn refusal(asked: &QuestionSection<'_>) -> Option<Rcode> {
     if asked.class != CLASS_IN {
         return Some(Rcode::Refused);
     }

@@ -72,7 +72,7 @@ fn seeds() {
         &[
             "tests/bad/native",
             "zones/service.internal",
-            "tests/fuzz/rules/house",
+            "tests/fuzz/rules/fixture",
             "tests/files/master/cases/services/zones/a.test",
         ],
     );
@@ -85,7 +85,7 @@ fn seeds() {
     copy(
         &to.join("master"),
         "zone",
-        &["tests/bad/master", "tests/fuzz/rules/house", "tests/files/master/bind"],
+        &["tests/bad/master", "tests/fuzz/rules/fixture", "tests/files/master/bind"],
     );
     let included = "$TTL 5\n$INCLUDE 1.inc sub\nb A 192.0.2.1\n;;;;\na A 192.0.2.2\n$INCLUDE 2.inc\n;;;;\nc TXT x\n";
     fs::write(to.join("master/included"), included).unwrap();
@@ -168,14 +168,14 @@ fn proved(put: &dyn Fn(String, u8, Vec<u8>), web: &[(&str, u16, u16)]) {
             );
         }
     }
-    for house in 0..4 {
+    for settings in 0..4 {
         for peer in 0..8 {
-            let how = house << 5 | peer << 2 | 2;
+            let how = settings << 5 | peer << 2 | 2;
             for (name, _, _) in
                 [web[0], ("nothing.service.internal", 1, 1), ("elsewhere.org", 1, 1)]
             {
                 let query = packet(0, &[(name, 1, 1)], &[opt(1232, 0, OPTIONS[1].1)]);
-                put(format!("house-{house}-{peer}-{}", &name[..3]), how, query);
+                put(format!("settings-{settings}-{peer}-{}", &name[..3]), how, query);
             }
         }
     }

@@ -13,13 +13,13 @@ use livezone::snapshot::Snapshot;
 use livezone::wire::reply::{Limits, encode, encode_rejection};
 use livezone::wire::request::{Incoming, parse};
 
-use crate::script::Asked;
+use crate::script::ScriptedQuery;
 
 /// The zone that names are relative to.
 pub(crate) const ORIGIN: &str = "service.internal.";
 
 /// The answer to one question as a client decodes it.
-pub(crate) fn ask(snapshot: &Snapshot, asked: &Asked, rng: &mut fastrand::Rng) -> Message {
+pub(crate) fn ask(snapshot: &Snapshot, asked: &ScriptedQuery, rng: &mut fastrand::Rng) -> Message {
     let packet = packet(asked);
     let max = snapshot.rules.udp_max_size;
     let mut out = Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn ask(snapshot: &Snapshot, asked: &Asked, rng: &mut fastrand::Rng) -
     message
 }
 
-fn packet(asked: &Asked) -> Vec<u8> {
+fn packet(asked: &ScriptedQuery) -> Vec<u8> {
     let mut packet = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(asked.edns)];
     packet.extend(question_name(&asked.name));
     packet.extend(asked.rtype.0.to_be_bytes());

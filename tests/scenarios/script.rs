@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use livezone::model::check::Target;
+use livezone::model::check::CheckTarget;
 use livezone::model::dns::Rtype;
 use livezone::model::name::Name;
 
@@ -26,8 +26,8 @@ pub(crate) enum Action {
     Finds { place: RunFilter, finding: Found },
     Pass(Duration),
     PassTo(Duration),
-    Ask { asked: Asked, expected: Vec<String> },
-    AskOften { times: usize, asked: Asked, expected: Vec<Share> },
+    Ask { asked: ScriptedQuery, expected: Vec<String> },
+    AskOften { times: usize, asked: ScriptedQuery, expected: Vec<Share> },
     Complaint(String),
     Log(Vec<String>),
     Runs(Vec<String>),
@@ -43,8 +43,8 @@ pub(crate) enum Action {
 #[derive(Clone, PartialEq)]
 pub(crate) enum RunFilter {
     Everywhere,
-    Target(Target),
-    Path(Target, String),
+    Target(CheckTarget),
+    Path(CheckTarget, String),
 }
 
 /// What a run finds, and how long it takes.
@@ -66,7 +66,7 @@ pub(crate) enum What {
 }
 
 /// A question.
-pub(crate) struct Asked {
+pub(crate) struct ScriptedQuery {
     pub(crate) name: String,
     pub(crate) rtype: Rtype,
     pub(crate) from: IpAddr,
@@ -169,12 +169,12 @@ fn place(word: &str) -> Result<RunFilter, String> {
 }
 
 /// `10.0.0.1:80` or `db.example.com:5432`.
-fn target(text: &str) -> Option<Target> {
+fn target(text: &str) -> Option<CheckTarget> {
     if let Ok(address) = text.parse() {
-        return Some(Target::Address(address));
+        return Some(CheckTarget::Address(address));
     }
     let (host, port) = text.rsplit_once(':')?;
-    Some(Target::Host { name: Name::parse_host(host).ok()?, port: port.parse().ok()? })
+    Some(CheckTarget::Host { name: Name::parse_host(host).ok()?, port: port.parse().ok()? })
 }
 
 fn found(text: &str) -> Result<Found, String> {
@@ -196,13 +196,13 @@ fn found(text: &str) -> Result<Found, String> {
     Ok(Found { what, reason: Some(reason.map_or(usual, str::to_owned)), takes })
 }
 
-fn asked(words: &[&str]) -> Result<Asked, String> {
+fn asked(words: &[&str]) -> Result<ScriptedQuery, String> {
     let [name, rtype, options @ ..] = words else { return Err("ask NAME TYPE".to_owned()) };
     let rtype = match rtype.strip_prefix("TYPE") {
         Some(code) => Rtype(number(code)?),
         None => Rtype::from_mnemonic(rtype).ok_or_else(|| format!("{rtype:?} is no type"))?,
     };
-    let mut asked = Asked {
+    let mut asked = ScriptedQuery {
         name: (*name).to_owned(),
         rtype,
         from: IpAddr::from([127, 0, 0, 1]),

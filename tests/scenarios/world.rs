@@ -12,7 +12,7 @@ use livezone::engine::settings::Settings;
 use livezone::engine::turn::turn;
 use livezone::engine::world::World;
 use livezone::health::scheduler::CheckId;
-use livezone::model::check::{Protocol, Question, Target};
+use livezone::model::check::{CheckTarget, Protocol, Question};
 use livezone::model::health::{Finding, Outcome};
 use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
@@ -23,7 +23,7 @@ use livezone::sources::files::parse::{Context, Host, parse};
 use livezone::sources::{Change, Put};
 
 use crate::dns;
-use crate::script::{Action, Asked, Found, RunFilter, Share, What};
+use crate::script::{Action, Found, RunFilter, ScriptedQuery, Share, What};
 use crate::show::{equal, same, show_complaint, show_complaints, show_time, show_transition};
 
 /// More turns than this at a standstill are a loop.
@@ -263,7 +263,7 @@ impl Driver {
             // A command is told of an instance that may have no port: 0 stands for none.
             Question::Script(_, subject) => {
                 let address = subject.address.parse().map_err(|_| "a command for a host")?;
-                about = Target::Address(SocketAddr::new(address, subject.port.unwrap_or(0)));
+                about = CheckTarget::Address(SocketAddr::new(address, subject.port.unwrap_or(0)));
                 (&about, "")
             }
         };
@@ -327,7 +327,7 @@ impl Driver {
         Err("the world does not come to rest".to_owned())
     }
 
-    fn ask_often(&mut self, times: usize, asked: &Asked, expected: &[Share]) -> Checked {
+    fn ask_often(&mut self, times: usize, asked: &ScriptedQuery, expected: &[Share]) -> Checked {
         let (mut firsts, mut holds) = (HashMap::new(), HashMap::new());
         let mut sizes = HashSet::new();
         for _ in 0..times {

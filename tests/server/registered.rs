@@ -44,10 +44,10 @@ fn what_was_registered_is_served_after_kill_9() {
 
 #[test]
 fn a_damaged_store_is_told_kept_and_recovered_from_its_export() {
-    let mut house = TestServer::new();
-    house.arguments.push("--recover-store".to_owned());
-    let state = house.path().join("state");
-    let server = house.start();
+    let mut fixture = TestServer::new();
+    fixture.arguments.push("--recover-store".to_owned());
+    let state = fixture.path().join("state");
+    let server = fixture.start();
     registered(&server, "web", "10.0.0.1");
     let server = server.restart(Signal::SIGINT);
     fs::write(state.join("registrations.redb"), "no database").unwrap();

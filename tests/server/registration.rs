@@ -242,9 +242,9 @@ fn what_a_file_holds_is_not_registered_over_it() {
 
 #[test]
 fn checks_connect_where_the_configuration_lets_them() {
-    let house = TestServer::new();
-    house.configure("[http]\ncheck_networks = [\"127.0.9.0/24\"]\n");
-    let server = house.start();
+    let fixture = TestServer::new();
+    fixture.configure("[http]\ncheck_networks = [\"127.0.9.0/24\"]\n");
+    let server = fixture.start();
     let body = |url: &str| {
         json!({ "ID": "web-1", "Name": "web", "Address": "10.0.0.2", "Port": 80,
             "Check": { "HTTP": url, "Interval": "1h" } })

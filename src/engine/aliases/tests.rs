@@ -10,7 +10,7 @@ use crate::engine::settings::Settings;
 use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::health::scheduler::CheckId;
-use crate::model::check::{AliasCheck, Kind, Policy, Question, Scripts, Target};
+use crate::model::check::{AliasCheck, CheckTarget, Kind, Policy, Question, Scripts};
 use crate::model::definition::{CheckDefinition, Document, PolicyDefinition};
 use crate::model::health::{Finding, Outcome};
 use crate::model::name::Name;
@@ -20,7 +20,7 @@ use crate::model::zone::ZoneSettings;
 use crate::sources::native;
 use crate::sources::{Change, Content, Put};
 
-struct House {
+struct Fixture {
     world: World,
     /// What runs, with the port that it asks.
     running: Vec<(CheckId, u16)>,
@@ -63,7 +63,7 @@ fn gone(name: &str) -> Change {
     Change::Gone(EntryId::of_file(Path::new(&format!("{name}.toml"))))
 }
 
-impl House {
+impl Fixture {
     fn of(files: Vec<Change>) -> Self {
         let settings = Settings {
             policy: Policy { failures_before_critical: 1, ..Policy::default() },
@@ -73,19 +73,19 @@ impl House {
             scripts: Scripts::Refused,
             ..Settings::of(&Config::default())
         };
-        let mut house = Self { world: World::new(settings, 1, 0), running: Vec::new() };
+        let mut fixture = Self { world: World::new(settings, 1, 0), running: Vec::new() };
         let zone = Change::Zone(Origin::Files, ZoneSettings::new(apex()));
         let changes = std::iter::once(zone).chain(files).collect();
-        house.turn(Event::Loaded(changes), 0);
-        house
+        fixture.turn(Event::Loaded(changes), 0);
+        fixture
     }
 
     fn turn(&mut self, event: Event, at: u64) -> Effects {
         let effects = turn(&mut self.world, event, now(at));
         self.running.retain(|(id, _)| !effects.stop.contains(id));
         let port = |question: &Question| match question {
-            Question::Network(_, Target::Address(address)) => address.port(),
-            Question::Network(_, Target::Host { port, .. }) => *port,
+            Question::Network(_, CheckTarget::Address(address)) => address.port(),
+            Question::Network(_, CheckTarget::Host { port, .. }) => *port,
             Question::Script(..) => unreachable!("no scripts here"),
         };
         self.running.extend(effects.start.iter().map(|s| (s.id, port(&s.probe.question))));
@@ -114,61 +114,61 @@ impl House {
 
 #[test]
 fn a_state_is_taken_over_in_the_turn_that_changes_it() {
-    let mut house = House::of(vec![file("proxy", None, &["DB"]), file("db", Some(1), &[])]);
-    assert_eq!(house.why("proxy"), "not served, no check result yet");
-    let effects = house.hear(1, Finding::Pass, 1);
-    assert!(effects.snapshot.is_some() && house.world.is_ready());
-    assert_eq!(house.why("proxy"), "passing");
-    let effects = house.hear(1, Finding::Fail, 60);
+    let mut fixture = Fixture::of(vec![file("proxy", None, &["DB"]), file("db", Some(1), &[])]);
+    assert_eq!(fixture.why("proxy"), "not served, no check result yet");
+    let effects = fixture.hear(1, Finding::Pass, 1);
+    assert!(effects.snapshot.is_some() && fixture.world.is_ready());
+    assert_eq!(fixture.why("proxy"), "passing");
+    let effects = fixture.hear(1, Finding::Fail, 60);
     let changed: Vec<_> = effects.transitions.iter().map(|t| t.instance.as_str()).collect();
     assert_eq!(changed, ["db", "proxy"]);
-    assert_eq!(house.why("proxy"), "not served, critical: db: as told");
-    house.hear(1, Finding::Pass, 120);
-    assert_eq!(house.why("proxy"), "not served, recovering: db: as told");
-    house.hear(1, Finding::Pass, 180);
-    assert_eq!(house.why("proxy"), "passing");
+    assert_eq!(fixture.why("proxy"), "not served, critical: db: as told");
+    fixture.hear(1, Finding::Pass, 120);
+    assert_eq!(fixture.why("proxy"), "not served, recovering: db: as told");
+    fixture.hear(1, Finding::Pass, 180);
+    assert_eq!(fixture.why("proxy"), "passing");
 }
 
 #[test]
 fn a_service_waits_for_what_it_follows() {
-    let mut house = House::of(vec![file("a", None, &["b"]), file("b", Some(1), &[])]);
-    assert!(!house.world.is_ready());
-    house.turn(Event::Timer, 6);
-    assert!(house.world.is_ready());
-    assert_eq!(house.why("a"), "not served, no check result yet");
+    let mut fixture = Fixture::of(vec![file("a", None, &["b"]), file("b", Some(1), &[])]);
+    assert!(!fixture.world.is_ready());
+    fixture.turn(Event::Timer, 6);
+    assert!(fixture.world.is_ready());
+    assert_eq!(fixture.why("a"), "not served, no check result yet");
 }
 
 #[test]
 fn no_checks_are_passing_checks_and_nobody_is_critical() {
-    let mut house = House::of(vec![file("a", None, &["b"]), file("b", None, &[])]);
-    assert!(house.world.is_ready());
-    assert_eq!((house.why("a"), house.why("b")), ("passing".into(), "no check".into()));
-    house.turn(Event::Changed(vec![gone("b")]), 1);
-    assert_eq!(house.why("a"), "not served, critical: no instance has the id \"b\"");
-    house.turn(Event::Changed(vec![file("b", None, &[])]), 2);
-    assert_eq!(house.why("a"), "passing");
-    house.turn(Event::Changed(vec![file("a", None, &[])]), 3);
-    assert!(house.world.aliases.zones.is_empty(), "no alias, no index");
+    let mut fixture = Fixture::of(vec![file("a", None, &["b"]), file("b", None, &[])]);
+    assert!(fixture.world.is_ready());
+    assert_eq!((fixture.why("a"), fixture.why("b")), ("passing".into(), "no check".into()));
+    fixture.turn(Event::Changed(vec![gone("b")]), 1);
+    assert_eq!(fixture.why("a"), "not served, critical: no instance has the id \"b\"");
+    fixture.turn(Event::Changed(vec![file("b", None, &[])]), 2);
+    assert_eq!(fixture.why("a"), "passing");
+    fixture.turn(Event::Changed(vec![file("a", None, &[])]), 3);
+    assert!(fixture.world.aliases.zones.is_empty(), "no alias, no index");
 }
 
 #[test]
 fn the_worst_of_all_checks_counts_down_a_chain() {
-    let mut house = House::of(vec![
+    let mut fixture = Fixture::of(vec![
         file("a", None, &["b"]),
         file("b", Some(2), &["c"]),
         file("c", Some(3), &[]),
         file("d", Some(4), &["a"]),
     ]);
     for port in [2, 3, 4] {
-        house.hear(port, Finding::Pass, 1);
+        fixture.hear(port, Finding::Pass, 1);
     }
-    assert_eq!(house.why("d"), "passing");
-    house.hear(3, Finding::Fail, 60);
-    assert_eq!(house.why("d"), "not served, critical: a: b: c: as told");
-    house.hear(3, Finding::Pass, 120);
-    house.hear(2, Finding::Warn, 121);
-    house.hear(3, Finding::Pass, 180);
-    assert_eq!(house.why("d"), "warning: a: b: as told");
+    assert_eq!(fixture.why("d"), "passing");
+    fixture.hear(3, Finding::Fail, 60);
+    assert_eq!(fixture.why("d"), "not served, critical: a: b: c: as told");
+    fixture.hear(3, Finding::Pass, 120);
+    fixture.hear(2, Finding::Warn, 121);
+    fixture.hear(3, Finding::Pass, 180);
+    assert_eq!(fixture.why("d"), "warning: a: b: as told");
 }
 
 #[test]
@@ -179,15 +179,15 @@ fn a_circle_is_critical_until_it_is_opened() {
         file("c", None, &["b"]),
         file("self", None, &["self"]),
     ];
-    let mut house = House::of(circle);
+    let mut fixture = Fixture::of(circle);
     for name in ["a", "b", "c", "self"] {
-        let why = house.why(name);
+        let why = fixture.why(name);
         assert!(why.ends_with("alias checks form a loop"), "{name}: {why}");
     }
-    house.turn(Event::Changed(vec![file("c", None, &[])]), 1);
-    assert_eq!([house.why("a"), house.why("b")], ["passing", "passing"]);
-    house.turn(Event::Changed(vec![file("c", None, &["a"])]), 2);
-    assert!(house.why("a").starts_with("not served, critical"));
+    fixture.turn(Event::Changed(vec![file("c", None, &[])]), 1);
+    assert_eq!([fixture.why("a"), fixture.why("b")], ["passing", "passing"]);
+    fixture.turn(Event::Changed(vec![file("c", None, &["a"])]), 2);
+    assert!(fixture.why("a").starts_with("not served, critical"));
 }
 
 #[test]
@@ -196,33 +196,33 @@ fn what_one_alias_looks_at_is_bounded() {
     let link = |n: usize| file(&name(n), None, &[name(n + 1).as_str(), name(n + 1).as_str()]);
     let mut files: Vec<_> = (0..200).map(link).collect();
     files.push(file("s200", None, &[]));
-    let house = House::of(files);
-    assert_eq!(house.why("s199"), "passing");
-    assert!(house.why("s0").ends_with("more than 64 instances"), "{}", house.why("s0"));
+    let fixture = Fixture::of(files);
+    assert_eq!(fixture.why("s199"), "passing");
+    assert!(fixture.why("s0").ends_with("more than 64 instances"), "{}", fixture.why("s0"));
 }
 
 #[test]
 fn an_alias_that_is_new_to_what_is_served_counts_when_it_knows_something() {
-    let mut house = House::of(vec![file("a", Some(1), &[]), file("b", Some(2), &[])]);
-    house.hear(1, Finding::Pass, 1);
-    house.turn(Event::Timer, 6);
-    house.turn(Event::Changed(vec![file("a", Some(1), &["b"])]), 7);
-    assert_eq!(house.why("a"), "passing");
-    house.hear(2, Finding::Fail, 8);
-    assert_eq!(house.why("a"), "not served, critical: b: as told");
+    let mut fixture = Fixture::of(vec![file("a", Some(1), &[]), file("b", Some(2), &[])]);
+    fixture.hear(1, Finding::Pass, 1);
+    fixture.turn(Event::Timer, 6);
+    fixture.turn(Event::Changed(vec![file("a", Some(1), &["b"])]), 7);
+    assert_eq!(fixture.why("a"), "passing");
+    fixture.hear(2, Finding::Fail, 8);
+    assert_eq!(fixture.why("a"), "not served, critical: b: as told");
 }
 
 #[test]
 fn aliases_that_are_as_before_go_on_when_their_service_changes() {
-    let mut house = House::of(vec![file("a", None, &["b"]), file("b", Some(2), &[])]);
-    house.hear(2, Finding::Fail, 1);
-    let effects = house.turn(Event::Changed(vec![file("a", Some(3), &["b"])]), 2);
+    let mut fixture = Fixture::of(vec![file("a", None, &["b"]), file("b", Some(2), &[])]);
+    fixture.hear(2, Finding::Fail, 1);
+    let effects = fixture.turn(Event::Changed(vec![file("a", Some(3), &["b"])]), 2);
     assert_eq!(effects.transitions, []);
-    assert_eq!(house.why("a"), "not served, critical: b: as told");
+    assert_eq!(fixture.why("a"), "not served, critical: b: as told");
 }
 
-fn dangling(house: &House) -> Vec<String> {
-    house.world.report().sources[0].warnings.clone()
+fn dangling(fixture: &Fixture) -> Vec<String> {
+    fixture.world.report().sources[0].warnings.clone()
 }
 
 fn short(effects: &Effects) -> Vec<String> {
@@ -231,42 +231,45 @@ fn short(effects: &Effects) -> Vec<String> {
 
 #[test]
 fn an_alias_of_nobody_is_told_until_somebody_has_the_id() {
-    let mut house = House::of(vec![file("proxy", None, &["db-1"]), file("db", None, &[])]);
+    let mut fixture = Fixture::of(vec![file("proxy", None, &["db-1"]), file("db", None, &[])]);
     let told = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; the check stays critical: register the instance, or correct the id";
-    assert_eq!(dangling(&house), [told]);
-    let effects = house.turn(Event::Changed(vec![file("db-2", None, &[])]), 1);
-    assert_eq!((short(&effects), dangling(&house)), (Vec::new(), vec![told.to_owned()]));
+    assert_eq!(dangling(&fixture), [told]);
+    let effects = fixture.turn(Event::Changed(vec![file("db-2", None, &[])]), 1);
+    assert_eq!((short(&effects), dangling(&fixture)), (Vec::new(), vec![told.to_owned()]));
     // A chain: only its last link leads nowhere.
-    house.turn(Event::Changed(vec![file("front", None, &["proxy"])]), 2);
-    assert_eq!(dangling(&house), [told]);
-    house.turn(Event::Changed(vec![file("db-1", None, &[])]), 3);
-    assert_eq!(dangling(&house), [""; 0]);
-    let effects = house.turn(Event::Changed(vec![gone("db-1")]), 4);
+    fixture.turn(Event::Changed(vec![file("front", None, &["proxy"])]), 2);
+    assert_eq!(dangling(&fixture), [told]);
+    fixture.turn(Event::Changed(vec![file("db-1", None, &[])]), 3);
+    assert_eq!(dangling(&fixture), [""; 0]);
+    let effects = fixture.turn(Event::Changed(vec![gone("db-1")]), 4);
     let near = "proxy.toml:3:20: no instance of this zone has the id \"db-1\"; did you mean \
                 \"db-2\"?";
-    assert_eq!((short(&effects), dangling(&house)), (vec![near.to_owned()], vec![near.to_owned()]));
+    assert_eq!(
+        (short(&effects), dangling(&fixture)),
+        (vec![near.to_owned()], vec![near.to_owned()])
+    );
     // What was near has gone: nothing is said that is not so.
-    house.turn(Event::Changed(vec![gone("db-2")]), 5);
-    assert_eq!(dangling(&house), [told]);
-    house.turn(Event::Changed(vec![gone("proxy"), gone("front")]), 6);
-    assert_eq!(dangling(&house), [""; 0]);
+    fixture.turn(Event::Changed(vec![gone("db-2")]), 5);
+    assert_eq!(dangling(&fixture), [told]);
+    fixture.turn(Event::Changed(vec![gone("proxy"), gone("front")]), 6);
+    assert_eq!(dangling(&fixture), [""; 0]);
 }
 
 #[test]
 fn an_alias_that_still_dangles_is_not_told_again_when_its_file_changes() {
-    let mut house = House::of(vec![file("proxy", None, &["db"])]);
-    let effects = house.turn(Event::Changed(vec![file("proxy", Some(1), &["db"])]), 1);
+    let mut fixture = Fixture::of(vec![file("proxy", None, &["db"])]);
+    let effects = fixture.turn(Event::Changed(vec![file("proxy", Some(1), &["db"])]), 1);
     assert_eq!(short(&effects), [""; 0]);
-    let effects = house.turn(Event::Changed(vec![file("proxy", Some(1), &["db", "cache"])]), 2);
+    let effects = fixture.turn(Event::Changed(vec![file("proxy", Some(1), &["db", "cache"])]), 2);
     assert_eq!(effects.dangling.len(), 2, "{effects:?}");
-    assert_eq!(dangling(&house).len(), 2);
+    assert_eq!(dangling(&fixture).len(), 2);
 }
 
 #[test]
 fn of_very_many_that_dangle_few_are_shown_and_all_are_counted() {
     let files = (0..3000).map(|number| file(&format!("p{number}"), None, &["db"])).collect();
-    let house = House::of(files);
-    let warnings = dangling(&house);
+    let fixture = Fixture::of(files);
+    let warnings = dangling(&fixture);
     assert_eq!(warnings.len(), 1001);
     assert_eq!(warnings[1000], "2,000 more warnings in 2,000 other files");
 }

@@ -9,7 +9,7 @@ use crate::engine::event::Turn;
 use crate::engine::evidence::Evidence;
 use crate::health::scheduler::CheckId;
 use crate::model::check::{
-    AliasCheck, Check, Kind, Policy, Probe, Protocol, Question, Sources, Target, TcpCheck,
+    AliasCheck, Check, CheckTarget, Kind, Policy, Probe, Protocol, Question, Sources, TcpCheck,
 };
 use crate::model::health::{Condition, Finding, Outcome};
 use crate::model::name::{Label, Name};
@@ -24,7 +24,7 @@ fn check(id: &str, kind: Kind, policy: &Policy) -> Check {
 fn asked(port: u16, policy: &Policy) -> (Check, Method) {
     let tcp = TcpCheck { port: Some(port), tls: None };
     let check = check(&format!("tcp:{port}"), Kind::Tcp(tcp.clone()), policy);
-    let target = Target::Address(([10, 0, 0, 1], port).into());
+    let target = CheckTarget::Address(([10, 0, 0, 1], port).into());
     let question = Question::Network(Protocol::Tcp(tcp), target);
     let probe = Probe { question, policy: Arc::clone(&check.policy), sources: Sources::default() };
     (check, Method::Asked(probe))

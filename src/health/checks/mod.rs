@@ -28,7 +28,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::health::checks::connect::Route;
 use crate::model::check::{
-    HttpCheck, Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject, Target, TlsOptions,
+    CheckTarget, HttpCheck, Policy, Probe, Protocol, Question, ScriptCheck, Sources, Subject,
+    TlsOptions,
 };
 use crate::model::health::{Finding, Outcome};
 
@@ -83,7 +84,7 @@ impl Runner {
 
     async fn run_network(
         &self,
-        (protocol, target): (&Protocol, &Target),
+        (protocol, target): (&Protocol, &CheckTarget),
         sources: Sources,
         policy: &Policy,
     ) -> Result<Outcome, Outcome> {
@@ -108,12 +109,12 @@ impl Runner {
     /// Where the target is now, and what the resolver has left of the time.
     async fn locate(
         &self,
-        target: &Target,
+        target: &CheckTarget,
         limit: Duration,
     ) -> Result<(Vec<SocketAddr>, Duration), Outcome> {
         match target {
-            Target::Address(address) => Ok((vec![*address], limit)),
-            Target::Host { name, port } => {
+            CheckTarget::Address(address) => Ok((vec![*address], limit)),
+            CheckTarget::Host { name, port } => {
                 let found = self.resolver.resolve(name, *port, limit).await?;
                 Ok((found.addresses, limit.saturating_sub(found.took)))
             }
@@ -124,7 +125,7 @@ impl Runner {
     async fn tls_client(
         &self,
         protocol: &Protocol,
-        target: &Target,
+        target: &CheckTarget,
     ) -> Result<Option<tls::Client>, Outcome> {
         let (options, host) = match protocol {
             Protocol::Http(check) => (&check.tls, check.host.as_deref()),
@@ -153,12 +154,12 @@ impl Runner {
 }
 
 enum Plain<'a> {
-    Http(&'a HttpCheck, &'a Target),
+    Http(&'a HttpCheck, &'a CheckTarget),
     Tcp,
 }
 
 fn in_the_clear(question: &Question) -> Option<(Plain<'_>, SocketAddr)> {
-    let Question::Network(protocol, target @ Target::Address(address)) = question else {
+    let Question::Network(protocol, target @ CheckTarget::Address(address)) = question else {
         return None;
     };
     match protocol {

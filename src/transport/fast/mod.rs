@@ -71,7 +71,7 @@ pub enum Fast {
 
 /// A plain question, and where its answer is to be looked for.
 #[derive(Debug)]
-struct Asked<'s> {
+struct PlainQuery<'s> {
     head: Head,
     zone: &'s Zone,
     /// As in `Within`.
@@ -103,16 +103,16 @@ impl<'s> Reader<'s> {
 
     /// Reads the message of `len` octets; `None` where it is not plain.
     #[inline]
-    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<PlainQuery<'s>> {
         let in_only = |only: &OnlyZone<'s>| only.read(octets, len);
         self.only.as_ref().and_then(in_only).or_else(|| self.look_up(octets, len))
     }
 
     #[inline(never)]
-    fn look_up(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn look_up(&self, octets: &[u8; ROOM], len: usize) -> Option<PlainQuery<'s>> {
         let (question, head) = Question::read(octets, len)?;
         let within = zone_of(self.snapshot, &question.fold())?;
-        Some(Asked::new(head, within, question.key(within.left.into())))
+        Some(PlainQuery::new(head, within, question.key(within.left.into())))
     }
 }
 
@@ -126,7 +126,7 @@ impl<'s> OnlyZone<'s> {
     /// Reads the message if the name is one or two labels below this apex. From where it equals the
     /// apex on, the name is not read.
     #[inline]
-    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<Asked<'s>> {
+    fn read(&self, octets: &[u8; ROOM], len: usize) -> Option<PlainQuery<'s>> {
         let (name, has_more) = read_header(octets)?;
         let mut at = 0_usize;
         for left in 1..=2_u8 {
@@ -139,14 +139,14 @@ impl<'s> OnlyZone<'s> {
             if Key::of(rest, self.len)? == self.apex {
                 let head = Head::read(octets, len, at.checked_add(self.len)?, has_more)?;
                 let within = Within { zone: self.zone, left };
-                return Some(Asked::new(head, within, Key::of(name.first_chunk()?, at)));
+                return Some(PlainQuery::new(head, within, Key::of(name.first_chunk()?, at)));
             }
         }
         None
     }
 }
 
-impl<'s> Asked<'s> {
+impl<'s> PlainQuery<'s> {
     #[inline]
     fn new(head: Head, Within { zone, left }: Within<'s>, key: Option<Key>) -> Self {
         let entry = key.and_then(|key| zone.hot.get(&key));

@@ -34,7 +34,7 @@ fn one_of(largest: u16) -> &'static Snapshot {
 
 /// A question with what may follow it.
 #[derive(Clone, Debug)]
-struct Asked {
+struct GeneratedQuery {
     name: String,
     case: u64,
     rtype: u16,
@@ -58,7 +58,7 @@ fn wire(name: &str, case: u64) -> Vec<u8> {
     out
 }
 
-impl Asked {
+impl GeneratedQuery {
     fn plain(name: &str, rtype: u16) -> Self {
         Self { name: name.to_owned(), case: 0, rtype, flags: 0x0100, opt: None }
     }
@@ -81,7 +81,7 @@ impl Asked {
     }
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = GeneratedQuery> {
     let random = "[a-z_0-9.-]{1,12}[a-z]\\.svc\\.test"
         .prop_filter("labels", |name| name.split('.').all(|label| !label.is_empty()));
     let name = prop_oneof![
@@ -99,12 +99,8 @@ fn asked() -> impl Strategy<Value = Asked> {
     let opt = prop::option::of((size, any::<bool>(), options));
     let flags = prop_oneof![6 => Just(0x0100_u16), 2 => Just(0x0130), 1 => any::<u16>()];
     let rtype = prop_oneof![9 => prop::sample::select(&TYPES), 1 => any::<u16>()];
-    (name, any::<u64>(), rtype, flags, opt).prop_map(|(name, case, rtype, flags, opt)| Asked {
-        name,
-        case,
-        rtype,
-        flags,
-        opt,
+    (name, any::<u64>(), rtype, flags, opt).prop_map(|(name, case, rtype, flags, opt)| {
+        GeneratedQuery { name, case, rtype, flags, opt }
     })
 }
 
@@ -202,7 +198,7 @@ fn every_name_and_type_of_the_world_is_said_alike() {
     for name in NAMES {
         for rtype in TYPES {
             for opt in [None, Some((1232, false, Vec::new())), Some((4096, true, Vec::new()))] {
-                let asked = Asked { opt, ..Asked::plain(name, rtype) };
+                let asked = GeneratedQuery { opt, ..GeneratedQuery::plain(name, rtype) };
                 for seed in 0..4 {
                     check(&snapshot, &asked.packet(), seed);
                 }
@@ -216,7 +212,10 @@ fn instances_are_cut_alike_at_every_size() {
     let services = ["long-enough-for-two-lines-of-any-cache.svc.test", "many.svc.test"];
     for size in 512..=1232 {
         for name in services {
-            let asked = Asked { opt: Some((size, false, Vec::new())), ..Asked::plain(name, 33) };
+            let asked = GeneratedQuery {
+                opt: Some((size, false, Vec::new())),
+                ..GeneratedQuery::plain(name, 33)
+            };
             assert!(check(one_of(1232), &asked.packet(), size.into()), "{name} in {size}");
         }
     }
@@ -228,7 +227,7 @@ fn who_may_have_more_than_the_buffer_holds_is_left_to_the_general_path() {
         [(65_535, 4096, true), (65_535, 4097, false), (4096, 65_535, true)]
     {
         let opt = Some((offered, false, Vec::new()));
-        let asked = Asked { opt, ..Asked::plain("web.svc.test", 1) };
+        let asked = GeneratedQuery { opt, ..GeneratedQuery::plain("web.svc.test", 1) };
         assert_eq!(check(one_of(largest), &asked.packet(), 1), is_taken, "{largest} {offered}");
     }
 }
@@ -260,7 +259,7 @@ fn plain_questions_are_taken() {
     ] {
         let cookie = b"\x00\x0a\x00\x08abcdefgh".to_vec();
         for opt in [None, Some((1232, false, Vec::new())), Some((1232, false, cookie))] {
-            let asked = Asked { opt, ..Asked::plain(name, rtype) };
+            let asked = GeneratedQuery { opt, ..GeneratedQuery::plain(name, rtype) };
             assert!(check(&snapshot, &asked.packet(), 1), "{name} {rtype}");
         }
     }
@@ -291,16 +290,16 @@ fn an_entry_answers_aaaa_where_every_instance_has_one_address_or_none_has() {
 #[test]
 fn a_zone_that_is_served_alone_answers_what_is_its_own() {
     let snapshot = one_zone(1232);
-    let taken = |name: &&str| check(&snapshot, &Asked::plain(name, 1).packet(), 1);
+    let taken = |name: &&str| check(&snapshot, &GeneratedQuery::plain(name, 1).packet(), 1);
     let names: Vec<&str> = NAMES.iter().copied().filter(taken).collect();
     for name in ["web.svc.test", "v1.web.svc.test", "_web._tcp.svc.test", "web.in.deep.svc.test"] {
         assert!(names.contains(&name), "{name} is not taken: {names:?}");
     }
     assert!(names.iter().all(|name| name.ends_with(".svc.test")), "{names:?}");
-    let packet = Asked::plain("any.svc.test", 1).packet();
+    let packet = GeneratedQuery::plain("any.svc.test", 1).packet();
     assert!(!check(&wild_zone(), &packet, 1), "a wildcard answers");
     // A name that is no text is known as well.
-    let mut packet = Asked::plain("x.svc.test", 1).packet();
+    let mut packet = GeneratedQuery::plain("x.svc.test", 1).packet();
     let is_taken = [b'x', 201, 200].map(|octet| {
         packet[13] = octet;
         check(&snapshot, &packet, 1)
@@ -312,7 +311,7 @@ fn a_zone_that_is_served_alone_answers_what_is_its_own() {
 fn who_answered_is_counted() {
     let metrics = Metrics::new("0");
     let mut worker = worker(&metrics, 1);
-    let packet = Asked::plain("web.svc.test", 1).packet();
+    let packet = GeneratedQuery::plain("web.svc.test", 1).packet();
     let mut octets = [0; ROOM];
     octets[..packet.len()].copy_from_slice(&packet);
     let arrival = arrival(&PEER);
@@ -328,9 +327,9 @@ fn who_may_not_ask_is_left_to_respond() {
     let mut rules = (*world(1232).rules).clone();
     rules.access.deny = "192.0.2.0/24".parse().into_iter().collect();
     let snapshot = Snapshot { rules: rules.into(), ..world(1232) };
-    assert!(!check(&snapshot, &Asked::plain("web.svc.test", 1).packet(), 1));
+    assert!(!check(&snapshot, &GeneratedQuery::plain("web.svc.test", 1).packet(), 1));
     let metrics = Metrics::new("0");
-    let packet = Asked::plain("web.svc.test", 1).packet();
+    let packet = GeneratedQuery::plain("web.svc.test", 1).packet();
     let mut octets = [0; ROOM];
     octets[..packet.len()].copy_from_slice(&packet);
     for peer in ["192.0.2.1:0", "224.0.0.251:5353", "192.0.2.53:53"] {
@@ -365,7 +364,7 @@ fn answers_are_limited_alike() {
         let rrl = Rrl { responses_per_second: 1, slip, dry_run, ..Rrl::default() };
         for (name, rtype) in [("web.svc.test", 1), ("no.svc.test", 1), ("portless.svc.test", 65)] {
             for opt in [None, Some((1232, true, cookie.clone()))] {
-                let packet = Asked { opt, ..Asked::plain(name, rtype) }.packet();
+                let packet = GeneratedQuery { opt, ..GeneratedQuery::plain(name, rtype) }.packet();
                 let arrival = arrival(&PEER);
                 let ours = five(&rrl, |snapshot, worker| {
                     let mut octets = [0; ROOM];

@@ -113,13 +113,13 @@ mod tests {
     use crate::model::dns::Rtype;
     use crate::transport::tests::fixtures::{context, framed, query, query_for};
 
-    struct House {
+    struct Fixture {
         inbox: Inbox,
         batch: Batch,
         worker: Worker,
     }
 
-    impl House {
+    impl Fixture {
         fn new() -> Self {
             let worker = Worker::new(Metrics::new("0").worker(Transport::Tcp));
             Self { inbox: Inbox::new(), batch: Batch::default(), worker }
@@ -149,30 +149,32 @@ mod tests {
 
     #[test]
     fn all_whole_messages_are_answered_in_one_piece_and_a_part_waits() {
-        let mut house = House::new();
+        let mut fixture = Fixture::new();
         let part = framed(&query(4));
-        house.put(&[&framed(&query(1))[..], &framed(&query(2)), &part[..9]].concat());
-        assert_eq!(house.answer(100), Pause::Answered);
-        assert_eq!((house.ids(), house.batch.answers), (vec![1, 2], 2));
-        house.put(&part[9..]);
-        assert_eq!(house.answer(100), Pause::Answered);
-        assert_eq!(house.ids(), [1, 2, 4]);
-        assert_eq!(house.batch.written(), 3);
-        assert_eq!((house.ids(), house.batch.answers), (vec![], 0));
+        fixture.put(&[&framed(&query(1))[..], &framed(&query(2)), &part[..9]].concat());
+        assert_eq!(fixture.answer(100), Pause::Answered);
+        assert_eq!((fixture.ids(), fixture.batch.answers), (vec![1, 2], 2));
+        fixture.put(&part[9..]);
+        assert_eq!(fixture.answer(100), Pause::Answered);
+        assert_eq!(fixture.ids(), [1, 2, 4]);
+        assert_eq!(fixture.batch.written(), 3);
+        assert_eq!((fixture.ids(), fixture.batch.answers), (vec![], 0));
     }
 
     #[test]
     fn output_ends_with_the_answer_that_makes_it_enough_and_goes_on_after_it_was_written() {
-        let mut house = House::new();
-        house.put(&framed(&query_for(7, Rtype::TXT)).repeat(20));
+        let mut fixture = Fixture::new();
+        fixture.put(&framed(&query_for(7, Rtype::TXT)).repeat(20));
         let mut answers = 0;
-        while house.answer(100) == Pause::Enough {
+        while fixture.answer(100) == Pause::Enough {
             let longest = usize::from(u16::MAX) + 2;
-            assert!((ENOUGH..ENOUGH + longest).contains(&house.batch.out.len()));
-            answers += house.batch.written();
-            assert!(house.batch.out.capacity() <= KEPT && house.batch.answer.capacity() <= KEPT);
+            assert!((ENOUGH..ENOUGH + longest).contains(&fixture.batch.out.len()));
+            answers += fixture.batch.written();
+            assert!(
+                fixture.batch.out.capacity() <= KEPT && fixture.batch.answer.capacity() <= KEPT
+            );
         }
-        assert_eq!(answers + house.batch.written(), 20);
+        assert_eq!(answers + fixture.batch.written(), 20);
     }
 
     #[test]
@@ -180,10 +182,10 @@ mod tests {
         let mut response = query(9);
         response[2] = 0x80;
         for wrong in [vec![0, 0], framed(&[0; 11]), framed(&response)] {
-            let mut house = House::new();
-            house.put(&[framed(&query(1)), wrong, framed(&query(2))].concat());
-            assert_eq!(house.answer(100), Pause::Wrong);
-            assert_eq!(house.ids(), [1]);
+            let mut fixture = Fixture::new();
+            fixture.put(&[framed(&query(1)), wrong, framed(&query(2))].concat());
+            assert_eq!(fixture.answer(100), Pause::Wrong);
+            assert_eq!(fixture.ids(), [1]);
         }
     }
 
@@ -191,37 +193,37 @@ mod tests {
     fn a_message_that_is_too_long_is_answered_by_what_its_header_says() {
         // Opcode STATUS is NOTIMP, a query FORMERR, whatever stands behind.
         for (flags, said) in [(0x01, [0x81, 1]), (0x10, [0x90, 4]), (0x28, [0xa8, 4])] {
-            let mut house = House::new();
+            let mut fixture = Fixture::new();
             let mut long = query(7);
             long[2] = flags;
             long.resize(4097, 0);
-            house.put(&framed(&long)[..4098]);
-            assert_eq!(house.answer(100), Pause::Answered);
-            assert!(house.batch.out.is_empty(), "one octet is missing");
-            house.put(&[&[0][..], &framed(&query(8))].concat());
-            assert_eq!(house.answer(100), Pause::Answered);
-            assert_eq!(house.ids(), [7, 8]);
-            assert_eq!(house.batch.out[..6], [0, 12, 0, 7, said[0], said[1]]);
+            fixture.put(&framed(&long)[..4098]);
+            assert_eq!(fixture.answer(100), Pause::Answered);
+            assert!(fixture.batch.out.is_empty(), "one octet is missing");
+            fixture.put(&[&[0][..], &framed(&query(8))].concat());
+            assert_eq!(fixture.answer(100), Pause::Answered);
+            assert_eq!(fixture.ids(), [7, 8]);
+            assert_eq!(fixture.batch.out[..6], [0, 12, 0, 7, said[0], said[1]]);
         }
-        let mut house = House::new();
+        let mut fixture = Fixture::new();
         let mut response = query(7);
         response[2] = 0x80;
         response.resize(5000, 0);
-        house.put(&framed(&response)[..4000]);
-        house.answer(100);
-        house.put(&framed(&response)[4000..]);
-        assert_eq!(house.answer(100), Pause::Wrong);
-        assert!(house.batch.out.is_empty());
+        fixture.put(&framed(&response)[..4000]);
+        fixture.answer(100);
+        fixture.put(&framed(&response)[4000..]);
+        assert_eq!(fixture.answer(100), Pause::Wrong);
+        assert!(fixture.batch.out.is_empty());
     }
 
     #[test]
     fn no_more_are_answered_than_may_be() {
-        let mut house = House::new();
-        house.put(&framed(&query(1)).repeat(5));
-        assert_eq!(house.answer(3), Pause::Enough);
-        assert_eq!(house.ids().len(), 3);
-        let mut house = House::new();
-        house.put(&framed(&query(1)));
-        assert_eq!(house.answer(1), Pause::Answered, "there is no more");
+        let mut fixture = Fixture::new();
+        fixture.put(&framed(&query(1)).repeat(5));
+        assert_eq!(fixture.answer(3), Pause::Enough);
+        assert_eq!(fixture.ids().len(), 3);
+        let mut fixture = Fixture::new();
+        fixture.put(&framed(&query(1)));
+        assert_eq!(fixture.answer(1), Pause::Answered, "there is no more");
     }
 }

@@ -30,7 +30,7 @@ impl Stream for DuplexStream {
     fn give_up(&self) {}
 }
 
-struct House {
+struct Fixture {
     shared: Arc<Shared>,
     metrics: Metrics,
     stop: CancellationToken,
@@ -39,7 +39,7 @@ struct House {
     tasks: JoinSet<()>,
 }
 
-impl House {
+impl Fixture {
     fn new() -> Self {
         let began = Instant::now();
         let clock = Arc::new(move || Now::default().after(began.elapsed()));
@@ -54,7 +54,9 @@ impl House {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             let poll = |context: &mut std::task::Context<'_>| {
-                arrivals.poll_recv(context).map(|arrival| arrival.expect("the house holds a door"))
+                arrivals
+                    .poll_recv(context)
+                    .map(|arrival| arrival.expect("the fixture holds a door"))
             };
             accept(poll, &for_accept, &until, &mut connections).await;
             while connections.join_next().await.is_some() {}
@@ -108,20 +110,20 @@ async fn end(client: &mut DuplexStream) {
 
 #[tokio::test(start_paused = true)]
 async fn idle_time_counts_from_the_last_answer() {
-    let house = House::new();
-    let mut client = house.connect(4096).await;
+    let fixture = Fixture::new();
+    let mut client = fixture.connect(4096).await;
     for id in 0..3 {
         sleep(SECOND * 9).await;
         ask(&mut client, id).await;
     }
     assert_eq!(tenths(end(&mut client)).await, 100);
-    assert_eq!(house.closed("idle"), 1);
+    assert_eq!(fixture.closed("idle"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_has_its_time_from_its_first_octet_however_it_trickles() {
-    let house = House::new();
-    let mut client = house.connect(4096).await;
+    let fixture = Fixture::new();
+    let mut client = fixture.connect(4096).await;
     sleep(SECOND * 5).await;
     let trickle = async {
         for octet in framed(&query(1)) {
@@ -133,13 +135,13 @@ async fn a_message_has_its_time_from_its_first_octet_however_it_trickles() {
     };
     // The octet after the end tells that it was one.
     assert!((20..=22).contains(&tenths(trickle).await));
-    assert_eq!(house.closed("message"), 1);
+    assert_eq!(fixture.closed("message"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_long_has_no_more_time_than_others() {
-    let house = House::new();
-    let (mut quick, mut slow) = (house.connect(1 << 17).await, house.connect(4096).await);
+    let fixture = Fixture::new();
+    let (mut quick, mut slow) = (fixture.connect(1 << 17).await, fixture.connect(4096).await);
     let mut long = query(3);
     long.resize(65_535, 0);
     let long = framed(&long);
@@ -158,15 +160,15 @@ async fn a_message_that_is_too_long_has_no_more_time_than_others() {
         }
     };
     assert!((20..=22).contains(&tenths(trickle).await));
-    assert_eq!(house.closed("message"), 1);
+    assert_eq!(fixture.closed("message"), 1);
     sleep(SECOND * 3).await;
     ask(&mut quick, 5).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_begins_behind_an_answered_message_has_a_time_of_its_own() {
-    let house = House::new();
-    let mut client = house.connect(4096).await;
+    let fixture = Fixture::new();
+    let mut client = fixture.connect(4096).await;
     let (first, second) = (framed(&query(1)), framed(&query(2)));
     client.write_all(&first[..9]).await.unwrap();
     sleep(SECOND * 3 / 2).await;
@@ -176,79 +178,79 @@ async fn what_begins_behind_an_answered_message_has_a_time_of_its_own() {
     client.write_all(&[&second[9..], &first[..1]].concat()).await.unwrap();
     assert_eq!(answer(&mut client).await[..2], [0, 2]);
     assert_eq!(tenths(end(&mut client)).await, 20);
-    assert_eq!(house.closed("message"), 1);
+    assert_eq!(fixture.closed("message"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_cut_and_keeps_nobody_waiting() {
-    let house = House::new();
-    let (mut stuck, mut other) = (house.connect(64).await, house.connect(4096).await);
+    let fixture = Fixture::new();
+    let (mut stuck, mut other) = (fixture.connect(64).await, fixture.connect(4096).await);
     let flood = async { while stuck.write_all(&framed(&query(1))).await.is_ok() {} };
     let others = async { tenths(ask(&mut other, 2)).await };
     let (cut, answered) = tokio::join!(tenths(flood), others);
     assert_eq!((cut, answered), (50, 0));
-    assert_eq!(house.closed("unread"), 1);
+    assert_eq!(fixture.closed("unread"), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn times_follow_the_configuration_from_the_next_answer_on() {
-    let house = House::new();
-    let mut client = house.connect(4096).await;
+    let fixture = Fixture::new();
+    let mut client = fixture.connect(4096).await;
     ask(&mut client, 1).await;
     let new = snapshot(Tcp { idle: SECOND * 3, message: SECOND, ..Tcp::default() });
-    house.shared.context.current.store(Arc::new(new));
+    fixture.shared.context.current.store(Arc::new(new));
     ask(&mut client, 2).await;
     sleep(SECOND * 2).await;
     client.write_all(&[0]).await.unwrap();
     assert_eq!(tenths(end(&mut client)).await, 10);
-    let mut next = house.connect(4096).await;
+    let mut next = fixture.connect(4096).await;
     assert_eq!(tenths(end(&mut next)).await, 30);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_with_a_deep_pipeline_has_a_batch_and_then_others_have_theirs() {
     const DEEP: u64 = 5000;
-    let house = House::new();
-    let mut greedy = house.connect(1 << 20).await;
+    let fixture = Fixture::new();
+    let mut greedy = fixture.connect(1 << 20).await;
     let burst = framed(&query(1)).repeat(usize::try_from(DEEP).unwrap());
     greedy.write_all(&burst).await.unwrap();
-    let mut polite = house.connect(4096).await;
+    let mut polite = fixture.connect(4096).await;
     polite.write_all(&framed(&query(2))).await.unwrap();
     assert_eq!(answer(&mut polite).await[..2], [0, 2]);
-    let before = house.counted(ANSWERED);
+    let before = fixture.counted(ANSWERED);
     // Some 130 of these are in what is read at once.
     assert!(before < 500, "{before} were answered before one that came at the same time");
     for _ in 0..DEEP {
         answer(&mut greedy).await;
     }
-    assert_eq!(house.counted(ANSWERED), DEEP + 1);
+    assert_eq!(fixture.counted(ANSWERED), DEEP + 1);
 }
 
 /// The clock is not held: it would wait for the client to rest.
 #[tokio::test]
 async fn a_client_without_end_does_not_hold_up_the_end() {
-    let mut house = House::new();
-    let client = house.connect(1000).await;
+    let mut fixture = Fixture::new();
+    let client = fixture.connect(1000).await;
     let (mut read, mut write) = tokio::io::split(client);
     let mut streams = JoinSet::new();
     streams.spawn(async move { while write.write_all(&framed(&query(1))).await.is_ok() {} });
     streams.spawn(async move { while matches!(read.read(&mut [0; 100]).await, Ok(1..)) {} });
-    while house.counted(ANSWERED) < 1000 {
+    while fixture.counted(ANSWERED) < 1000 {
         yield_now().await;
     }
-    house.stop.cancel();
-    timeout(SECOND * 20, house.tasks.join_next()).await.unwrap().unwrap().unwrap();
-    assert_eq!(house.closed("stop"), 1);
+    fixture.stop.cancel();
+    timeout(SECOND * 20, fixture.tasks.join_next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(fixture.closed("stop"), 1);
     while streams.join_next().await.is_some() {}
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_draining_clients_are_told_not_to_stay() {
-    let house = House::new();
+    let fixture = Fixture::new();
     let rules = Tcp::default();
-    assert_eq!(house.shared.offered_idle(rules), SECOND * 10);
-    house.draining.cancel();
-    assert_eq!(house.shared.offered_idle(rules), Duration::ZERO);
+    assert_eq!(fixture.shared.offered_idle(rules), SECOND * 10);
+    fixture.draining.cancel();
+    assert_eq!(fixture.shared.offered_idle(rules), Duration::ZERO);
 }
 
 /// What was logged.
@@ -279,26 +281,26 @@ async fn errors_of_accept_neither_end_the_listener_nor_spin_nor_flood_the_log() 
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let house = House::new();
+    let fixture = Fixture::new();
     let lasting = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
     let began = Instant::now();
     for errno in lasting.into_iter().cycle().take(90) {
-        house.fail(errno).await;
+        fixture.fail(errno).await;
     }
-    let mut client = house.connect(4096).await;
+    let mut client = fixture.connect(4096).await;
     ask(&mut client, 1).await;
     assert_eq!(began.elapsed().as_secs(), 9, "a tenth of a second for each");
     assert_eq!(log.lines().len(), 1, "{:?}", log.lines());
     sleep(SECOND * 2).await;
-    let mut client = house.connect(4096).await;
+    let mut client = fixture.connect(4096).await;
     ask(&mut client, 1).await;
     let lines = log.lines();
     assert!(lines.len() == 2 && lines[1].contains("errors=90"), "{lines:?}");
     let began = Instant::now();
     for _ in 0..500 {
-        house.fail(Errno::ECONNABORTED).await;
+        fixture.fail(Errno::ECONNABORTED).await;
     }
-    let mut client = house.connect(4096).await;
+    let mut client = fixture.connect(4096).await;
     ask(&mut client, 1).await;
     assert_eq!(began.elapsed(), Duration::ZERO, "those of one connection cost nobody time");
     assert_eq!(log.lines().len(), 2);

@@ -31,7 +31,7 @@ static SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| {
 
 /// A packet and what its OPT record says, if it has one.
 #[derive(Clone, Debug)]
-struct Asked {
+struct GeneratedQuery {
     octets: Vec<u8>,
     payload: Option<u16>,
     signed: bool,
@@ -62,7 +62,7 @@ fn tsig() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = GeneratedQuery> {
     let name = select(vec![
         &b"\x04app1\x03svc\x04test\x00"[..],
         b"\x04APP1\x03sVc\x04tesT\x00",
@@ -96,7 +96,7 @@ fn asked() -> impl Strategy<Value = Asked> {
             }
             let signed = signature.is_some();
             octets.extend(signature.unwrap_or_default());
-            Asked { octets, payload, signed }
+            GeneratedQuery { octets, payload, signed }
         },
     )
 }
@@ -133,7 +133,7 @@ fn holds(octets: &[u8], largest: usize, (response, out): &(Response, Vec<u8>)) {
     }
 }
 
-fn largest(asked: &Asked, transport: Transport) -> usize {
+fn largest(asked: &GeneratedQuery, transport: Transport) -> usize {
     match transport {
         Transport::Udp => asked.payload.unwrap_or(0).clamp(512, 1232).into(),
         Transport::Tcp => usize::from(u16::MAX),

@@ -11,7 +11,7 @@ use livezone::transport::batch::{Batch, ROOM, Sending, Wait};
 use livezone::transport::bind::bind;
 
 /// Where the server listens, and which of its addresses each client asks.
-const HOUSES: [(&str, [&str; 3]); 4] = [
+const SERVERS: [(&str, [&str; 3]); 4] = [
     ("127.0.0.1:0", ["127.0.0.1", "127.0.0.1", "127.0.0.1"]),
     ("0.0.0.0:0", ["127.0.0.2", "127.0.0.3", "127.0.0.2"]),
     ("[::1]:0", ["::1", "::1", "::1"]),
@@ -45,8 +45,8 @@ struct Model {
 
 /// Does what the input says.
 pub(crate) fn run(input: &[u8]) {
-    let Some((&house, mut steps)) = input.split_first() else { return };
-    let mut model = Model::new(usize::from(house) % HOUSES.len());
+    let Some((&server, mut steps)) = input.split_first() else { return };
+    let mut model = Model::new(usize::from(server) % SERVERS.len());
     while let Some((&[step, place, high, low], rest)) = steps.split_first_chunk() {
         steps = rest;
         let (place, number) = (usize::from(place), usize::from(u16::from_be_bytes([high, low])));
@@ -62,8 +62,8 @@ pub(crate) fn run(input: &[u8]) {
 }
 
 impl Model {
-    fn new(house: usize) -> Self {
-        let (listen, asked) = HOUSES[house];
+    fn new(server: usize) -> Self {
+        let (listen, asked) = SERVERS[server];
         let bound = bind(&[listen.parse().unwrap()], 1).unwrap();
         let endpoint = bound.endpoints.into_iter().next().unwrap();
         let asked = asked.map(|address| address.parse::<IpAddr>().unwrap());

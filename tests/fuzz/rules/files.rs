@@ -15,7 +15,7 @@ use livezone::sources::files::master;
 use livezone::sources::{Change, Content, Put};
 use livezone::sources::{consul, native};
 
-use super::house::{appeared, run};
+use super::fixture::{appeared, run};
 use super::respond::{Server, wire};
 
 const ZONE: &str = "service.internal";

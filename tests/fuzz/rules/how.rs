@@ -10,7 +10,7 @@ use livezone::model::time::{Instant, Now};
 const OVER_TCP: u8 = 1;
 const OVER_BOTH: u8 = 2;
 const PEER: u8 = 0x1c;
-const HOUSE: u8 = 0x60;
+const SETTINGS_BITS: u8 = 0x60;
 const MORE: u8 = 0x80;
 /// Bits of the second, which is there where the first says so.
 const TIME: u8 = 0x3f;
@@ -69,7 +69,7 @@ pub(crate) struct How {
     /// Where it came to.
     pub(super) asked: Option<SocketAddr>,
     /// Which of the snapshots answers.
-    pub(super) house: usize,
+    pub(super) settings: usize,
     /// Seconds of the clock on the wall.
     pub(super) time: u32,
 }
@@ -102,7 +102,7 @@ impl How {
             peer,
             standing,
             asked,
-            house: usize::from((first & HOUSE) >> 5),
+            settings: usize::from((first & SETTINGS_BITS) >> 5),
             time: BASE - 16 * STEP + u32::from(second & TIME) * STEP,
         };
         Some((how, packet))

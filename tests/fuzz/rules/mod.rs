@@ -5,7 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod cookies;
 pub(crate) mod edns;
 pub(crate) mod files;
-mod house;
+mod fixture;
 pub(crate) mod how;
 pub(crate) mod message;
 mod reply;

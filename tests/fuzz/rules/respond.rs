@@ -16,7 +16,7 @@ use livezone::transport::worker::Worker;
 
 use super::cookies::{Judged, judge};
 use super::edns::{COOKIE, KEEPALIVE, Wanted, split};
-use super::house::{HOUSES, Limits, REGISTERED, snapshots};
+use super::fixture::{Limits, REGISTERED, SETTINGS, snapshots};
 use super::how::{Addresses, How, Standing};
 use super::message::{Message, header, rtype};
 use super::reply::{Channel, check, room, whole};
@@ -57,14 +57,14 @@ pub(crate) fn run(input: &[u8]) {
 
 /// Answers from snapshots; made once, since executions are counted in millions.
 pub(super) struct Server {
-    /// As many as [`HOUSES`], or one that has no limits and no cookies.
+    /// As many as [`SETTINGS`], or one that has no limits and no cookies.
     snapshots: Vec<Arc<Snapshot>>,
     registered: Vec<Vec<u8>>,
 }
 
 /// A packet that has been read, as far as that is possible.
 #[derive(Clone, Copy)]
-struct Asked<'p> {
+struct PacketCase<'p> {
     packet: &'p [u8],
     read: Option<&'p Message<'p>>,
     how: How,
@@ -94,7 +94,7 @@ impl Server {
         let turn = TURN.get() + 1;
         TURN.set(turn);
         let read = Message::read(packet);
-        let asked = Asked { packet, read: read.as_ref(), how, turn };
+        let asked = PacketCase { packet, read: read.as_ref(), how, turn };
         WORKERS.with(|workers| {
             let limiter = LIMITER.with(Arc::clone);
             workers[0].borrow_mut().guard = Some(Guard::new(limiter));
@@ -102,8 +102,8 @@ impl Server {
         });
     }
 
-    fn answers(&self, asked: Asked<'_>, workers: &[RefCell<Worker>; 2]) {
-        let Asked { packet, how, .. } = asked;
+    fn answers(&self, asked: PacketCase<'_>, workers: &[RefCell<Worker>; 2]) {
+        let PacketCase { packet, how, .. } = asked;
         let Some(reply) = self.ask(asked, workers) else {
             let response = header(packet).is_none_or(|header| header[1] & QR != 0);
             assert!(
@@ -116,12 +116,12 @@ impl Server {
         assert!(header(packet).is_some_and(|header| header[1] & QR == 0), "a response is answered");
         let (first, judged) = self.check(asked, &reply);
         if how.both {
-            let asked = Asked { how: how.over_tcp(), ..asked };
+            let asked = PacketCase { how: how.over_tcp(), ..asked };
             let over_tcp = self.ask(asked, workers).expect("both answer");
             let (over_tcp, _) = self.check(asked, &over_tcp);
             agree(asked, channel(how), &first, &over_tcp);
         }
-        let limits = HOUSES[how.house].0;
+        let limits = SETTINGS[how.settings].0;
         if how.transport == Transport::Udp && limits != Limits::None && self.snapshots.len() > 1 {
             let proved = judged.is_some_and(|judged| judged.is_valid);
             let again = self.ask(asked, workers);
@@ -129,8 +129,8 @@ impl Server {
         }
     }
 
-    fn ask(&self, asked: Asked<'_>, workers: &[RefCell<Worker>; 2]) -> Option<Vec<u8>> {
-        let Asked { packet: octets, how, turn, .. } = asked;
+    fn ask(&self, asked: PacketCase<'_>, workers: &[RefCell<Worker>; 2]) -> Option<Vec<u8>> {
+        let PacketCase { packet: octets, how, turn, .. } = asked;
         let over_tcp = how.transport == Transport::Tcp;
         let mut worker = workers[usize::from(over_tcp)].borrow_mut();
         // The same draws for every packet, so that an input can be replayed.
@@ -143,7 +143,7 @@ impl Server {
             transport: how.transport,
             idle: over_tcp.then_some(IDLE),
         };
-        let snapshot = self.snapshots.get(how.house).unwrap_or(&self.snapshots[0]);
+        let snapshot = self.snapshots.get(how.settings).unwrap_or(&self.snapshots[0]);
         let fast = if over_tcp { None } else { at_once(&received, snapshot, &mut worker) };
         match fast {
             Some((Fast::Answered { len, .. }, octets)) => return Some(octets[..len].to_vec()),
@@ -158,8 +158,8 @@ impl Server {
     }
 
     /// Gives the reply, and what the asker's cookie is worth if it gets one back.
-    fn check<'r>(&self, asked: Asked<'_>, reply: &'r [u8]) -> (Message<'r>, Option<Judged>) {
-        let Asked { packet, read, how, .. } = asked;
+    fn check<'r>(&self, asked: PacketCase<'_>, reply: &'r [u8]) -> (Message<'r>, Option<Judged>) {
+        let PacketCase { packet, read, how, .. } = asked;
         let channel = channel(how);
         if how.standing == Standing::Denied {
             let reply = whole(packet, read, reply, channel);
@@ -185,7 +185,7 @@ impl Server {
 
 fn channel(how: How) -> Channel {
     match how.transport {
-        Transport::Udp => Channel::Udp(HOUSES[how.house].1),
+        Transport::Udp => Channel::Udp(SETTINGS[how.settings].1),
         Transport::Tcp => Channel::Tcp,
     }
 }
@@ -221,7 +221,7 @@ fn at_once(
 }
 
 /// What fits is the same over both; TC says that something did not.
-fn agree(asked: Asked<'_>, udp: Channel, over_udp: &Message<'_>, over_tcp: &Message<'_>) {
+fn agree(asked: PacketCase<'_>, udp: Channel, over_udp: &Message<'_>, over_tcp: &Message<'_>) {
     assert!(over_tcp.header[1] & TC == 0, "64 KiB hold everything here");
     assert_eq!(over_udp.rcode(), over_tcp.rcode());
     if over_udp.header[1] & TC == 0 {

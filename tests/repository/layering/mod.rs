@@ -1,4 +1,4 @@
-//! The house: modules import only what stands above them in `lib.rs`, no files import each other in
+//! Modules import only what stands above them in `lib.rs`, no files import each other in
 //! circles, and only the rim waits.
 
 mod circles;
@@ -11,7 +11,7 @@ use circles::{Imports, Module};
 
 /// The modules in the order data flows, and the files and folders of each that may wait: those on
 /// the rim, where tokio and `.await` are allowed.
-const HOUSE: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("diagnostic", &[]),
     ("complaints", &[]),
@@ -160,21 +160,21 @@ fn module_of(path: &Path) -> (String, String) {
 }
 
 #[test]
-fn lib_rs_lists_the_modules_in_the_order_of_the_house() {
+fn lib_rs_lists_the_modules_in_order() {
     let text = fs::read_to_string(source().join("lib.rs")).unwrap();
     let listed: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("pub mod ").and_then(|m| m.strip_suffix(';')))
         .collect();
-    let house: Vec<&str> = HOUSE.iter().map(|(module, _)| *module).collect();
-    assert_eq!(listed, house);
+    let listed_here: Vec<&str> = LAYERS.iter().map(|(module, _)| *module).collect();
+    assert_eq!(listed, listed_here);
 }
 
 #[test]
 fn a_module_imports_only_what_stands_above_it() {
     let all = files(&source());
     let tests = test_files(&all);
-    let place = |module: &str| HOUSE.iter().position(|(name, _)| *name == module);
+    let place = |module: &str| LAYERS.iter().position(|(name, _)| *name == module);
     let mut wrong = Vec::new();
     for path in of_the_library(&all, &tests) {
         let (module, _) = module_of(path);
@@ -243,7 +243,7 @@ fn only_the_rim_waits() {
     let mut wrong = Vec::new();
     for path in of_the_library(&all, &tests) {
         let (module, place) = module_of(path);
-        let Some((_, rim)) = HOUSE.iter().find(|(name, _)| *name == module) else { continue };
+        let Some((_, rim)) = LAYERS.iter().find(|(name, _)| *name == module) else { continue };
         if rim.iter().any(|rim| Path::new(&place).starts_with(rim)) {
             continue;
         }
@@ -260,7 +260,7 @@ fn only_the_rim_waits() {
 
 #[test]
 fn the_rim_names_files_that_are_there() {
-    for (module, rim) in HOUSE {
+    for (module, rim) in LAYERS {
         for place in rim {
             let path = source().join(module).join(place);
             assert!(path.exists(), "{} is not there", path.display());

@@ -24,7 +24,7 @@ use crate::health::checks::grpc::message::{Status, Unread};
 use crate::health::checks::http::AGENT;
 use crate::health::checks::overheard::{Memory, Overheard};
 use crate::health::checks::{fault, tls};
-use crate::model::check::{GrpcCheck, Target};
+use crate::model::check::{CheckTarget, GrpcCheck};
 use crate::model::health::{Finding, Outcome};
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
@@ -43,7 +43,7 @@ const MESSAGE_SHOWN: usize = 100;
 
 pub(super) async fn run(
     check: &GrpcCheck,
-    target: &Target,
+    target: &CheckTarget,
     route: Route<'_>,
     tls: Option<tls::Client>,
 ) -> Result<Outcome, Outcome> {
@@ -68,7 +68,7 @@ async fn handshake(
 
 pub(super) fn request(
     check: &GrpcCheck,
-    target: &Target,
+    target: &CheckTarget,
     limit: Duration,
 ) -> Result<Request<Full<Bytes>>, http::Error> {
     let authority = check.authority.as_deref().map_or_else(|| target.authority(), str::to_owned);

@@ -16,7 +16,7 @@ use crate::health::checks::Runner;
 use crate::health::checks::tests::tls::{Authority, Client, names};
 use crate::health::checks::tests::words::assert_words;
 use crate::health::checks::tests::{answering, closed_port, hasty, probe, server};
-use crate::model::check::{GrpcCheck, Protocol, Question, Target, TlsOptions};
+use crate::model::check::{CheckTarget, GrpcCheck, Protocol, Question, TlsOptions};
 use crate::model::health::Finding;
 use crate::model::name::Name;
 
@@ -276,7 +276,7 @@ async fn nothing_is_left_of_a_run_that_is_over_or_dropped() {
 async fn a_host_is_asked_where_its_name_leads() {
     let backend = Backend::start().await;
     let name = Name::parse_host("localhost").unwrap();
-    let target = Target::Host { name, port: backend.address.port() };
+    let target = CheckTarget::Host { name, port: backend.address.port() };
     let mut probe = probe(Protocol::Grpc(check("good")), backend.address);
     probe.question = Question::Network(Protocol::Grpc(check("good")), target);
     let outcome = Runner::new().run(&probe).await;

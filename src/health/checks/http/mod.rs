@@ -23,14 +23,14 @@ use crate::health::checks::http::answer::{Answer, Listener};
 use crate::health::checks::http::exchange::Exchange;
 use crate::health::checks::http::wanted::Wanted;
 use crate::health::checks::{fault, tls};
-use crate::model::check::{HttpCheck, StatusSet, Target};
+use crate::model::check::{CheckTarget, HttpCheck, StatusSet};
 use crate::model::health::{Finding, Outcome};
 
 pub(super) const AGENT: &str = concat!("livezone/", env!("CARGO_PKG_VERSION"));
 
 /// Passes when the status, and the body if it is expected to match, are as expected.
 pub(super) async fn run(
-    (check, target): (&HttpCheck, &Target),
+    (check, target): (&HttpCheck, &CheckTarget),
     immediate: &[u16],
     route: Route<'_>,
     tls: Option<tls::Client>,

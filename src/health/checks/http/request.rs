@@ -1,7 +1,7 @@
 //! A check's request as octets, and whether it can be written at all.
 
 use crate::health::checks::http::AGENT;
-use crate::model::check::{HttpCheck, Target};
+use crate::model::check::{CheckTarget, HttpCheck};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::health::checks) enum Unwritable {
@@ -33,7 +33,7 @@ const OURS: [(&str, &str); 4] = [
 /// many thousand checks would take megabytes.
 pub(in crate::health::checks) fn write(
     check: &HttpCheck,
-    target: &Target,
+    target: &CheckTarget,
 ) -> Result<Vec<u8>, Unwritable> {
     let mut request = Vec::with_capacity(256_usize.saturating_add(check.body.len()));
     line(&mut request, check)?;

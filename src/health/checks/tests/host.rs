@@ -7,7 +7,7 @@ use crate::health::checks::connect::{Route, open};
 use crate::health::checks::tests::{
     answering, closed_port, header, http_check, probe, server, tcp_check,
 };
-use crate::model::check::{HttpCheck, Probe, Protocol, Question, Sources, Target};
+use crate::model::check::{CheckTarget, HttpCheck, Probe, Protocol, Question, Sources};
 use crate::model::health::Finding;
 use crate::model::name::Name;
 
@@ -16,7 +16,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 /// A probe of a host at the port of `address`.
 fn at(host: &str, protocol: Protocol, address: SocketAddr) -> Probe {
     let name = Name::parse_host(host).unwrap();
-    let target = Target::Host { name, port: address.port() };
+    let target = CheckTarget::Host { name, port: address.port() };
     Probe { question: Question::Network(protocol.clone(), target), ..probe(protocol, address) }
 }
 

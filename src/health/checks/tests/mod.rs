@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crate::health::checks::Runner;
 use crate::model::check::{
-    Headers, HttpCheck, Policy, Probe, Protocol, Question, Sources, Target, TcpCheck, TlsOptions,
+    CheckTarget, Headers, HttpCheck, Policy, Probe, Protocol, Question, Sources, TcpCheck,
+    TlsOptions,
 };
 use crate::model::health::Outcome;
 
@@ -87,7 +88,7 @@ fn tcp_check(tls: Option<TlsOptions>) -> Protocol {
 
 pub(super) fn probe(protocol: Protocol, target: SocketAddr) -> Probe {
     let policy = Policy { immediate_status: vec![503], ..Policy::default() };
-    let question = Question::Network(protocol, Target::Address(target));
+    let question = Question::Network(protocol, CheckTarget::Address(target));
     Probe { question, policy: Arc::new(policy), sources: Sources::default() }
 }
 

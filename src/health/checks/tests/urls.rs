@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::health::checks::http::request;
 use crate::health::checks::tests::{answering, probe};
 use crate::health::checks::{Runner, tls};
-use crate::model::check::{HttpCheck, Kind, Protocol, Target};
+use crate::model::check::{CheckTarget, HttpCheck, Kind, Protocol};
 use crate::model::definition::ServiceDefinition;
 use crate::model::health::Finding;
 use crate::sources::{consul, native};
@@ -47,8 +47,8 @@ fn http(url: &str) -> Option<HttpCheck> {
     Some((*native).clone())
 }
 
-fn target() -> Target {
-    Target::Address(SocketAddr::from(([192, 0, 2, 1], 80)))
+fn target() -> CheckTarget {
+    CheckTarget::Address(SocketAddr::from(([192, 0, 2, 1], 80)))
 }
 
 /// The method and target of the request line, and every header line, as a strict parser reads them.

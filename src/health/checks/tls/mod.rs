@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 use crate::health::checks::overheard::{Beginning, Overheard};
 use crate::health::checks::tls::files::LoadError;
 use crate::health::checks::{fault, network};
-use crate::model::check::{Target, TlsOptions};
+use crate::model::check::{CheckTarget, TlsOptions};
 use crate::model::health::Outcome;
 
 /// Whether what the files of `options` hold can be used. Those that cannot be read are not judged.
@@ -62,12 +62,12 @@ impl Client {
 pub(super) fn server_name(
     options: &TlsOptions,
     host: Option<&str>,
-    target: &Target,
+    target: &CheckTarget,
 ) -> Result<ServerName<'static>, Outcome> {
     let name = match (options.server_name.as_deref().or_else(|| host.map(without_port)), target) {
         (Some(name), _) => name.to_owned(),
-        (None, Target::Host { name, .. }) => name.to_host(),
-        (None, Target::Address(address)) => return Ok(ServerName::from(address.ip())),
+        (None, CheckTarget::Host { name, .. }) => name.to_host(),
+        (None, CheckTarget::Address(address)) => return Ok(ServerName::from(address.ip())),
     };
     // SNI has no final dot (RFC 6066 section 3), nor have names in certificates.
     let bare = name.strip_suffix('.').unwrap_or(&name);
@@ -91,10 +91,10 @@ mod tests {
     fn name(server_name: Option<&str>, host: Option<&str>) -> String {
         let server_name = server_name.map(str::to_owned);
         let options = TlsOptions { server_name, ..TlsOptions::default() };
-        server_name_text(&options, host, &Target::Address(([192, 0, 2, 1], 443).into()))
+        server_name_text(&options, host, &CheckTarget::Address(([192, 0, 2, 1], 443).into()))
     }
 
-    fn server_name_text(options: &TlsOptions, host: Option<&str>, target: &Target) -> String {
+    fn server_name_text(options: &TlsOptions, host: Option<&str>, target: &CheckTarget) -> String {
         server_name(options, host, target).expect("a good name").to_str().into_owned()
     }
 
@@ -107,7 +107,8 @@ mod tests {
         assert_eq!(name(None, Some("[2001:db8::1]")), "2001:db8::1");
         assert_eq!(name(None, Some("192.0.2.7:443")), "192.0.2.7");
         assert_eq!(name(None, None), "192.0.2.1");
-        let external = Target::Host { name: Name::parse_host("c.example").unwrap(), port: 443 };
+        let external =
+            CheckTarget::Host { name: Name::parse_host("c.example").unwrap(), port: 443 };
         let options = TlsOptions::default();
         assert_eq!(server_name_text(&options, None, &external), "c.example");
         assert_eq!(server_name_text(&options, Some("b.example"), &external), "b.example");
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_is_our_own_fault() {
         let options = TlsOptions { server_name: Some("a b".to_owned()), ..TlsOptions::default() };
-        let target = Target::Address(([192, 0, 2, 1], 443).into());
+        let target = CheckTarget::Address(([192, 0, 2, 1], 443).into());
         let outcome = server_name(&options, None, &target).err();
         let finding = outcome.map(|outcome| outcome.finding);
         assert_eq!(finding, Some(crate::model::health::Finding::Nothing));

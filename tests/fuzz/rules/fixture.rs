@@ -27,7 +27,7 @@ use super::cookies::{PREVIOUS, SECRET};
 use super::how::{DENIED, EXEMPT};
 
 /// What livezone.toml says beside cookies and networks: of limits, and of sizes.
-pub(super) const HOUSES: [(Limits, u16); 4] =
+pub(super) const SETTINGS: [(Limits, u16); 4] =
     [(Limits::None, 1232), (Limits::DryRun, 512), (Limits::Slip, 4096), (Limits::Drop, 1232)];
 
 /// What becomes of a second answer to the same client at the same time.
@@ -49,8 +49,8 @@ pub(super) const REGISTERED: [&str; 9] =
 
 /// Zone, file and text.
 const FILES: [(&str, &str, &str); 14] = [
-    ("service.internal", "services.toml", include_str!("house/services.toml")),
-    ("service.internal", "hosts.zone", include_str!("house/hosts.zone")),
+    ("service.internal", "services.toml", include_str!("fixture/services.toml")),
+    ("service.internal", "hosts.zone", include_str!("fixture/hosts.zone")),
     ("a.test", "a.zone", include_str!("../../files/master/cases/aliases/zones/a.test/a.zone")),
     ("b.test", "a.zone", include_str!("../../files/master/cases/aliases/zones/b.test/a.zone")),
     (
@@ -85,10 +85,10 @@ const MORE: &str = "more.inc";
 /// More turns than this at a standstill are a loop.
 const MOST_TURNS: usize = 1000;
 
-/// Everything registered, every check run at least twice, under each of [`HOUSES`].
+/// Everything registered, every check run at least twice, under each of [`SETTINGS`].
 pub(super) fn snapshots() -> [Arc<Snapshot>; 4] {
     let changes = changes();
-    HOUSES.map(|(limits, size)| {
+    SETTINGS.map(|(limits, size)| {
         let (rate, slip) = match limits {
             Limits::None => (0, 0),
             Limits::DryRun => (1, 0),
