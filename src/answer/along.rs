@@ -51,7 +51,6 @@ pub(super) fn with_hosts<'s>(
 
 struct Courtesy<'s> {
     apex: &'s Name,
-    /// What has been looked for, or is the answer.
     seen: HashSet<(Name, Rtype)>,
     records: Vec<Record<'s>>,
 }

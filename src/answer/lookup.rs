@@ -25,7 +25,6 @@ use crate::snapshot::service::ServiceView;
 use crate::snapshot::statics::{self, Cut, Rrset};
 use crate::snapshot::zone::Zone;
 
-/// What stands at a name.
 #[derive(Debug)]
 pub enum Node<'s> {
     /// Nothing here and nothing below.
@@ -33,42 +32,30 @@ pub enum Node<'s> {
     /// Nothing here but something below (RFC 8499's empty non-terminal); or tags that are carried,
     /// but by no instance together.
     Empty,
-    /// The zone's own name.
     Apex,
     /// A name of a master file or zone.toml, or one that a wildcard stands for.
     Static(&'s statics::Node),
-    /// At or below a delegation.
     Delegated(&'s Cut),
-    /// Below a DNAME.
     Redirected {
-        /// Whose DNAME it is.
         owner: Name,
-        /// The DNAME.
         rrset: &'s Rrset,
     },
     /// An `addr` name.
     Address {
-        /// The address it spells.
         address: IpAddr,
         /// In seconds.
         ttl: u32,
     },
     /// A service, or those of its instances that carry the tags.
     Service {
-        /// The service.
         view: &'s ServiceView,
         /// The tags asked for, folded.
         tags: Vec<String>,
-        /// What they select.
         selection: Cow<'s, Selection>,
-        /// In which words it is asked for.
         form: Form,
     },
-    /// One instance by its id.
     Instance {
-        /// Its service.
         view: &'s ServiceView,
-        /// Its place in the service.
         place: usize,
     },
 }
@@ -119,7 +106,6 @@ pub fn lookup<'s>(zone: &'s Zone, name: &Name, rtype: Rtype) -> Node<'s> {
 /// A name of a zone and the names between it and the apex.
 struct Path<'s, 'n> {
     zone: &'s Zone,
-    /// Left of the apex, from the left.
     labels: Vec<&'n [u8]>,
     /// The name, those above it and the apex, in wire form.
     names: Vec<&'n [u8]>,

@@ -28,15 +28,19 @@ pub enum Answer<'s> {
     Found {
         /// In the order they are to be sent; what does not fit is left out from the end.
         records: Vec<Record<'s>>,
-        /// Addresses that spare the asker a question.
         additional: Vec<Record<'s>>,
         /// Why these, when health would have had none.
         note: Option<ExtendedError>,
     },
     /// The name exists without records of the type (RFC 2308 section 2.2).
-    NoData { zone: &'s Zone, reason: Option<ExtendedError> },
+    NoData {
+        zone: &'s Zone,
+        reason: Option<ExtendedError>,
+    },
     /// Nothing exists at or below the name (RFC 8020).
-    NxDomain { zone: &'s Zone },
+    NxDomain {
+        zone: &'s Zone,
+    },
     /// The name lies at or below a delegation: its servers know more (RFC 1034 section 4.3.2).
     Referral(&'s Cut),
     /// Aliases, and what is said to the name that the last of them leads to.
@@ -49,8 +53,9 @@ pub enum Answer<'s> {
         last: Box<Self>,
     },
     /// The name that a DNAME makes is too long (RFC 6672 section 2.2).
-    Overlong { dname: Record<'s> },
-    /// Not ours to answer, or not to this asker.
+    Overlong {
+        dname: Record<'s>,
+    },
     Refused(ExtendedError),
     /// Ours, but not known yet: SERVFAIL.
     NotReady(ExtendedError),

@@ -168,20 +168,15 @@ fn additional<'s>(
 /// A service's name with the tags asked for, and what they select.
 #[derive(Debug)]
 pub struct Selected<'s> {
-    /// The service's zone.
     pub zone: &'s Zone,
-    /// The service.
     pub view: &'s ServiceView,
     /// Folded; empty for the service itself.
     pub tags: Vec<String>,
-    /// What is answered.
     pub selection: Cow<'s, Selection>,
-    /// In which words it is asked for.
     pub form: Form,
 }
 
 impl<'s> Selected<'s> {
-    /// The answer for one type.
     pub(super) fn answer(&self, rtype: Rtype, rng: &mut fastrand::Rng) -> Step<'s> {
         if let Some(host) = self.alias(rng) {
             return alias(rtype, self.selection.ttl, host, self.stale(rtype));

@@ -41,7 +41,6 @@ pub fn host(report: &Report, text: &Placed<&str>) -> Option<IpAddr> {
     None
 }
 
-/// What to write for a text that is no address.
 fn no_address(text: &str) -> String {
     if let Ok(socket) = text.parse::<SocketAddr>() {
         return format!("write \"{}\", and put the port in `port`", socket.ip());

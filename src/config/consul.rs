@@ -12,7 +12,6 @@ use crate::syntax::report::Report;
 /// `[consul]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consul {
-    /// The zone of services registered over HTTP.
     pub zone: Name,
     pub datacenter: String,
     /// Empty is the host's name.

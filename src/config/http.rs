@@ -20,7 +20,6 @@ pub struct Http {
     pub observe: Option<SocketAddr>,
     /// Names that may stand in Host, beside literal addresses and localhost.
     pub hosts: Vec<Name>,
-    /// Connections to both addresses together.
     pub connections: ConnectionLimits,
     /// Where checks registered over HTTP may connect besides their instance's own address.
     pub check_networks: Networks,

@@ -17,7 +17,6 @@ use crate::syntax::reader::Reader;
 use crate::syntax::report::Report;
 use crate::syntax::toml;
 
-/// Far more threads than any machine has cores.
 const MAX_WORKERS: i64 = 1024;
 /// RFC 9715 section 3: on nearly every path a datagram with so many octets stays in one piece.
 const UNFRAGMENTED: u16 = 1232;

@@ -54,7 +54,6 @@ pub struct Dns {
     pub listen: Vec<SocketAddr>,
     /// UDP workers; 0 is one a core.
     pub workers: usize,
-    /// No UDP answer is larger.
     pub udp_max_size: u16,
     /// Answers of one length to one asker leave together (`UDP_SEGMENT`) where the system can.
     pub udp_segmentation: bool,
@@ -80,7 +79,6 @@ pub struct Tcp {
 /// How many connections there may be, at least one of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Of all clients.
     pub max: usize,
     /// Of one IPv4 address or IPv6 /64.
     pub max_per_client: usize,
@@ -123,11 +121,9 @@ impl Access {
 /// `[health]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// What a check inherits.
     pub policy: Policy,
     /// How long a start waits for first outcomes.
     pub first_round: Duration,
-    /// Runs of checks at one time.
     pub max_in_flight: usize,
     /// Addresses to check from, at most one a family.
     pub source: Vec<IpAddr>,
@@ -138,9 +134,7 @@ pub struct Health {
 /// `[log]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// For people or for machines.
     pub format: LogFormat,
-    /// The least important lines that are written.
     pub level: LogLevel,
 }
 
@@ -162,7 +156,6 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// As files and filters spell it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -174,7 +167,6 @@ impl LogLevel {
     }
 }
 
-/// The ports of a Consul agent.
 const DNS_PORT: u16 = 8600;
 const HTTP_PORT: u16 = 8500;
 /// More than any system lets one process have open.
@@ -224,7 +216,6 @@ pub enum ConfigError {
          127.0.0.1 and set http.observe to this address for health and metrics only"
     )]
     Insecure(SocketAddr),
-    /// One of the two could not be bound.
     #[error("http.observe and http.listen are both \"{0}\": give them different ports")]
     SameAddress(SocketAddr),
     /// Flags left nothing.

@@ -6,7 +6,6 @@ use crate::model::definition::{Placed, PolicyDefinition};
 use crate::syntax::duration::show;
 use crate::syntax::reader::Reader;
 
-/// Below this a check would be a busy loop.
 pub const SHORTEST: Duration = Duration::from_millis(1);
 
 /// More outcomes than this decide nothing in a lifetime.

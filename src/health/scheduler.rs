@@ -73,7 +73,6 @@ impl Scheduler {
         }
     }
 
-    /// Takes a new bound; what runs already goes on.
     pub fn resize(&mut self, slots: usize) {
         self.network.count = slots.max(2);
     }

@@ -16,31 +16,23 @@ use std::time::Duration;
 use crate::model::check::Policy;
 use crate::model::health::{Condition, Finding, Verdict};
 
-/// The state of one check of one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// No outcome yet: the first one decides.
     Unknown,
     /// Fit; `warning` when the last outcome was one.
-    Passing {
-        /// The last success complained.
-        warning: bool,
-    },
-    /// Fit so far, with failures not yet cleared.
+    Passing { warning: bool },
     Suspect {
         /// Counted failures, fewer than `failures_before_critical`.
         failures: u32,
         /// Successes in a row since the last failure, fewer than `failures_before_critical`.
         successes: u32,
-        /// The last success complained.
         warning: bool,
     },
-    /// Unfit.
     Critical {
         /// Failed runs since it was last fit: each doubles the wait for the next.
         waits: u32,
     },
-    /// Unfit, on its way back.
     Recovering {
         /// Successes in a row, fewer than `success_before_passing`.
         successes: u32,
@@ -49,12 +41,9 @@ pub enum State {
     },
 }
 
-/// When the next run starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// So long after the start of the last one.
     AfterStart(Duration),
-    /// So long after the end of the last one.
     AfterEnd(Duration),
 }
 
@@ -72,7 +61,6 @@ impl State {
         }
     }
 
-    /// The state after one more outcome.
     #[must_use]
     pub fn step(self, finding: Finding, policy: &Policy) -> Self {
         match finding {
@@ -143,7 +131,6 @@ impl State {
         }
     }
 
-    /// When to ask again.
     pub fn next(self, policy: &Policy) -> Next {
         match self {
             Self::Passing { .. } => Next::AfterStart(policy.interval),
@@ -182,7 +169,6 @@ impl State {
         }
     }
 
-    /// The word for it.
     pub fn condition(self) -> Condition {
         match self {
             Self::Unknown => Condition::Unknown,

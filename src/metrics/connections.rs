@@ -13,7 +13,6 @@ pub enum Closed {
     Message,
     Unread,
     Malformed,
-    /// It had asked as much as one connection may.
     Queries,
     Requests,
     Limit,

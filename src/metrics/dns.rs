@@ -36,7 +36,6 @@ const COMBINATIONS: usize = RCODES.saturating_mul(QTYPES);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     Udp,
-    /// A length-prefixed message of a connection.
     Tcp,
 }
 

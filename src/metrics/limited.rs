@@ -35,7 +35,6 @@ impl Class {
     }
 }
 
-/// What is done with an answer beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// An empty answer with TC: whoever is really there asks over TCP.

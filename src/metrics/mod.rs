@@ -145,7 +145,6 @@ impl Metrics {
         self.0.instances.get_or_create(&[("state", condition.word())]).set(signed(count));
     }
 
-    /// One run of a check of this kind has ended.
     pub fn check_finished(&self, kind: &'static str, finding: Finding, took: Duration) {
         let Some(kind) = self.0.kinds.iter().find(|known| known.word == kind) else { return };
         kind.seconds.observe(took.as_secs_f64());

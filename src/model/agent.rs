@@ -38,7 +38,6 @@ pub struct TaggedAddress {
     pub port: u16,
 }
 
-/// A check of a service, or of the node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentCheck {
     pub id: Arc<str>,
@@ -52,21 +51,16 @@ pub struct AgentCheck {
     pub status: Option<Verdict>,
 }
 
-/// What a client asks to be changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// Another service of the same id is replaced.
     Register {
         service: Box<AgentService>,
         /// Whether checks that were registered beside the service, and are not in it, go.
         replace_checks: bool,
     },
-    /// The service of this id.
     Deregister(Arc<str>),
     RegisterCheck(Box<AgentCheck>),
-    /// The check of this id.
     DeregisterCheck(Arc<str>),
-    /// A client's own word on a TTL check.
     Beat {
         check: Arc<str>,
         verdict: Verdict,
@@ -81,7 +75,6 @@ pub enum Write {
     Order(Box<Order>),
 }
 
-/// An operator's word on an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// `web`, or `web.service.internal` where several zones have it.
@@ -93,7 +86,6 @@ pub struct Order {
     pub who: String,
 }
 
-/// What is ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Out of the answers, and deregistered when nobody can hold an answer with it.
@@ -108,14 +100,11 @@ pub enum Act {
         up: bool,
         lasting: Option<Duration>,
     },
-    /// The checks decide again.
     Follow,
 }
 
-/// What is published with a write in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Of the snapshot that holds it.
     pub generation: u64,
 }
 

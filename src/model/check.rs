@@ -17,11 +17,8 @@ const MOST_OF_HEARTBEATS: Duration = Duration::from_secs(5);
 pub enum Kind {
     /// An HTTP/1.1 exchange on a connection of its own.
     Http(Arc<HttpCheck>),
-    /// A TCP connection, over TLS or not.
     Tcp(TcpCheck),
-    /// A call of the gRPC health protocol.
     Grpc(GrpcCheck),
-    /// A command on this machine.
     Script(ScriptCheck),
     /// Nothing is asked: another instance's state is taken over.
     Alias(AliasCheck),
@@ -30,7 +27,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name in status and metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
@@ -50,7 +46,6 @@ impl Kind {
         }
     }
 
-    /// The port that it names itself.
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Http(http) => http.port,
@@ -77,7 +72,6 @@ pub struct HttpCheck {
     pub method: String,
     /// In the order written; a `Host` among them wins over `host`.
     pub headers: Headers,
-    /// What is sent.
     pub body: String,
     /// The statuses that pass; `None` is 200–299, with 429 a warning.
     pub expect_status: Option<StatusSet>,
@@ -130,9 +124,7 @@ pub struct GrpcCheck {
 /// `args = …`. No shell has a part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptCheck {
-    /// An absolute path.
     pub program: Arc<str>,
-    /// What follows the program's name.
     pub arguments: Arc<[String]>,
 }
 
@@ -153,32 +145,25 @@ impl AliasCheck {
 /// `[health] script_checks`: whether local files may have commands run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scripts {
-    /// A service that asks for one is refused.
     #[default]
     Refused,
-    /// They are run.
     Allowed,
 }
 
 /// How a TLS server is verified, and who we are to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TlsOptions {
-    /// Any certificate is good.
     pub skip_verify: bool,
     /// SNI and the name in the certificate; `None` is the URL's host, else the address.
     pub server_name: Option<String>,
-    /// Trust anchors in PEM instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// Our certificate chain in PEM and its key.
     pub client: Option<ClientFiles>,
 }
 
 /// A client certificate (`tls_cert_file`) and its key (`tls_key_file`), both PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientFiles {
-    /// The chain, our own certificate first.
     pub cert: PathBuf,
-    /// The private key.
     pub key: PathBuf,
 }
 
@@ -258,7 +243,6 @@ impl Policy {
 /// A check of one instance, every default applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// Unique among the instance's checks.
     pub id: Arc<str>,
     /// How it asks.
     pub kind: Arc<Kind>,
@@ -283,9 +267,7 @@ impl Check {
 /// One run of one check against one address or host: all that the rim needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// What is asked, and of whom.
     pub question: Question,
-    /// Times and statuses.
     pub policy: Arc<Policy>,
     /// Where it asks from. A script's own connections are its own affair.
     pub sources: Sources,
@@ -294,13 +276,11 @@ pub struct Probe {
 /// What is asked, and of whom. A check of the same question goes on where the old one was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
-    /// Over a connection.
     Network(Protocol, CheckTarget),
     /// Of a command that is told whom it is about.
     Script(ScriptCheck, Subject),
 }
 
-/// What is spoken on a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Protocol {
     Http(Arc<HttpCheck>),
@@ -312,7 +292,6 @@ impl Question {
     /// Every word, for metrics that show all families from the start.
     pub const WORDS: [&'static str; 4] = ["http", "tcp", "grpc", "script"];
 
-    /// The label in metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Network(Protocol::Http(_), _) => "http",
@@ -332,7 +311,6 @@ pub enum CheckTarget {
     Host {
         /// Never a name of a zone that we serve: `registry` sees to it.
         name: Name,
-        /// The check's or the instance's.
         port: u16,
     },
 }
@@ -369,7 +347,6 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The first of each family.
     pub fn of(addresses: &[IpAddr]) -> Self {
         let mut sources = Self::default();
         for address in addresses {

@@ -13,14 +13,11 @@ use crate::model::name::Label;
 use crate::model::service::{InstanceId, Location, Tag, Weights};
 use crate::model::zone::{TtlSetting, WhenUnhealthy};
 
-/// All that one file registers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// The file as diagnostics name it.
     pub path: Arc<Path>,
     /// Its text, for the carets of complaints that other files cause.
     pub text: Arc<str>,
-    /// By name, of one name in the order written.
     pub services: Vec<Arc<ServiceDefinition>>,
 }
 
@@ -39,7 +36,6 @@ impl Document {
         Self { path, text, services }
     }
 
-    /// All that it says of one service.
     pub fn of(&self, name: &Label) -> &[Arc<ServiceDefinition>] {
         let start = self.services.partition_point(|service| service.name.value < *name);
         let from_there = self.services.get(start..).unwrap_or(&[]);
@@ -76,9 +72,7 @@ impl TagLists {
 /// A value and the octets of the text that say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<T> {
-    /// What is said.
     pub value: T,
-    /// Where.
     pub span: Range<usize>,
 }
 
@@ -97,7 +91,6 @@ pub struct Span {
 }
 
 impl Span {
-    /// The same as a range.
     pub fn octets(self) -> Range<usize> {
         let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
         place(self.start)..place(self.end)
@@ -115,14 +108,12 @@ impl From<Range<usize>> for Span {
 /// A service as one file writes it; what is left out is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceDefinition {
-    /// Its name, placed.
     pub name: Placed<Label>,
     /// Keys that the service has once, whichever file says them first.
     pub port: Option<Placed<u16>>,
     /// Carried by every instance of the service, like every key above and below: the first file
     /// that writes one says it for all.
     pub tags: Vec<Tag>,
-    /// TXT.
     pub meta: Option<Placed<BTreeMap<String, String>>>,
     /// While all is settled.
     pub ttl: Option<Placed<TtlSetting>>,
@@ -132,9 +123,7 @@ pub struct ServiceDefinition {
     pub when_unhealthy: Option<Placed<WhenUnhealthy>>,
     /// 0 is no limit.
     pub max_answers: Option<Placed<usize>>,
-    /// Run against every instance of the service.
     pub checks: Vec<CheckDefinition>,
-    /// In the order written.
     pub instances: Box<[InstanceDefinition]>,
     /// Where the first of its script checks stands, if it has any: `[health] script_checks` decides
     /// whether such a definition is taken.
@@ -143,7 +132,6 @@ pub struct ServiceDefinition {
     pub aliases: Box<[Placed<Box<str>>]>,
 }
 
-/// An instance as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceDefinition {
     /// Given or derived (`<service>-<address with dashes>[-<port>]`).
@@ -152,7 +140,6 @@ pub struct InstanceDefinition {
     pub id_span: Span,
     /// Its addresses, or the host of an external instance.
     pub location: Location,
-    /// Its own, else the service's.
     pub port: Option<u16>,
     /// Added to the service's; sorted.
     pub tags: Arc<[Tag]>,
@@ -162,21 +149,18 @@ pub struct InstanceDefinition {
     pub priority: u16,
     /// Its own TXT, where it has any.
     pub meta: Option<Arc<BTreeMap<String, String>>>,
-    /// Its own checks.
     pub checks: Box<[CheckDefinition]>,
 }
 
 /// There are very many of them: what grows here grows by megabytes.
 const _: () = assert!(size_of::<InstanceDefinition>() <= 112);
 
-/// A check as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckDefinition {
     /// Given or derived from what it asks; unique in its list.
     pub id: Arc<str>,
     /// How it asks.
     pub kind: Arc<Kind>,
-    /// The times and thresholds that it sets itself.
     pub policy: PolicyDefinition,
     /// `status`.
     pub initial: Option<Verdict>,

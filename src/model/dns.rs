@@ -18,7 +18,6 @@ macro_rules! rtypes {
             /// The types that have a mnemonic here, in the order metrics list them.
             pub const KNOWN: &'static [Self] = &[$(Self::$name),*];
 
-            /// The mnemonic, for types that people ask for.
             pub fn mnemonic(self) -> Option<&'static str> {
                 match self.0 { $($number => Some(stringify!($name)),)* _ => None }
             }

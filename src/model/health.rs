@@ -13,14 +13,11 @@ pub enum Verdict {
     Critical,
 }
 
-/// What one run of a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finding {
-    /// As expected.
     Pass,
     /// Fit to serve, with a complaint (HTTP 429): a success to every counter.
     Warn,
-    /// Counts one failure.
     Fail,
     /// Counts as all the failures at once (`immediate_status`).
     FailAtOnce,
@@ -38,7 +35,6 @@ impl Finding {
         }
     }
 
-    /// The label in metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "passing",
@@ -55,14 +51,12 @@ impl Finding {
 /// The outcome of one run: what was found, and in which words to show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What counts.
     pub finding: Finding,
     /// A short reason for people and for extended errors: "connection refused", "HTTP 503".
     pub reason: Arc<str>,
 }
 
 impl Outcome {
-    /// A finding with its reason.
     pub fn new(finding: Finding, reason: impl Into<Arc<str>>) -> Self {
         Self { finding, reason: reason.into() }
     }
@@ -74,32 +68,25 @@ impl Outcome {
 pub enum Condition {
     /// No check is registered: served, and not called passing.
     Unchecked,
-    /// Served.
     Passing,
     /// Served unless `only_passing`.
     Warning,
-    /// Served, with failures not yet cleared.
     Suspect,
     /// No outcome yet: not served.
     Unknown,
     /// Not served, with successes since it was critical.
     Recovering,
-    /// Not served.
     Critical,
     /// Critical for so long that no policy serves it.
     Removed,
-    /// Served, whatever its checks say.
     ForcedUp,
-    /// Not served, whatever its checks say.
     ForcedDown,
     /// Served by no policy, so that it can be stopped.
     Drained,
-    /// Served by no policy.
     Maintenance,
 }
 
 impl Condition {
-    /// All of them, in order.
     pub const ALL: [Self; 12] = [
         Self::Unchecked,
         Self::Passing,
@@ -115,7 +102,6 @@ impl Condition {
         Self::Maintenance,
     ];
 
-    /// As JSON and metrics spell it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Unchecked => "unchecked",
@@ -138,7 +124,6 @@ impl Condition {
         matches!(self, Self::Removed | Self::Drained)
     }
 
-    /// Whether an operator ordered it.
     pub fn is_ordered(self) -> bool {
         matches!(self, Self::ForcedUp | Self::ForcedDown | Self::Drained | Self::Maintenance)
     }

@@ -104,7 +104,6 @@ pub enum NameError {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
-    /// No domain name, or one that no host can have.
     #[error(transparent)]
     Name(#[from] NameError),
     /// RFC 1123 section 2.1: such a text is taken for an address.

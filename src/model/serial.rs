@@ -11,7 +11,6 @@ pub fn later(a: u32, b: u32) -> u32 {
     if is_after(a, b) { a } else { b }
 }
 
-/// The serial of the next version of a zone.
 pub fn next(serial: u32) -> u32 {
     serial.wrapping_add(1)
 }

@@ -19,9 +19,7 @@ const UNCHECKED_TTL: Duration = Duration::from_secs(5);
 /// A service's name in its zone: what a registration and a question agree on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceKey {
-    /// The zone's apex.
     pub zone: Name,
-    /// The label below it.
     pub name: Label,
 }
 
@@ -73,7 +71,6 @@ impl Tag {
         &self.text
     }
 
-    /// Whether a question can name it.
     pub fn is_name(&self) -> bool {
         self.is_name
     }
@@ -102,14 +99,12 @@ impl fmt::Debug for Tag {
 /// text is kept as it is and has no name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InstanceId {
-    /// Stands in front of the service's name.
     Name(Label),
     /// No question ever matches it. Boxed: it is rare, and every id would take more room.
     Text(Box<Arc<str>>),
 }
 
 impl InstanceId {
-    /// An id that has a name in DNS.
     pub fn parse(text: &str) -> Result<Self, LabelError> {
         Label::parse(text).map(Self::Name)
     }
@@ -127,7 +122,6 @@ impl InstanceId {
         }
     }
 
-    /// Its label in DNS, if it has one.
     pub fn name(&self) -> Option<&Label> {
         match self {
             Self::Name(label) => Some(label),
@@ -148,7 +142,6 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-/// SRV weights by verdict, as Consul has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Weights {
@@ -164,12 +157,9 @@ impl Default for Weights {
     }
 }
 
-/// A service of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// Its zone and name.
     pub key: ServiceKey,
-    /// The TXT records.
     pub meta: BTreeMap<String, String>,
     /// TTL in seconds while all is settled.
     pub ttl: u32,
@@ -177,7 +167,6 @@ pub struct Service {
     pub min_ttl: u32,
     /// What to answer when nothing is eligible.
     pub when_unhealthy: WhenUnhealthy,
-    /// Whether a warning takes an instance out.
     pub only_passing: bool,
     /// At most so many A, AAAA or SRV records an answer; 0 is no limit.
     pub max_answers: usize,
@@ -205,7 +194,6 @@ pub enum Location {
 }
 
 impl Location {
-    /// At these addresses.
     pub fn at(addresses: Vec<IpAddr>) -> Self {
         match addresses[..] {
             [address] => Self::Address(address),
@@ -222,7 +210,6 @@ impl Location {
         }
     }
 
-    /// The host of an external instance.
     pub fn host(&self) -> Option<&Name> {
         match self {
             Self::Address(_) | Self::Addresses(_) => None,
@@ -253,9 +240,7 @@ impl Location {
 /// One address of an instance, or the host of an external one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// Answered as A or AAAA.
     Address(IpAddr),
-    /// Answered as CNAME or as the target of SRV.
     Host(Name),
 }
 
@@ -278,10 +263,8 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An instance of the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
-    /// Unique within the service.
     pub id: InstanceId,
     /// Where it is reached.
     pub location: Location,
@@ -289,13 +272,11 @@ pub struct Instance {
     pub port: Option<u16>,
     /// The service's and its own, each once, sorted.
     pub tags: Arc<[Tag]>,
-    /// SRV weights.
     pub weights: Weights,
     /// SRV priority; lower is preferred.
     pub priority: u16,
     /// Its own TXT records, where it has any.
     pub meta: Option<Arc<BTreeMap<String, String>>>,
-    /// The service's and its own.
     pub checks: Arc<[Check]>,
 }
 

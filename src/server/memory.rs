@@ -47,7 +47,6 @@ pub fn reserve(args: &[OsString]) -> Result<Option<Reserve>, MemoryError> {
     Ok(blocks.pop().map(Reserve))
 }
 
-/// Whether a server that has started can go on.
 pub(super) fn check_room() -> Result<(), MemoryError> {
     if is_limited() { block(ROOM).map(drop).map_err(MemoryError) } else { Ok(()) }
 }

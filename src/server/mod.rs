@@ -60,15 +60,10 @@ pub type Reread = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 /// Told of the addresses once they are bound.
 pub type Started = Box<dyn FnOnce(&Addresses) + Send>;
 
-/// What to run.
 pub struct Options {
-    /// Checked.
     pub config: Config,
-    /// Counts from the start.
     pub metrics: Metrics,
-    /// Written when the first round is over.
     pub ready_file: Option<PathBuf>,
-    /// For SIGHUP.
     pub reload: Reread,
     /// What to do with the last export of registrations.
     pub recover: Recover,
@@ -81,49 +76,28 @@ pub struct Options {
 /// Where the server is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// UDP and TCP.
     pub dns: Vec<SocketAddr>,
-    /// The whole API.
     pub http: Option<SocketAddr>,
-    /// Health and metrics alone.
     pub observe: Option<SocketAddr>,
 }
 
-/// Why the server did not run, or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A DNS address.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// An HTTP address.
     #[error(
         "cannot listen on {address} (HTTP): {}",
         advice(*address, source, "--http or [http] listen")
     )]
-    BindHttp {
-        /// As configured.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The state directory.
+    BindHttp { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     State(#[from] DirectoryError),
-    /// The zones directory.
     #[error(transparent)]
     Zones(#[from] ScanError),
-    /// Open files.
     #[error(transparent)]
     Files(#[from] TooFewFiles),
-    /// A thread, or what it needs to wait.
     #[error("{}", threads::missing(.whose))]
-    Thread {
-        /// Of whom or for what.
-        whose: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Memory within the limit.
+    Thread { whose: &'static str, source: io::Error },
     #[error(transparent)]
     Memory(#[from] MemoryError),
     /// Signals, or random bytes.
@@ -131,7 +105,6 @@ pub enum ServeError {
     System {
         /// Such as `signals`.
         what: &'static str,
-        /// What the system said.
         source: io::Error,
     },
 }
@@ -177,11 +150,9 @@ struct Running {
     metrics: Metrics,
     files: WatchHandle,
     tasks: TaskTracker,
-    /// Ends the listeners and the engine.
     stop: CancellationToken,
     /// Turns `/health/ready` to 503.
     draining: CancellationToken,
-    /// Ends the UDP workers.
     quiet: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -302,7 +273,6 @@ fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
     }
 }
 
-/// What a restart begins with.
 struct Kept {
     serials: SerialFile,
     first_serial: u32,
@@ -331,7 +301,6 @@ impl Kept {
 }
 
 impl Running {
-    /// Answers DNS on both transports.
     fn answer(
         &mut self,
         bound: Bound,
@@ -352,7 +321,6 @@ impl Running {
         Ok(())
     }
 
-    /// Answers HTTP.
     fn show(&self, web: Web, clock: &Clock, node: Node) {
         let parts = (&self.engine, &self.metrics, clock, node);
         web.start(parts, &self.draining, &self.tasks, &self.stop);

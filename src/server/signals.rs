@@ -5,7 +5,6 @@ use std::io;
 use nix::sys::signal::Signal::SIGXFSZ;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
 pub(super) enum Wish {
     Reload,
     Drain,

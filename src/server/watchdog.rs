@@ -65,7 +65,6 @@ pub(super) async fn feed(
     }
 }
 
-/// A part that has not gone on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stuck {
     Worker(usize),

@@ -6,7 +6,6 @@ use crate::syntax::report::Report;
 /// Services and instances. Beyond it the memory that reading takes is more than a server has spare.
 const MOST_ENTRIES: usize = 250_000;
 
-/// Refuses a file that registers more.
 pub(super) fn check(report: &Report, services: &[ServiceDefinition]) {
     let entries: usize = services.iter().map(|service| 1 + service.instances.len()).sum();
     if entries > MOST_ENTRIES {

@@ -19,7 +19,6 @@ use crate::store::registrations::{Op, Records, Table};
 
 /// What is written is small, and what is read is read once.
 const CACHE: usize = 16 << 20;
-/// Of the tables, and of what their values mean.
 const FORMAT: u64 = 1;
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 const KEY: &str = "livezone";
@@ -83,7 +82,6 @@ fn rows(table: Table) -> Rows {
 }
 
 impl Database {
-    /// Verifies all of it; mends what a crash left.
     pub(super) fn open(path: &Path) -> Result<Self, DatabaseError> {
         let mut options = OpenOptions::new();
         let file = file::open(path, options.read(true).write(true))?;

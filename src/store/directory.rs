@@ -13,13 +13,11 @@ use nix::unistd::geteuid;
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// Why the state directory is not held.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Nothing can be kept in it.
     #[error("cannot use state directory {path}: choose another with --state DIR")]
     Open { path: PathBuf, source: io::Error },
-    /// Another process holds it.
     #[error(
         "state directory {path} is in use by another livezone: stop it, or choose another \
          directory with --state DIR"

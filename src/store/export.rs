@@ -45,7 +45,6 @@ impl Exporter {
         self.due.get_or_insert(now + PERIOD);
     }
 
-    /// Starts an export if one is due.
     pub(super) fn tick(&mut self, now: Instant, database: Option<&Database>) {
         if self.due.is_none_or(|due| now < due) {
             return;
@@ -78,7 +77,6 @@ impl Exporter {
         }
     }
 
-    /// What failed is tried again.
     fn collect(&mut self) {
         let Some(running) = self.running.take() else { return };
         // A panic has been logged.

@@ -51,7 +51,6 @@ pub(super) fn replace(
     rename(&new, path)
 }
 
-/// Durable when it returns.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     // The rename itself is durable once its directory is.

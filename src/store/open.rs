@@ -27,7 +27,6 @@ const RECOVERED: &str = "registrations.recovered-";
 /// What to do with the export of a database that was damaged or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recover {
-    /// Keep it for later.
     No,
     /// Add to the database what it lacks: `serve --recover-store`.
     FromExport,
@@ -61,16 +60,13 @@ pub fn open(directory: Option<&Path>, recover: Recover, clock: Clock) -> Opened 
     opened
 }
 
-/// What has been found out so far.
 struct Opening<'a> {
     directory: &'a Path,
     records: Records,
-    /// Records that are not in the database yet.
     owed: Vec<Op>,
     problems: Vec<Problem>,
 }
 
-/// What stands in the directory.
 enum State {
     Usable(Database),
     Absent,
@@ -214,7 +210,6 @@ fn with_rows(database: Database) -> Result<(Database, Loaded), DatabaseError> {
     Ok((database, loaded))
 }
 
-/// An export that was read.
 struct Export {
     path: PathBuf,
     /// Its name once it is loaded: nobody needs it a second time.

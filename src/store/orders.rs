@@ -18,7 +18,6 @@ const COPIES: [&str; 2] = ["orders.1", "orders.2"];
 /// A line is a few hundred octets, and an order is given by hand.
 const MOST: u64 = 16 << 20;
 
-/// Lines by their place.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct List {
     last: usize,

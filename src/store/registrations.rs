@@ -61,7 +61,6 @@ impl Op {
         }
     }
 
-    /// What the key holds afterwards.
     pub(super) fn value(&self) -> Option<&str> {
         match self {
             Self::Put { value, .. } => Some(value),
@@ -81,7 +80,6 @@ pub enum Durability {
 /// It must not block.
 pub type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// Written as a whole or not at all.
 pub struct Batch {
     pub ops: Vec<Op>,
     pub durability: Durability,
@@ -122,7 +120,6 @@ impl Records {
     }
 }
 
-/// What was kept, and who keeps it from now on.
 #[derive(Debug, Default)]
 pub struct Opened {
     pub store: Store,
@@ -175,7 +172,6 @@ pub enum Problem {
     Thread { why: String },
 }
 
-/// For the thread.
 pub(super) enum Message {
     Commit(Batch),
     Orders(Vec<String>, Done),

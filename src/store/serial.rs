@@ -31,7 +31,6 @@ pub enum SerialError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// The file, and what it has reserved.
 #[derive(Debug)]
 pub struct SerialFile {
     /// `None` where nothing can be kept.
@@ -41,14 +40,11 @@ pub struct SerialFile {
     retry: Option<Instant>,
 }
 
-/// What became of reserving serials.
 #[derive(Debug)]
 pub enum Reserved {
     /// As before: reserved already, or not possible as was told before.
     Unchanged,
-    /// The first failure.
     Failed(SerialError),
-    /// The first success after a failure.
     Restored,
 }
 
@@ -107,7 +103,6 @@ impl SerialFile {
     }
 }
 
-/// A serial to start from, and who keeps it.
 #[derive(Debug)]
 pub struct Opened {
     pub file: SerialFile,

@@ -28,7 +28,6 @@ pub(super) struct Writer {
     pub(super) exporter: Exporter,
     pub(super) clock: Clock,
     pub(super) waiting: Vec<Batch>,
-    /// When what waits is written.
     pub(super) due: Option<Instant>,
 }
 
@@ -76,7 +75,6 @@ impl Writer {
         }
     }
 
-    /// Writes all that waits.
     fn commit(&mut self, now: Instant) {
         self.due = None;
         let waiting = std::mem::take(&mut self.waiting);

@@ -42,7 +42,6 @@ impl<'a> Reader<'a> {
         Self { report, place, what, entries, known: Vec::new() }
     }
 
-    /// The key and its value as they are written.
     pub fn entry(&mut self, key: &'static str) -> Option<(&'a Key, &'a Tree)> {
         if !self.known.contains(&key) {
             self.known.push(key);

@@ -16,7 +16,6 @@ pub struct Report {
     pub path: Arc<Path>,
     pub text: Arc<str>,
     complaints: RefCell<Complaints>,
-    /// Whether an error was found, shown or not.
     refused: Cell<bool>,
     /// Where lines begin that are no syntax at all, and where they end; none overlaps another.
     broken: RefCell<BTreeMap<usize, usize>>,

@@ -15,7 +15,6 @@ pub struct Key {
     pub span: Range<usize>,
 }
 
-/// A value of the kinds that all formats share.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     String(String),

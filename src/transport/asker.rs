@@ -12,7 +12,6 @@ use crate::transport::worker::Worker;
 use crate::wire::options::{Edns, Granted};
 use crate::wire::reply::Limits;
 
-/// See the module.
 pub(super) struct Asker {
     client: IpAddr,
     now: Instant,

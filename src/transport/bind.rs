@@ -25,7 +25,6 @@ const PRIVILEGED: u16 = 1024;
 /// questions not read yet, 1000 of the worst clients hold some 400 MB, and honest ones next to
 /// nothing.
 const TCP_SEND_BUFFER: usize = 64 << 10;
-/// A thousand questions in flight.
 const TCP_RECEIVE_BUFFER: usize = 64 << 10;
 /// After this long without an acknowledgement, or a window, the system gives up what is still to be
 /// sent, on connections that we have closed too.
@@ -86,30 +85,24 @@ pub fn takes_segments(socket: &UdpSocket) -> bool {
 /// Everything bound, in the order of `listen`.
 #[derive(Debug)]
 pub struct Bound {
-    /// One for each address.
     pub endpoints: Vec<Endpoint>,
 }
 
-/// One address.
 #[derive(Debug)]
 pub struct Endpoint {
     /// With the port that was drawn, if 0 was asked for.
     pub address: SocketAddr,
     /// Not blocking: for tokio.
     pub tcp: TcpListener,
-    /// Blocking; one for each worker.
     pub udp: Vec<UdpSocket>,
 }
 
-/// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} ({transport}): {}", advice(*address, source, "--dns or [dns] listen"))]
 pub struct BindError {
-    /// The address as configured.
     pub address: SocketAddr,
     /// `TCP` or `UDP`.
     pub transport: &'static str,
-    /// What the system said.
     pub source: io::Error,
 }
 

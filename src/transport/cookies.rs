@@ -17,7 +17,6 @@ const OLDEST: i32 = 60 * 60;
 const AHEAD: i32 = -5 * 60;
 const TO_RENEW: i32 = 30 * 60;
 
-/// What is thought of a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Its server part was made for this client with one of our secrets, not long ago.

@@ -7,30 +7,23 @@ use crate::metrics::dns::{Dropped, Transport};
 use crate::model::dns::{Rcode, Rtype};
 use crate::model::time::Now;
 
-/// A message as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'p> {
     /// The message, without a length prefix.
     pub octets: &'p [u8],
-    /// Who sent it.
     pub peer: SocketAddr,
     /// Where it came to; `None` where a connection has proved the sender.
     pub asked: Option<SocketAddr>,
-    /// When, for what is counted by time.
     pub now: Now,
-    /// How.
     pub transport: Transport,
     /// How long its connection may idle after the answer, for those who ask (RFC 7828); nothing
     /// for a datagram.
     pub idle: Option<Duration>,
 }
 
-/// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// The output holds an answer.
     Sent {
-        /// What it says.
         rcode: Rcode,
         /// The type asked for; 0 where the question cannot be read.
         qtype: Rtype,

@@ -21,9 +21,7 @@ use crate::wire::options::ServerCookie;
 use crate::wire::reply::{Limits, Reply, encode, encode_rejection, set_truncated};
 use crate::wire::request::{Incoming, Query, Rejected, parse, read_head};
 
-/// What all listeners share.
 pub struct Context {
-    /// What is answered now.
     pub current: Arc<ArcSwap<Snapshot>>,
     /// Reads both clocks.
     pub clock: Clock,
@@ -188,7 +186,6 @@ fn denied<'p>(rejected: &Rejected<'p>) -> Incoming<'p> {
     Incoming::Reject(Rejected { head, rcode, question, edns, tsig: None })
 }
 
-/// The share that an answer is taken from.
 fn class_of(reply: &Reply<'_>) -> Class {
     if reply.rcode == Rcode::NxDomain {
         return Class::Negative;

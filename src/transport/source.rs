@@ -50,7 +50,6 @@ fn is_possible_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    /// Sender, what it asked, whether it can be.
     const CASES: [(&str, &str, bool); 31] = [
         ("192.0.2.1:9", "192.0.2.53:53", true),
         ("192.0.2.1:1", "192.0.2.53:53", true),

@@ -9,12 +9,10 @@ use crate::model::time::{Clock, Instant};
 use crate::snapshot::Rules;
 use crate::transport::limits::{Guard, Limiter};
 
-/// See the module.
 #[derive(Debug)]
 pub struct Worker {
     /// For the order of answers.
     pub rng: fastrand::Rng,
-    /// Its counters.
     pub cells: Arc<WorkerCells>,
     /// Limits of answers, where senders are not proved.
     pub guard: Option<Guard>,

@@ -26,7 +26,6 @@ use crate::wire::options::Granted;
 use crate::wire::reply::{Limits, Reply, encode};
 use crate::wire::request::{Incoming, parse};
 
-/// Answers every request with the same records.
 struct Oracle {
     rcode: u16,
     authoritative: bool,

@@ -3,7 +3,6 @@
 /// Its octets.
 pub const HEADER: usize = 12;
 
-/// The part of a header that its answer repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub id: u16,

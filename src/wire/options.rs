@@ -36,7 +36,6 @@ pub struct Cookie {
     pub server: ServerCookie,
 }
 
-/// The part of a cookie that a server has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerCookie {
     /// The asker has none yet.

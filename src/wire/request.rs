@@ -20,7 +20,6 @@ const CLASS_IN: u16 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming<'p> {
     Ignore(Ignored),
-    /// An error is sent, whatever the zones hold.
     Reject(Rejected<'p>),
     Query(Query<'p>),
 }
@@ -45,7 +44,6 @@ pub struct Rejected<'p> {
     pub tsig: Option<Tsig>,
 }
 
-/// The one question, as hickory has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionSection<'p> {
     /// Name, type and class as they came, to be echoed: askers hide random bits in the name's case.

@@ -49,7 +49,6 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that has read no certificate yet.
     pub fn new() -> Self {
         Self::default()
     }

@@ -114,7 +114,6 @@ fn check(
     Ok(Some(CheckDefinition { id, kind, policy, initial }))
 }
 
-/// The one kind of a check.
 fn kind(file: &File<'_>, table: &Tree) -> Option<&'static str> {
     let chosen = |key: &&'static str| value(table, key).is_some_and(|value| says(&value.value));
     let mut kinds: Vec<&'static str> = KINDS.into_iter().filter(chosen).collect();

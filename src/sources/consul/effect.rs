@@ -8,7 +8,6 @@ use crate::syntax::tree::{Key, Tree};
 
 const TLS: [&str; 2] = ["tls_skip_verify", "tls_server_name"];
 
-/// When a check is run, and what decides.
 const TIMES: [&str; 5] = [
     "interval",
     "timeout",
@@ -44,7 +43,6 @@ impl WithoutEffect {
         }
     }
 
-    /// One warning a reason.
     pub(super) fn warn(&self, report: &Report) {
         for Reason { place, advice, first, keys } in &self.0 {
             let verb = if keys.len() == 1 { "has" } else { "have" };

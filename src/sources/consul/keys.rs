@@ -5,20 +5,16 @@ use crate::syntax::json::duplicate;
 use crate::syntax::report::Report;
 use crate::syntax::tree::{Key, NULL, Tree, Value};
 
-/// The keys of one kind of table.
 #[derive(Debug)]
 pub(super) struct Keys {
     /// What the table describes: "a service".
     pub(super) what: &'static str,
-    /// Those that livezone reads.
     pub(super) read: &'static [&'static str],
     /// Those that Consul has and livezone does not use.
     pub(super) unused: &'static [&'static str],
-    /// Another word, and the key that it stands for.
     pub(super) aliases: &'static [(&'static str, &'static str)],
 }
 
-/// Keys of one thing, and those of several.
 pub(super) const PLURALS: [(&str, &str); 2] = [("service", "services"), ("check", "checks")];
 
 /// The top of a file. What is not about services configures an agent.
@@ -313,7 +309,6 @@ impl Keys {
         entries.iter().any(|(key, _)| !self.knows(&key.text))
     }
 
-    /// Whether Consul has the key.
     pub(super) fn knows(&self, key: &str) -> bool {
         self.read.contains(&key) || self.unused.contains(&key)
     }

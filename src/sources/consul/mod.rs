@@ -76,7 +76,6 @@ struct File<'a> {
     address_is_written: bool,
 }
 
-/// The ids and tags that DNS cannot carry.
 #[derive(Default)]
 struct Unnamed {
     ids: usize,
@@ -118,13 +117,11 @@ impl<'a> File<'a> {
         read.collect()
     }
 
-    /// The tables under either of the two keys.
     fn tables(&self, top: &Tree, names: [&str; 2], keys: &keys::Keys) -> Vec<Tree> {
         let written = names.into_iter().filter_map(|name| value(top, name)).flat_map(one_or_many);
         written.filter_map(|tree| keys.read(self.report, tree)).collect()
     }
 
-    /// An id is one service of an agent.
     fn each_id_once<'t>(&self, services: &'t [Tree]) -> HashMap<InstanceId, &'t str> {
         let mut seen: HashMap<InstanceId, (&str, Range<usize>)> = HashMap::new();
         for id in services.iter().filter_map(id_of) {

@@ -61,7 +61,6 @@ pub(crate) enum Evidence {
     Still,
 }
 
-/// What a listing tells of a file that it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sighting {
     /// It lies there; its writer may not have finished.
@@ -205,7 +204,6 @@ impl File {
         matches!(self.state, State::Away { since } if now.since(since) >= PATIENCE)
     }
 
-    /// Its reading begins; false when it is not due.
     pub(crate) fn begin(&mut self) -> bool {
         let State::Due(evidence) = self.state else { return false };
         self.state = State::Reading(evidence);
@@ -252,7 +250,6 @@ impl File {
         matches!(self.state, State::Due(_))
     }
 
-    /// When its folder must be listed for its sake.
     pub(crate) fn wake(&self) -> Option<Instant> {
         match self.state {
             State::Settled | State::Due(_) | State::Reading(_) => None,

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// The kernel's own bound on links in one path.
 const MAX_LINKS: usize = 40;
 
 /// A name whose replacement changes where a path leads.

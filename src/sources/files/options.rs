@@ -16,7 +16,6 @@ use crate::sources::files::master::Includes;
 pub type Parse =
     dyn Fn(&Name, Kind, Arc<Path>, Arc<str>, &Includes) -> (Content, Vec<Diagnostic>) + Send + Sync;
 
-/// The settings of a zone that has no zone.toml.
 pub type Defaults = dyn Fn(Name) -> ZoneSettings + Send + Sync;
 
 #[derive(Clone)]

@@ -14,7 +14,6 @@ use crate::sources::files::master;
 use crate::sources::files::master::Includes;
 use crate::sources::{consul, native};
 
-/// What files leave to the host that reads them.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// Of a zone's name server where zone.toml names none.

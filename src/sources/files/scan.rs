@@ -217,7 +217,6 @@ impl Scanner {
         changes
     }
 
-    /// All that is wrong and no file's own matter.
     fn troubles(&self, now: Instant) -> Vec<Diagnostic> {
         let of = |path: &Path, message: &str| Diagnostic::of_file(&path.into(), message);
         let unreadable = self.unreadable.iter().map(|(path, message)| of(path, message));

@@ -29,7 +29,6 @@ const QUEUE: usize = 4096;
 /// Why the first scan failed. Nothing less than this does: other complaints are diagnostics.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The folder of all zones cannot be listed.
     #[error(
         "cannot read the zones directory {path}: create it, or choose another with --zones \
              DIR"

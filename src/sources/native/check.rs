@@ -17,7 +17,6 @@ use crate::syntax::report::Report;
 /// Reads the value that chooses a kind, and the keys that go with it.
 type Read = fn(&mut Reader<'_>) -> Option<KindKeys>;
 
-/// The keys that choose a kind.
 const KINDS: [(&str, Read); 5] = [
     ("http", http::read),
     ("tcp", tcp::read),

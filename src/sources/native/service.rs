@@ -8,7 +8,6 @@ use crate::sources::native::shared::{label, meta, port, tags};
 use crate::sources::native::{check, instance};
 use crate::syntax::reader::Reader;
 
-/// More answers than any transport can carry.
 const MOST_ANSWERS: i64 = 65_535;
 /// Reads a service with its checks and instances.
 pub(super) fn read(mut reader: Reader<'_>) -> Option<ServiceDefinition> {

@@ -184,7 +184,6 @@ fn basic(userinfo: &str) -> Result<String, String> {
     Ok(format!("Basic {}", STANDARD.encode(plain)))
 }
 
-/// Whether a host means the instance itself.
 pub(super) fn is_loopback(host: &str, address: Option<IpAddr>) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || address.is_some_and(|address| address.to_canonical().is_loopback())

@@ -1,6 +1,5 @@
 //! What to write instead of what the parser could not read.
 
-/// What the parser says of an error of syntax.
 pub(super) struct SyntaxError<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,

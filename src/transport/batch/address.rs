@@ -70,7 +70,6 @@ fn is_kind(header: &[u8], level: libc::c_int, kind: libc::c_int) -> bool {
     words.eq([kind.to_ne_bytes(), level.to_ne_bytes()])
 }
 
-/// The address that a message came to.
 pub(super) fn asked(control: &[u8; CONTROL], len: usize) -> Option<IpAddr> {
     if let Some(data) = data_of(control, len, (libc::IPPROTO_IP, libc::IP_PKTINFO)) {
         // Behind the interface and the address to answer from.

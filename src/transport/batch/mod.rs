@@ -57,7 +57,6 @@ struct Slot {
 /// All that the kernel reads and writes. Zeroes are a valid value of it.
 #[repr(C)]
 struct Memory {
-    /// Of what is received.
     headers: [libc::mmsghdr; MESSAGES],
     vectors: [libc::iovec; MESSAGES],
     /// Of what is to be sent: those of the answers lie together that leave together.
@@ -86,7 +85,6 @@ const _: () = assert!(COUNT as usize == MESSAGES && ADDRESS_LEN as usize == ADDR
 const _: () = assert!(size_of::<Slot>() % 128 == 64);
 const _: () = assert!(std::mem::offset_of!(Slot, address) == 64);
 
-/// See the module.
 #[derive(Debug)]
 pub struct Batch {
     memory: NonNull<Memory>,
@@ -94,26 +92,21 @@ pub struct Batch {
     used: usize,
     /// The messages at these places are there: those received and not answered.
     held: Slots,
-    /// Those that hold their answers.
     groups: SegmentGroups,
     sending: Sending,
-    /// So many batches still leave answer by answer.
     caution: u16,
 }
 
 /// How answers leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sending {
-    /// Each alone.
     Alone,
     /// Groups of answers as one datagram each: see `segments`.
     Segmented,
 }
 
-/// One datagram.
 #[derive(Debug)]
 pub struct Message<'b> {
-    /// The message, and the room behind it.
     pub octets: &'b mut [u8; ROOM],
     /// How much of it was received.
     pub len: usize,
@@ -126,14 +119,11 @@ pub struct Message<'b> {
 /// Whether to wait for a first message; none waits for a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// As long as the socket's timeout says.
     ForOne,
-    /// Not at all.
     Never,
 }
 
 impl Batch {
-    /// Room for a batch whose answers leave so.
     pub fn new(sending: Sending) -> Self {
         let layout = Layout::new::<Memory>();
         #[expect(clippy::cast_ptr_alignment, reason = "the layout has the alignment")]

@@ -18,16 +18,13 @@ const LONGEST: usize = 1232;
 const HEADERS: usize = 40 + 8;
 const _: () = assert!(MOST * LONGEST <= u16::MAX as usize - HEADERS);
 
-/// Answers that leave as one datagram.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SegmentGroup {
-    /// The slots of their messages.
     pub(super) places: Slots,
     /// The octets of each.
     pub(super) len: u16,
 }
 
-/// Those of a batch.
 #[derive(Debug)]
 pub(super) struct SegmentGroups {
     all: [SegmentGroup; MESSAGES],
@@ -73,7 +70,6 @@ impl SegmentGroups {
         }
     }
 
-    /// All, in the order in which they were begun.
     pub(super) fn iter(&self) -> impl Iterator<Item = SegmentGroup> {
         self.all.iter().copied().take(self.count)
     }

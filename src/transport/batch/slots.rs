@@ -22,17 +22,14 @@ impl Slots {
         u32::try_from(place).ok().and_then(|place| 1_u64.checked_shl(place)).unwrap_or(0)
     }
 
-    /// Whether this place is one of them.
     pub(super) fn contains(self, place: usize) -> bool {
         self.0 & Self::of(place) != 0
     }
 
-    /// And this one.
     pub(super) fn with(self, place: usize) -> Self {
         Self(self.0 | Self::of(place))
     }
 
-    /// But not this one.
     pub(super) fn without(self, place: usize) -> Self {
         Self(self.0 & !Self::of(place))
     }
@@ -42,7 +39,6 @@ impl Slots {
         usize::try_from(self.0.count_ones()).unwrap_or(0)
     }
 
-    /// Each, from the lowest on.
     pub(super) fn iter(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         from_fn(move || {

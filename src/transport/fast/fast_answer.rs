@@ -14,16 +14,13 @@ use crate::snapshot::zone::Zone;
 use crate::transport::fast::find::{Node, Within};
 use crate::transport::fast::question::Folded;
 
-/// The records of an answer.
 #[derive(Clone, Debug)]
 pub(super) enum FastAnswer<'s> {
     /// The addresses of an entry, in rotation, and their TTL.
     Few(&'s [[u8; 4]], u32),
-    /// The instances of an entry, in rotation.
     FewSrv(Bits, &'s SrvTable, u32),
     /// The IPv6 address of each of these instances, in rotation.
     FewAaaa(Bits, &'s SrvTable, u32),
-    /// Addresses of a service, in rotation.
     A(Drawn<'s, Ipv4Addr>),
     /// Likewise.
     Aaaa(Drawn<'s, Ipv6Addr>),
@@ -31,25 +28,17 @@ pub(super) enum FastAnswer<'s> {
     Srv(Drawn<'s, usize>, &'s SrvTable),
     /// The addresses of one instance that are of the type asked for.
     Of {
-        /// All its addresses.
         addresses: &'s [IpAddr],
-        /// Of each answer.
         ttl: u32,
     },
-    /// One instance's SRV record.
     Instance {
-        /// Its place.
         place: usize,
-        /// Of its service.
         srv: &'s SrvTable,
-        /// Of each record.
         ttl: u32,
     },
-    /// The zone's SOA.
     Negative {
         /// NOERROR where the name exists.
         rcode: Rcode,
-        /// The zone.
         zone: &'s Zone,
         /// Where its apex stands in the packet.
         apex: usize,
@@ -63,7 +52,6 @@ pub(super) struct Drawn<'s, T> {
     pub(super) choice: &'s Choice<T>,
     /// At most so many; 0 is no limit.
     pub(super) limit: usize,
-    /// Of each record.
     pub(super) ttl: u32,
 }
 
@@ -76,7 +64,6 @@ impl<T> Clone for Drawn<'_, T> {
 impl<T> Copy for Drawn<'_, T> {}
 
 impl FastAnswer<'_> {
-    /// The share that it is taken from.
     pub(super) fn class(&self) -> Class {
         if self.negative().is_some() { Class::Negative } else { Class::Answer }
     }
@@ -85,7 +72,6 @@ impl FastAnswer<'_> {
         self.negative().unwrap_or(Rcode::NoError)
     }
 
-    /// The rcode of a negative answer.
     #[inline]
     fn negative(&self) -> Option<Rcode> {
         match self {

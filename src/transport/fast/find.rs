@@ -7,31 +7,22 @@ use crate::snapshot::service::ServiceView;
 use crate::snapshot::zone::Zone;
 use crate::transport::fast::question::Folded;
 
-/// What stands at a name.
 #[derive(Debug)]
 pub(super) enum Node<'s> {
-    /// A service or a tag of one.
     Service {
-        /// Its service.
         view: &'s ServiceView,
-        /// What is answered.
         selection: &'s Selection,
     },
-    /// The instance at this place.
     Instance {
-        /// Its service.
         view: &'s ServiceView,
-        /// In the service.
         place: usize,
     },
     /// Nothing here and nothing below.
     Missing,
 }
 
-/// The zone of a question's name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Within<'s> {
-    /// The zone.
     pub(super) zone: &'s Zone,
     /// How many labels stand left of its apex.
     pub(super) left: u8,

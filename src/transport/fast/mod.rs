@@ -45,24 +45,18 @@ use crate::wire::reply::Limits;
 /// Where a message came from and to, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'m> {
-    /// Who sent it.
     pub peer: &'m SocketAddr,
     /// Where it came to.
     pub asked: &'m SocketAddr,
-    /// When.
     pub now: Now,
 }
 
-/// What has become of a plain question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fast {
-    /// The answer stands in the buffer.
     Answered {
         /// Its octets.
         len: usize,
-        /// The type asked for.
         qtype: Rtype,
-        /// The outcome.
         rcode: Rcode,
     },
     /// Its prefix has had enough answers.
@@ -79,7 +73,6 @@ struct PlainQuery<'s> {
     entry: Option<&'s HotEntry>,
 }
 
-/// Reads plain questions.
 #[derive(Debug)]
 pub struct Reader<'s> {
     pub(super) snapshot: &'s Snapshot,
@@ -91,7 +84,6 @@ pub struct Reader<'s> {
 struct OnlyZone<'s> {
     zone: &'s Zone,
     apex: Key,
-    /// Of the apex in wire form.
     len: usize,
 }
 

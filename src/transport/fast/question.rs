@@ -16,7 +16,6 @@ const MOST_LABELS: usize = 16;
 const COUNTED: u64 = 0x0000_0001_0000_0000;
 /// All of them but RD, AD and CD, which may be set; all other flags and the opcode are 0.
 const MASK: u64 = 0xfecf_ffff_ffff_ffff;
-/// What stands behind the name of a question.
 const TYPE_AND_CLASS: usize = 4;
 /// An OPT record without options: root, type, size, code and flags, length.
 const OPT: usize = 11;
@@ -26,17 +25,13 @@ const OPT: usize = 11;
 pub(super) struct Head {
     /// Where the question ends in the packet.
     end: u16,
-    /// A type of data.
     pub(super) rtype: Rtype,
-    /// One record more stands behind the question.
     has_more: bool,
 }
 
-/// The general path is to say what this is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotPlain;
 
-/// The name of a plain question.
 #[derive(Debug)]
 pub(super) struct Question<'o> {
     /// The name in wire form as it came, and what happens to stand behind it.
@@ -45,7 +40,6 @@ pub(super) struct Question<'o> {
     starts: [u8; MOST_LABELS],
     /// How many labels there are but the root's.
     pub(super) labels: usize,
-    /// The name's length in wire form.
     name_len: usize,
 }
 

@@ -285,12 +285,10 @@ fn wild(apex: &str) -> Zone {
     wild
 }
 
-/// A zone with a wildcard, alone.
 pub(super) fn wild_zone() -> Snapshot {
     of([wild("svc.test")], 1232)
 }
 
-/// Its largest zone alone.
 pub(super) fn one_zone(largest: u16) -> Snapshot {
     of([svc()], largest)
 }

@@ -28,7 +28,6 @@ const AAAA_RECORD: usize = 28;
 /// Priority, weight and port of an SRV record, before its target.
 const NUMBERS_SRV: usize = 6;
 const POINTER: usize = 2;
-/// The five numbers of a SOA.
 const NUMBERS: usize = 20;
 /// A pointer to the question's name (RFC 1035 section 4.1.4).
 const ASKED: u16 = 0xc00c;
@@ -50,7 +49,6 @@ struct Counts {
 /// What the OPT record of an answer says beside the rcode.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opt<'c> {
-    /// The size of our own buffer.
     pub(super) payload: u16,
     /// As in the query (RFC 3225).
     pub(super) dnssec_ok: bool,
@@ -65,7 +63,6 @@ impl Opt<'_> {
     }
 }
 
-/// The buffer with its question.
 pub(super) struct Writer<'b> {
     octets: &'b mut [u8; ROOM],
     head: Head,
@@ -211,7 +208,6 @@ impl Body<'_> {
         Some(Counts { answers, ..Counts::default() })
     }
 
-    /// The addresses of the question's type.
     fn put_addresses(&mut self, rtype: Rtype, all: &[IpAddr], ttl: u32) -> Option<Counts> {
         let of_type = all.iter().filter(|address| type_of(address) == rtype);
         let needed = of_type.clone().try_fold(0_usize, |sum, ip| sum.checked_add(len_of(ip)));
@@ -330,7 +326,6 @@ impl Body<'_> {
     }
 }
 
-/// Everything of a record but its data.
 fn entry(owner: u16, rtype: Rtype, ttl: u32, len: usize) -> Option<[u8; FRONT]> {
     let [o0, o1] = owner.to_be_bytes();
     let [t0, t1] = rtype.0.to_be_bytes();
@@ -349,7 +344,6 @@ fn type_of(address: &IpAddr) -> Rtype {
     if address.is_ipv4() { Rtype::A } else { Rtype::AAAA }
 }
 
-/// Of its record.
 fn len_of(address: &IpAddr) -> usize {
     if address.is_ipv4() { A_RECORD } else { AAAA_RECORD }
 }

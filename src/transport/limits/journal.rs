@@ -11,7 +11,6 @@ use crate::model::time::Instant;
 use crate::transport::limits::key::Key;
 use crate::transport::throttle::Throttle;
 
-/// Between two reports of a worker.
 const REPORT: Duration = Duration::from_millis(250);
 /// A share that was not limited for so long is no longer limited. Longer than a report takes.
 const QUIET: Duration = Duration::from_secs(2);
@@ -19,17 +18,14 @@ const QUIET: Duration = Duration::from_secs(2);
 /// What one worker has seen since its last report.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Limited answers.
     limited: u64,
     /// The share that was followed at the last report, and when it was last limited.
     followed: Option<(Key, Option<Instant>)>,
-    /// Another that was limited.
     other: Option<Key>,
     next_report: Instant,
 }
 
 impl Notes {
-    /// An answer from this share was limited.
     pub(super) fn add(&mut self, key: Key, now: Instant) {
         self.limited = self.limited.saturating_add(1);
         match &mut self.followed {
@@ -49,7 +45,6 @@ impl Notes {
     }
 }
 
-/// What all workers have reported.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     followed: Option<Followed>,

@@ -6,10 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::metrics::limited::Class;
 
-/// One share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    /// The prefix's bits; those beyond it are zero.
     bits: u64,
     width: Width,
     pub(super) class: Class,
@@ -57,7 +55,6 @@ impl Key {
         (u128::from(self.bits) << 8) | (width << 4) | u128::from(self.class.place())
     }
 
-    /// The prefix as people write it.
     pub(super) fn prefix(self) -> IpNet {
         let v4 = || u32::try_from(self.bits).map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from_bits);
         let v6 = || Ipv6Addr::from_bits(u128::from(self.bits) << 64);

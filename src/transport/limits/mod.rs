@@ -26,14 +26,12 @@ const SECOND: u64 = 1_000_000_000;
 /// and ordinary neighbours are not.
 const NEIGHBOURS: u64 = 32;
 
-/// What all UDP workers share.
 #[derive(Debug)]
 pub struct Limiter {
     table: Table,
     journal: Mutex<Journal>,
 }
 
-/// What the limits say of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// It is sent, and was charged.
@@ -43,7 +41,6 @@ enum Verdict {
 }
 
 impl Limiter {
-    /// Nobody has had anything.
     pub fn new() -> Self {
         Self { table: Table::new(), journal: Mutex::default() }
     }
@@ -77,7 +74,6 @@ impl Default for Limiter {
     }
 }
 
-/// One UDP worker's hold on the limits.
 #[derive(Debug)]
 pub struct Guard {
     limiter: Arc<Limiter>,

@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Longer than any connection lives.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Alarm(Pin<Box<Sleep>>);
 

@@ -19,10 +19,8 @@ const ENOUGH: usize = 64 << 10;
 /// A large answer's buffer is not kept for small ones.
 const KEPT: usize = 8 << 10;
 
-/// Answers that are to be written.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Messages with their lengths.
     pub(super) out: Vec<u8>,
     /// How many.
     pub(super) answers: u32,
@@ -30,12 +28,9 @@ pub(super) struct Batch {
     answer: Vec<u8>,
 }
 
-/// What the messages of a batch have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
-    /// Who asks.
     pub(super) peer: SocketAddr,
-    /// When the last of them was read.
     pub(super) now: Now,
     /// How long the connection may be idle.
     pub(super) idle: Duration,
@@ -43,10 +38,8 @@ pub(super) struct Arrival {
     pub(super) most: u32,
 }
 
-/// Why no more is answered for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pause {
-    /// All that was whole is answered.
     Answered,
     /// There is enough to write, and more to answer.
     Enough,

@@ -26,13 +26,11 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     fn give_up(&self);
 }
 
-/// See the module.
 pub(super) struct Connection<S: Stream> {
     stream: S,
     peer: SocketAddr,
     shared: Arc<Shared>,
     seat: Seat,
-    /// As configured when it last answered.
     rules: Tcp,
     /// Messages that it may still ask.
     left: u32,
@@ -139,7 +137,6 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
-    /// Answers what is whole.
     fn compute(&mut self) -> Pause {
         let snapshot = self.shared.context.current.load();
         self.rules = snapshot.rules.tcp;

@@ -12,7 +12,6 @@ const PREFIX: usize = 2;
 /// One message of any length, or some eighty questions of a client that does not wait.
 const CAPACITY: usize = PREFIX.saturating_add(MAX_QUERY);
 
-/// What was read and is not answered yet.
 #[derive(Debug)]
 pub(super) struct Inbox {
     octets: Box<[u8]>,
@@ -31,14 +30,12 @@ struct Long {
     missing: usize,
 }
 
-/// What stands first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame<'i> {
     /// A whole message; of one that is too long, the header.
     Message(&'i [u8]),
     /// The beginning of one, or nothing.
     Partial,
-    /// A length too short for a header.
     Wrong,
 }
 
@@ -89,12 +86,10 @@ impl Inbox {
         self.octets.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Not even a part of a message.
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end && self.long.is_none()
     }
 
-    /// There was no room for all that could be read.
     pub(super) fn is_full(&self) -> bool {
         self.end == self.octets.len()
     }
@@ -113,7 +108,6 @@ impl Inbox {
         rest.get(..len).map_or(Frame::Partial, Frame::Message)
     }
 
-    /// What stands first; a message is taken.
     pub(super) fn take(&mut self) -> Frame<'_> {
         let Frame::Message(message) = self.peek() else { return self.peek() };
         let len = message.len();

@@ -43,7 +43,6 @@ impl Default for Limits {
     }
 }
 
-/// What all connections of all listeners share.
 pub struct Shared {
     context: Arc<Context>,
     limits: Limits,
@@ -77,7 +76,6 @@ impl Shared {
         if self.draining.is_cancelled() { Duration::ZERO } else { rules.idle }
     }
 
-    /// The monotonic clock.
     fn now(&self) -> Instant {
         (self.context.clock)().mono
     }

@@ -17,7 +17,6 @@ use crate::transport::tcp::table::{Progress, Table};
 /// room for nanoseconds of 292 years.
 const BUSY: u64 = 1 << 63;
 
-/// What all listeners of one kind share.
 pub struct Seats {
     clock: Clock,
     counts: Connections,
@@ -35,7 +34,6 @@ impl Seats {
         Self { clock, counts, table, taken, freed }
     }
 
-    /// One for a connection that was accepted.
     pub fn take(self: &Arc<Self>) -> Seat {
         let progress = Progress::new(nanoseconds((self.clock)().mono).into());
         self.counts.opened();
@@ -93,7 +91,6 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Answers were written.
     pub fn progressed(&self, now: Instant) {
         self.progress.store(nanoseconds(now), Ordering::Relaxed);
     }
@@ -103,12 +100,10 @@ impl Seat {
         self.look(BUSY);
     }
 
-    /// The answer is there.
     pub fn idle(&self) {
         self.look(0);
     }
 
-    /// Why it is going.
     pub fn closed(&self, why: Closed) {
         self.seats.counts.closed(why);
     }

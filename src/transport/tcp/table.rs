@@ -24,7 +24,6 @@ pub type Progress = Arc<AtomicU64>;
 /// the logarithm for each connection that has made progress since the look before.
 type Queue = BTreeSet<(u64, u64)>;
 
-/// The connections, each with what ends it.
 #[derive(Debug)]
 pub struct Table<H> {
     entries: HashMap<u64, Entry<H>>,
@@ -37,7 +36,6 @@ pub struct Table<H> {
 struct Entry<H> {
     client: IpAddr,
     progress: Progress,
-    /// The time that stands in the queues.
     known: u64,
     handle: H,
 }
@@ -58,7 +56,6 @@ impl<H> Table<H> {
         Self { entries: HashMap::new(), all: Queue::new(), clients: HashMap::new(), last_number: 0 }
     }
 
-    /// A number that no connection has had.
     pub(super) fn draw(&mut self) -> u64 {
         self.last_number = self.last_number.saturating_add(1);
         self.last_number

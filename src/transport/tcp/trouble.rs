@@ -42,7 +42,6 @@ pub fn concerns_one(error: &io::Error) -> bool {
 pub struct Trouble {
     errors: u64,
     last: Instant,
-    /// The log knows of it.
     told: bool,
     throttle: Throttle,
 }

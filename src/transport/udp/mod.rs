@@ -60,7 +60,6 @@ pub fn start(
     Ok(threads)
 }
 
-/// One worker at its socket.
 struct Serving<'s> {
     socket: &'s UdpSocket,
     /// Where the socket listens; a wildcard's messages say which of its addresses they asked.
@@ -68,7 +67,6 @@ struct Serving<'s> {
     context: &'s Context,
     worker: Worker,
     batch: Batch,
-    /// What the general path writes to.
     out: Vec<u8>,
     drops: Drops,
 }

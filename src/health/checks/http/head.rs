@@ -8,7 +8,6 @@ use crate::health::checks::http::chunks::Chunks;
 use crate::health::checks::http::wanted::{Unanswered, Wanted};
 use crate::health::checks::overheard::Beginning;
 
-/// A coding's name that is longer is not shown.
 const CODING_SHOWN: usize = 20;
 
 /// How the end of a body is told (RFC 9112 section 6.3).

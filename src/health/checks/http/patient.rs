@@ -119,7 +119,6 @@ mod tests {
 
     use super::*;
 
-    /// Both ends of a connection; ours is to ask.
     fn connection() -> (StdStream, StdStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let ours = StdStream::connect(listener.local_addr().unwrap()).unwrap();

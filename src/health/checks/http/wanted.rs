@@ -29,7 +29,6 @@ pub(super) enum Wanted {
     BodyOfHead,
 }
 
-/// Adds to a body what the limit has room for.
 pub(super) fn extend(body: &mut Vec<u8>, octets: &[u8]) {
     let room = BODY_LIMIT.saturating_sub(body.len());
     body.extend_from_slice(octets.get(..room).unwrap_or(octets));

@@ -110,7 +110,6 @@ fn not_started(check: &ScriptCheck, error: &io::Error) -> Outcome {
     }
 }
 
-/// What the thread tells when the script runs.
 struct Started {
     group: Group,
     ended: oneshot::Receiver<io::Result<ExitStatus>>,
@@ -190,7 +189,6 @@ fn reap_members(group: Pid) {
 
 #[derive(Debug)]
 pub(super) struct Process {
-    /// Killed when the run is over, however it ends.
     _group: Group,
     ended: oneshot::Receiver<io::Result<ExitStatus>>,
     output: Output,

@@ -22,7 +22,6 @@ use crate::syntax::tree::{Tree, Value};
 
 /// A registration has five levels. `serde_json`, which reads the stored record, takes 127.
 const MOST_LEVELS: usize = 16;
-/// As Consul has them.
 const MOST_META: usize = 64;
 const MOST_META_KEY: usize = 128;
 const MOST_META_VALUE: usize = 512;
@@ -96,7 +95,6 @@ fn verdict(word: &str) -> Option<Verdict> {
     }
 }
 
-/// The body as a tree of few levels.
 fn parse(body: &[u8]) -> Result<(Report, Tree), String> {
     let failed = |words: &str| format!("Request decode failed: {words}");
     let text = str::from_utf8(body).map_err(|_| failed("the body is not UTF-8"))?;
@@ -246,7 +244,6 @@ fn read_check(
     })
 }
 
-/// A canonical key as Consul spells it in JSON.
 fn spelt(key: &str) -> String {
     if key == "h2ping" {
         return "H2PING".to_owned();
@@ -262,7 +259,6 @@ fn spelt(key: &str) -> String {
     key.split('_').map(word).collect()
 }
 
-/// In Consul's words.
 fn is_valid(service: &AgentService) -> Result<(), String> {
     if service.name.is_empty() {
         return Err("Missing service name".to_owned());
@@ -289,7 +285,6 @@ fn is_valid(service: &AgentService) -> Result<(), String> {
 
 const SCRIPT: &str = "Invalid check: Scripts are disabled on this agent; write them in a file";
 
-/// It stands in log lines and in paths.
 fn is_one_line(what: &str, id: &str) -> Result<(), String> {
     if id.chars().any(char::is_control) {
         Err(format!("Invalid {what}: {id:?} has a control character"))

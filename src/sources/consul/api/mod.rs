@@ -59,7 +59,6 @@ fn first_error(diagnostics: &[Diagnostic]) -> Option<String> {
     Some(if label.is_empty() { message.clone() } else { format!("{message}; {label}") })
 }
 
-/// As a definition file has it.
 fn tree(service: &AgentService) -> Tree {
     let number = |number: u16| json::tree(Value::Integer(number.into()));
     let list = |items: Vec<Tree>| json::tree(Value::List(items));

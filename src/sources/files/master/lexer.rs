@@ -91,7 +91,6 @@ impl<'t> Lexer<'t> {
         entry
     }
 
-    /// What was found behind it is of no account.
     fn never_closed(&mut self, entry: &mut Entry<'t>, open: usize) {
         entry.mistake = entry.mistake.take().filter(|mistake| mistake.span.start < open);
         entry.mistake.get_or_insert(Mistake {
