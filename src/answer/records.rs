@@ -9,7 +9,7 @@ use crate::answer::chain::Step;
 use crate::answer::lookup::Form;
 use crate::model::dns::{ExtendedError, Owner, Rdata, Record, Rtype};
 use crate::model::health::Condition;
-use crate::model::name::Name;
+use crate::model::name::{Name, NameError};
 use crate::model::service::{Endpoint, Instance};
 use crate::snapshot::selection::Selection;
 use crate::snapshot::service::ServiceView;
@@ -88,7 +88,7 @@ pub(super) fn instance<'s>(
         }
     };
     let records = one_rrset(rtype, of);
-    let additional = additional(view, &records, &[place], ttl);
+    let additional = additional((zone, view), &records, &[place], ttl);
     if records.is_empty() {
         return Step::Last(Answer::NoData { zone, reason: None });
     }
@@ -113,10 +113,18 @@ fn addresses_of(view: &ServiceView, place: usize) -> impl Iterator<Item = IpAddr
     view.named(place).filter_map(|target| target.endpoint.address())
 }
 
-/// Whether the instance has no name of its own: a tag of the same text takes it, or DNS cannot
-/// carry its id.
-fn is_hidden(view: &ServiceView, instance: &Instance) -> bool {
-    instance.id.name().is_none_or(|id| view.tags.contains_key(id.as_str()))
+/// Whether the instance has no name of its own: a tag of the same text takes it, DNS cannot carry
+/// its id, or the names are Consul's, which have none.
+fn is_hidden(zone: &Zone, view: &ServiceView, instance: &Instance) -> bool {
+    let is_taken = || instance.id.name().is_none_or(|id| view.tags.contains_key(id.as_str()));
+    zone.facts.consul.is_some() || is_taken()
+}
+
+/// What `addr` stands below: among Consul's names, which say the datacenter, it is that.
+fn above_addr(zone: &Zone) -> Result<Cow<'_, Name>, NameError> {
+    let apex = &zone.facts.apex;
+    let datacenter = zone.facts.consul.as_ref().and_then(|names| names.datacenter.as_ref());
+    datacenter.map_or(Ok(Cow::Borrowed(apex)), |dc| apex.child(dc.as_str()).map(Cow::Owned))
 }
 
 /// The SRV record of an instance that has a port. Its target is the host of an external instance;
@@ -127,15 +135,17 @@ fn srv<'s>(zone: &Zone, view: &'s ServiceView, place: usize) -> Option<Rdata<'s>
     let target = if let Some(host) = instance.location.host() {
         // RFC 2782: the target is no alias, and the instance's own name is one.
         Cow::Borrowed(host)
-    } else if is_hidden(view, instance) {
-        Cow::Owned(addr_name(apex, addresses_of(view, place).next()?).ok()?)
+    } else if is_hidden(zone, view, instance) {
+        let address = addresses_of(view, place).next()?;
+        Cow::Owned(addr_name(above_addr(zone).ok()?.as_ref(), address).ok()?)
     } else {
         let service = apex.child(view.service.key.name.as_str());
         // A name over 255 octets cannot be registered: `sources` measures it.
         Cow::Owned(service.and_then(|service| service.child(instance.id.as_str())).ok()?)
     };
     Some(Rdata::Srv {
-        priority: instance.priority,
+        // Consul's is 1 where nothing is said.
+        priority: instance.priority.saturating_add(zone.facts.consul.is_some().into()),
         weight: weight(&view.service, instance, view.targets_of(place)),
         port: instance.port?,
         target,
@@ -144,7 +154,7 @@ fn srv<'s>(zone: &Zone, view: &'s ServiceView, place: usize) -> Option<Rdata<'s>
 
 /// The addresses of the SRV records' targets, in the same order.
 fn additional<'s>(
-    view: &'s ServiceView,
+    (zone, view): (&Zone, &'s ServiceView),
     records: &[Record<'s>],
     places: &[usize],
     ttl: u32,
@@ -154,7 +164,7 @@ fn additional<'s>(
         if record.data.rtype() != Rtype::SRV {
             continue;
         }
-        let hidden = view.service.instances.get(place).is_some_and(|i| is_hidden(view, i));
+        let hidden = view.service.instances.get(place).is_some_and(|i| is_hidden(zone, view, i));
         // An `addr` name has the one address that it spells.
         let count = if hidden { 1 } else { usize::MAX };
         for address in addresses_of(view, place).take(count) {
@@ -187,7 +197,7 @@ impl<'s> Selected<'s> {
             let reason = self.why_empty(rtype);
             return Step::Last(Answer::NoData { zone: self.zone, reason });
         }
-        let additional = additional(self.view, &records, &places, self.selection.ttl);
+        let additional = additional((self.zone, self.view), &records, &places, self.selection.ttl);
         Step::Last(Answer::Found { records, additional, note: self.note(rtype) })
     }
 

@@ -13,6 +13,8 @@ use crate::syntax::report::Report;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consul {
     pub zone: Name,
+    /// The zone that shows the same services under Consul's own names; `None` is no such zone.
+    pub domain: Option<Name>,
     pub datacenter: String,
     /// Empty is the host's name.
     pub node: String,
@@ -24,6 +26,7 @@ impl Default for Consul {
     fn default() -> Self {
         Self {
             zone: Name::parse("service.internal").expect("it is a name"),
+            domain: None,
             datacenter: "dc1".to_owned(),
             node: String::new(),
             node_address: None,
@@ -34,8 +37,10 @@ impl Default for Consul {
 /// What the table says, over `default`.
 pub(super) fn read(mut reader: Reader<'_>, default: Consul) -> Consul {
     let address = reader.string("node_address").filter(|text| !text.value.is_empty());
+    let zone = zone(&mut reader).unwrap_or(default.zone);
     let consul = Consul {
-        zone: zone(&mut reader).unwrap_or(default.zone),
+        domain: domain(&mut reader, &zone),
+        zone,
         datacenter: reader
             .string("datacenter")
             .and_then(|text| word(reader.report, "datacenter", &text))
@@ -62,6 +67,23 @@ fn zone(reader: &mut Reader<'_>) -> Option<Name> {
             None
         }
     }
+}
+
+/// A zone below or above the other's would take names from it.
+fn domain(reader: &mut Reader<'_>, zone: &Name) -> Option<Name> {
+    let text = reader.string("domain").filter(|text| !text.value.is_empty())?;
+    let wrong = match Name::parse(text.value) {
+        Ok(name) if name.parent().is_some() => {
+            let apart = name.below(zone).is_none() && zone.below(&name).is_none();
+            if apart {
+                return Some(name);
+            }
+            format!("domain {:?} overlaps zone {:?}", text.value, zone.to_string())
+        }
+        _ => format!("invalid domain {:?}", text.value),
+    };
+    reader.report.error(text.span.clone(), wrong, "write a zone of its own, like \"consul\"");
+    None
 }
 
 /// Consul's rule for both: they stand in names, in paths and in JSON.

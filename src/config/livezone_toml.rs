@@ -281,6 +281,7 @@ source = ["192.0.2.1", "2001:db8::1"]
 script_checks = true
 [consul]
 zone = "Service.Example"
+domain = "Consul"
 datacenter = "fra-1"
 node = "host-7"
 node_address = "192.0.2.7"
@@ -320,10 +321,20 @@ level = "debug"
         assert_eq!(config.health.source.len(), 2);
         let consul = &config.consul;
         assert_eq!(consul.zone, Name::parse("service.example").unwrap());
+        assert_eq!(consul.domain, Some(Name::parse("consul").unwrap()));
         assert_eq!((&*consul.datacenter, &*consul.node), ("fra-1", "host-7"));
         assert_eq!(consul.node_address, Some("192.0.2.7".parse().unwrap()));
         assert_eq!(config.health.scripts, Scripts::Allowed);
         assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Debug });
+    }
+
+    #[test]
+    fn a_domain_of_consul_lies_apart_from_the_zone_that_it_shows() {
+        for domain in [".", "web.service.internal", "internal", "a..b"] {
+            let text = format!("[consul]\ndomain = \"{domain}\"\n");
+            let (config, diagnostics) = parse(Path::new("a").into(), text.into());
+            assert_eq!((config, diagnostics.len()), (None, 1), "{domain}");
+        }
     }
 
     #[test]

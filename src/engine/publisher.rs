@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::event::Turn;
 use crate::engine::services::Services;
 use crate::engine::services::state::ServiceState;
+use crate::engine::settings::{Registering, Settings};
 use crate::model::name::Name;
 use crate::model::serial;
 use crate::model::service::ServiceKey;
@@ -63,7 +64,7 @@ impl Publisher {
         &mut self,
         catalogue: &Catalogue,
         services: &Services,
-        rules: &Rules,
+        settings: &Settings,
         turn: &Turn,
     ) -> Option<Arc<Snapshot>> {
         let mut changed = turn.zones.clone();
@@ -79,7 +80,7 @@ impl Publisher {
         let touched: BTreeSet<&Name> =
             turn.dirty.iter().map(|key| &key.zone).chain(&changed).collect();
         let zones = Arc::make_mut(&mut self.snapshot.zones);
-        for apex in touched {
+        for &apex in &touched {
             if let Some(zone) = zones.get_mut(apex) {
                 let zone = Arc::make_mut(zone);
                 zone.soa.serial = serial::next(zone.soa.serial);
@@ -95,10 +96,36 @@ impl Publisher {
             Arc::make_mut(zone).replace(&key.name, view);
         }
         if turn.rules_changed {
-            self.snapshot.rules = Arc::new(rules.clone());
+            self.snapshot.rules = Arc::new(settings.rules.clone());
         }
+        self.publish_domain(catalogue, &settings.registering, &touched);
         self.snapshot.generation += 1;
         Some(Arc::new(self.snapshot.clone()))
+    }
+
+    /// Consul's domain shows the services of another zone as they are now. A folder of that name
+    /// is the zone in its place.
+    fn publish_domain(
+        &mut self,
+        catalogue: &Catalogue,
+        registering: &Registering,
+        touched: &BTreeSet<&Name>,
+    ) {
+        let Registering { zone: shown, domain: Some(domain), .. } = registering else { return };
+        let apex = &domain.settings.apex;
+        let served = self.snapshot.zones.get(apex.as_wire());
+        if catalogue.zone(apex).is_some() || (served.is_some() && !touched.contains(&shown.apex)) {
+            return;
+        }
+        let new = || Zone::of_consul(&domain.settings, &domain.names, self.last_serial);
+        let mut zone = served.map_or_else(new, |zone| Zone::clone(zone));
+        match self.snapshot.zones.get(shown.apex.as_wire()) {
+            Some(shown) => zone.show(shown),
+            None => zone.show(&Zone::new(shown, 0)),
+        }
+        zone.soa.serial = serial::next(zone.soa.serial);
+        self.last_serial = serial::later(zone.soa.serial, self.last_serial);
+        Arc::make_mut(&mut self.snapshot.zones).put(apex, zone);
     }
 
     /// A zone that is new says nothing before its services are in: none of them is missing.
@@ -109,7 +136,8 @@ impl Publisher {
         let served = Arc::clone(&self.snapshot.zones);
         let (coming, leaving) = (&mut self.coming, &mut self.leaving);
         let mut next = |apex: &Name| {
-            let served = served.get(apex.as_wire()).cloned().or_else(|| leaving.remove(apex));
+            let its_own = served.get(apex.as_wire()).filter(|zone| zone.facts.consul.is_none());
+            let served = its_own.cloned().or_else(|| leaving.remove(apex));
             let Some(state) = catalogue.zone(apex) else {
                 leaving.extend(served.map(|zone| (apex.clone(), zone)));
                 return None;

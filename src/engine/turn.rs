@@ -57,7 +57,7 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     keep(world, &mut turn);
     let World { settings, catalogue, services, checks, publisher, orders, .. } = world;
     turn.effects.start = checks.start_due(now.mono);
-    turn.effects.snapshot = publisher.publish(catalogue, services, &settings.rules, &turn);
+    turn.effects.snapshot = publisher.publish(catalogue, services, settings, &turn);
     turn.effects.wake = [checks.wake(), services.wake(), orders.wake()].into_iter().flatten().min();
     hold_back(world, &mut turn.effects);
     answer(world, &mut turn);
@@ -206,8 +206,8 @@ fn hold_back(world: &mut World, effects: &mut Effects) {
 
 /// Takes a new configuration in.
 fn configure(world: &mut World, mut settings: Settings, turn: &mut Turn) {
-    let Registering { zone, node, .. } = world.settings.registering.clone();
-    settings.registering = Registering { zone, node, ..settings.registering };
+    let Registering { zone, node, domain, .. } = world.settings.registering.clone();
+    settings.registering = Registering { zone, node, domain, ..settings.registering };
     world.unsettled = true;
     world.checks.resize(settings.max_in_flight);
     let same_scripts = world.settings.scripts == settings.scripts;

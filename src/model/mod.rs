@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod check;
 pub mod claim;
+pub mod consul_names;
 pub mod definition;
 pub mod dns;
 pub mod health;

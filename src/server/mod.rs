@@ -224,7 +224,7 @@ async fn start(
     let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
     let Kept { serials, first_serial, store, records, orders } = kept;
     let mut settings = Settings::of(config);
-    settings.registering.node = host.node;
+    settings.registering = settings.registering.at(host.node);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let mut world = World::new(settings, first_serial, fastrand::u64(..));
     world.wait_for(Origin::Files);

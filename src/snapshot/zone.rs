@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::model::consul_names::ConsulNames;
 use crate::model::dns::Soa;
 use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
@@ -58,6 +59,8 @@ pub struct Facts {
     pub address_ttl: u32,
     /// Names that are no services, the apex among them.
     pub statics: StaticNames,
+    /// The zone shows services of another zone, under Consul's names.
+    pub consul: Option<Arc<ConsulNames>>,
     /// The primary server and the hostmaster, as the SOA of a negative answer spells them.
     pub spelled: [Spelled; 2],
 }
@@ -100,6 +103,7 @@ impl Facts {
             negative_ttl,
             address_ttl: settled_ttl(settings.ttl, settings.min_ttl, std::iter::empty()),
             statics: StaticNames::build(&settings.apex, statics),
+            consul: None,
         }
     }
 }
@@ -118,6 +122,21 @@ impl Zone {
             v6: PersistentMap::default(),
             tags: PersistentMap::default(),
         }
+    }
+
+    /// A zone that shows what another has.
+    pub fn of_consul(settings: &ZoneSettings, names: &Arc<ConsulNames>, serial: u32) -> Self {
+        let mut zone = Self::new(settings, serial);
+        Arc::make_mut(&mut zone.facts).consul = Some(Arc::clone(names));
+        zone
+    }
+
+    /// Shows the services of `other` from now on; their entries are for its names and stay there.
+    pub fn show(&mut self, other: &Self) {
+        self.usable = other.usable;
+        self.services = other.services.clone();
+        (self.v4, self.v6) = (other.v4.clone(), other.v6.clone());
+        self.tags = other.tags.clone();
     }
 
     /// Takes new settings and static names; the services and the serial stay.

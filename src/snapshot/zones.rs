@@ -42,9 +42,17 @@ impl Zones {
         self.deepest = self.by_apex.keys().map(|apex| apex.labels().count()).max().unwrap_or(0);
     }
 
-    /// All of them, in no order.
+    /// Serves `zone` at `apex`.
+    pub fn put(&mut self, apex: &Name, zone: Zone) {
+        match self.by_apex.get_mut(apex) {
+            Some(served) => *served = Arc::new(zone),
+            None => self.change([(apex.clone(), Some(zone))]),
+        }
+    }
+
+    /// Those that have services of their own, in no order.
     pub fn values(&self) -> impl Iterator<Item = &Arc<Zone>> {
-        self.by_apex.values()
+        self.by_apex.values().filter(|zone| zone.facts.consul.is_none())
     }
 
     /// The zone, where one is all that is served.

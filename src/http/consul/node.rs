@@ -37,7 +37,7 @@ pub struct Node {
 impl Node {
     /// What the configuration says.
     pub fn new(consul: &Consul, address: Option<IpAddr>) -> Self {
-        let name = if consul.node.is_empty() { host::name() } else { consul.node.clone() };
+        let name = host::name_of(&consul.node);
         Self { name, datacenter: consul.datacenter.clone(), address, zone: consul.zone.clone() }
     }
 

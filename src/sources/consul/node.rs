@@ -20,8 +20,13 @@ pub fn address() -> Option<IpAddr> {
     chosen.filter(|address| !address.is_unspecified() && !address.is_loopback())
 }
 
+/// What the configuration says, or else the host's.
+pub fn name_of(configured: &str) -> String {
+    if configured.is_empty() { name() } else { configured.to_owned() }
+}
+
 /// As the kernel has it, without the domain; "livezone" where it has none.
-pub fn name() -> String {
+fn name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let label = name.trim().split('.').next().unwrap_or_default();
     if label.is_empty() { "livezone".to_owned() } else { label.to_owned() }

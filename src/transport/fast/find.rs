@@ -38,9 +38,9 @@ pub(super) fn zone_of<'s>(snapshot: &'s Snapshot, question: &Folded) -> Option<W
     is_plain(zone).then_some(Within { zone, left })
 }
 
-/// Whether nothing in this zone leads elsewhere.
+/// Whether nothing in this zone leads elsewhere, and its names are our own.
 pub(super) fn is_plain(zone: &Zone) -> bool {
-    zone.usable && !zone.facts.statics.has_redirects
+    zone.usable && !zone.facts.statics.has_redirects && zone.facts.consul.is_none()
 }
 
 /// `None` for all that is not plain.

@@ -9,9 +9,13 @@
 //! | `SERVICE` | the service |
 //! | `TAG.SERVICE`, `T1.T2.SERVICE` … | one tag of that text, else an instance, else all the tags |
 //!
+//! A zone of Consul's names has those of `consul.rs` instead.
+//!
 //! A name that services make wins over a static one: a delegation or a DNAME at it counts as not
 //! written. All other names are static ones, in the order of RFC 1034 section 4.3.2: the topmost
 //! delegation or DNAME above, the name itself, then the wildcard below the closest encloser.
+
+mod consul;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -129,7 +133,10 @@ impl<'s, 'n> Path<'s, 'n> {
         let label =
             |label: &&'n [u8]| std::str::from_utf8(label).ok().filter(|label| !label.contains('.'));
         let labels: Option<Vec<&str>> = self.labels.get(above..)?.iter().map(label).collect();
-        registered(self.zone, &labels?)
+        match &self.zone.facts.consul {
+            Some(names) => consul::registered(self.zone, names, &labels?),
+            None => registered(self.zone, &labels?),
+        }
     }
 
     /// The topmost delegation or DNAME that the name lies below.
