@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
 use crate::engine::orders;
 use crate::engine::orders::find::Finder;
+use crate::engine::registrations::judge::no_beat;
 use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::{News, World};
 use crate::health::scheduler::CheckId;
@@ -84,7 +85,7 @@ fn work(world: &mut World, budget: &mut Budget, turn: &mut Turn) {
 
 /// Takes writes in: heartbeats count at once, the others wait for the store.
 fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
-    let World { services, checks, registrations, orders, .. } = world;
+    let World { settings, catalogue, services, checks, registrations, orders, .. } = world;
     for (ticket, write) in writes {
         let (check, verdict, output) = match write {
             Write::Beat { check, verdict, output } => (check, verdict, output),
@@ -103,7 +104,7 @@ fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
         let meant = checks.told(&check).to_vec();
         let is_of_node = registrations.view().checks.get(&check).is_some();
         let judged = match meant.len() {
-            0 => Err(Refusal::NoTtl(check.to_string())),
+            0 => Err(no_beat(&check, &settings.registering, catalogue)),
             2.. if !is_of_node => Err(Refusal::Invalid(format!(
                 "several instances have a check {check:?}: write \"service:\" and the id of one"
             ))),
@@ -173,7 +174,8 @@ fn keep(world: &mut World, turn: &mut Turn) {
     if !turn.effects.keep.now.is_empty() {
         turn.effects.keep.now.extend(checks.gone());
     }
-    let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
+    let (agent, zone) = (registrations.view(), &registering.zone.apex);
+    let finder = Finder { services, agent, catalogue, zone };
     turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
     turn.effects.keep.soon = checks.save(turn.now.mono);
 }

@@ -1,13 +1,12 @@
 //! Decides what a write changes, or why it is refused.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::registrations::batch::{Batch, translate};
 use crate::engine::registrations::view::Owner;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
-use crate::model::service::{InstanceId, ServiceKey};
+use crate::model::service::InstanceId;
 use crate::registry::catalogue::Catalogue;
 
 /// One batch of writes, each judged by what those before it leave.
@@ -57,12 +56,8 @@ impl Judge<'_> {
         }
         let translated = translate(&service, &self.batch.next, self.registering);
         let translated = translated.map_err(Refusal::Invalid)?;
-        for definition in &translated.0.services {
-            let (zone, name) = (self.registering.zone.apex.clone(), definition.name.value.clone());
-            let key = ServiceKey { zone, name };
-            if let Some(file) = self.catalogue.file_with(&key, &InstanceId::keep(&id)) {
-                return Err(held(&id, &file));
-            }
+        if let Some(held) = self.held(&id) {
+            return Err(held);
         }
         self.batch.next.put(service);
         self.batch.documents.insert(id, Some(translated));
@@ -112,7 +107,10 @@ impl Judge<'_> {
     }
 
     fn deregister_check(&mut self, id: &Arc<str>) -> Result<(), Refusal> {
-        let unknown = || Refusal::UnknownCheck(id.to_string());
+        let unknown = || {
+            let held = id.strip_prefix("service:").and_then(|service| self.held(service));
+            held.unwrap_or_else(|| Refusal::UnknownCheck(id.to_string()))
+        };
         match self.batch.next.owners.get(id).cloned() {
             None => Err(unknown()),
             Some(Owner::Service(owner)) => {
@@ -156,13 +154,23 @@ impl Judge<'_> {
 
     /// No such service is registered over HTTP; a file may hold it.
     fn unknown(&self, id: &str) -> Refusal {
-        match self.catalogue.file_of(&InstanceId::keep(id)) {
-            Some(file) => held(id, &file),
-            None => Refusal::UnknownService(id.to_owned()),
-        }
+        self.held(id).unwrap_or_else(|| Refusal::UnknownService(id.to_owned()))
+    }
+
+    fn held(&self, id: &str) -> Option<Refusal> {
+        held(id, self.registering, self.catalogue)
     }
 }
 
-fn held(id: &str, file: &Path) -> Refusal {
-    Refusal::Held { id: id.to_owned(), file: file.display().to_string() }
+/// A file of the zone of services registered over HTTP has this id.
+fn held(id: &str, registering: &Registering, catalogue: &Catalogue) -> Option<Refusal> {
+    let file = catalogue.file_of(&registering.zone.apex, &InstanceId::keep(id))?;
+    Some(Refusal::Held { id: id.to_owned(), file: file.display().to_string() })
+}
+
+/// Why a heartbeat means no check.
+pub(crate) fn no_beat(check: &str, registering: &Registering, catalogue: &Catalogue) -> Refusal {
+    let service = check.strip_prefix("service:");
+    let held = service.and_then(|id| held(id, registering, catalogue));
+    held.unwrap_or_else(|| Refusal::NoTtl(check.to_owned()))
 }

@@ -2,7 +2,7 @@
 //! judged, stored and then served; the others wait.
 
 mod batch;
-mod judge;
+pub(super) mod judge;
 mod restore;
 pub mod view;
 

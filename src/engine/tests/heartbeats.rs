@@ -151,14 +151,27 @@ fn a_service_and_its_checks_are_registered_step_by_step() {
 }
 
 #[test]
-fn an_id_that_a_file_holds_is_the_files() {
-    let mut rig = Rig::new(FILE, Vec::new());
+fn an_id_that_a_file_holds_is_the_files_whatever_its_service() {
+    let other = "[[service]]\nname = 'db'\n\
+        instance = [{ id = 'db-1', address = '10.0.0.2' }, { id = 'a', address = '10.0.0.3' }]\n";
+    let mut rig = Rig::new(&format!("{FILE}{other}"), Vec::new());
     let held = |refusal: Result<(), Refusal>| match refusal.unwrap_err() {
         Refusal::Held { file, .. } => assert_eq!(file, "web.toml"),
         other => panic!("{other}"),
     };
-    held(rig.write(registered(r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.9"}"#)));
-    held(rig.write(Write::Deregister("web-1".into())));
+    for id in ["web-1", "DB-1"] {
+        let text = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.9"}"#;
+        held(rig.write(registered(&text.replace("web-1", id))));
+        held(rig.write(Write::Deregister(id.into())));
+        let check = r#"{"ID": "c", "Name": "c", "ServiceID": "ID", "TTL": "30s"}"#;
+        let check = body::check(check.replace("ID\": \"ID", &format!("ID\": \"{id}")).as_bytes());
+        held(rig.write(Write::RegisterCheck(Box::new(check.unwrap()))));
+    }
+    held(rig.beat("service:db-1", Verdict::Passing));
+    held(rig.write(Write::DeregisterCheck("service:db-1".into())));
+    rig.beat("service:web-1", Verdict::Passing).expect("the file waits for it");
+    rig.file(FILE);
+    rig.write(registered(r#"{"ID": "db-1", "Name": "web", "Address": "10.0.0.9"}"#)).unwrap();
 }
 
 #[test]
