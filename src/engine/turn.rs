@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
 use crate::engine::orders;
 use crate::engine::orders::find::Finder;
+use crate::engine::registrations::Registered;
 use crate::engine::registrations::judge::no_beat;
 use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::{News, World};
@@ -51,8 +52,14 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     }
     work(world, &mut Budget::of_turn(), &mut turn);
     expire(world, &mut turn);
-    let World { catalogue, services, checks, aliases, .. } = world;
+    let World { catalogue, services, checks, aliases, registrations, .. } = world;
+    for (key, subject) in checks.agree(|id| registrations.view().checks.get(id).is_some()) {
+        services.reassess(&key, subject, checks, &mut turn);
+    }
     turn.effects.more = !catalogue.settle();
+    if !turn.effects.more {
+        checks.end_moving();
+    }
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     keep(world, &mut turn);
@@ -104,7 +111,9 @@ fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
         let meant = checks.told(&check).to_vec();
         let is_of_node = registrations.view().checks.get(&check).is_some();
         let judged = match meant.len() {
+            0 if is_of_node => Ok(()),
             0 => Err(no_beat(&check, &settings.registering, catalogue)),
+            _ if registrations.view().lacks(&check) => Err(Refusal::NoTtl(check.to_string())),
             2.. if !is_of_node => Err(Refusal::Invalid(format!(
                 "several instances have a check {check:?}: write \"service:\" and the id of one"
             ))),
@@ -154,7 +163,10 @@ fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
     let World { settings, services, checks, registrations, orders, unanswered, .. } = world;
     checks.end_going(stored.is_ok());
     let (changes, registered) = registrations.end(stored, &settings.registering, unanswered);
-    for (key, id) in registered {
+    for Registered { key, id, before } in registered {
+        if let Some(before) = before.filter(|before| *before != key) {
+            checks.move_told(&id, &before, &key);
+        }
         orders.end_drain(&key, &id, turn.now);
         services.order(&key, orders.of(&key), checks, turn);
     }

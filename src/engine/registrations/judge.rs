@@ -6,8 +6,17 @@ use crate::engine::registrations::batch::{Batch, translate};
 use crate::engine::registrations::view::Owner;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
-use crate::model::service::InstanceId;
+use crate::model::name::Label;
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
+use crate::registry::merge::MOST_INSTANCES;
+
+/// Services registered over HTTP. All are in memory, and a start reads each: it takes seconds then.
+const MOST_SERVICES: usize = 200_000;
+/// Of one service: each is written anew with any of them.
+const MOST_CHECKS: usize = 256;
+/// Each is a check of every instance.
+const MOST_CHECKS_OF_NODE: usize = 16;
 
 /// One batch of writes, each judged by what those before it leave.
 pub(super) struct Judge<'a> {
@@ -59,6 +68,7 @@ impl Judge<'_> {
         if let Some(held) = self.held(&id) {
             return Err(held);
         }
+        self.has_room(&service)?;
         self.batch.next.put(service);
         self.batch.documents.insert(id, Some(translated));
         Ok(())
@@ -89,6 +99,13 @@ impl Judge<'_> {
         let id = Arc::clone(&check.id);
         if self.batch.next.checks.get(&id).is_some_and(|before| **before == check) {
             return Ok(());
+        }
+        let checks = &self.batch.next.checks;
+        if checks.get(&id).is_none() && checks.len() >= MOST_CHECKS_OF_NODE {
+            return Err(Refusal::Invalid(format!(
+                "the node has {MOST_CHECKS_OF_NODE} checks, and no more are taken: register checks \
+                 of services, with a ServiceID"
+            )));
         }
         let before = self.batch.next.clone();
         self.batch.next.put_check(check);
@@ -150,6 +167,36 @@ impl Judge<'_> {
         Err(Refusal::Invalid(format!(
             "check ID {id:?} is a check of {words}: give this one another id"
         )))
+    }
+
+    /// Whether a service could be served with all that are there.
+    fn has_room(&self, service: &AgentService) -> Result<(), Refusal> {
+        let AgentService { id, name, checks, .. } = service;
+        if checks.len() > MOST_CHECKS {
+            return Err(Refusal::Invalid(format!(
+                "service {id:?} has {} checks: register at most {MOST_CHECKS}",
+                checks.len()
+            )));
+        }
+        let view = &self.batch.next;
+        let before = view.services.get(id);
+        if before.is_none() && view.services.len() >= MOST_SERVICES {
+            return Err(Refusal::NotStored(format!(
+                "{MOST_SERVICES} services are registered: deregister some"
+            )));
+        }
+        let is_of_it = |before: &Arc<AgentService>| before.name.eq_ignore_ascii_case(name);
+        let Ok(label) = Label::parse(name) else { return Ok(()) };
+        let zone = self.registering.zone.apex.clone();
+        let in_files = || self.catalogue.in_files(&ServiceKey { zone, name: label });
+        let many = view.instances.get(&*name.to_ascii_lowercase()).copied().unwrap_or(0);
+        if !before.is_some_and(is_of_it) && many + in_files() >= MOST_INSTANCES {
+            return Err(Refusal::Invalid(format!(
+                "service {name:?} has {MOST_INSTANCES} instances, and no more are served: divide \
+                 it into several services"
+            )));
+        }
+        Ok(())
     }
 
     /// No such service is registered over HTTP; a file may hold it.

@@ -187,3 +187,69 @@ fn after_a_crash_a_check_registered_anew_says_nothing_of_an_earlier_one() {
     rig.write(registered(web)).unwrap();
     assert!(rig.kept.is_empty(), "{:?}", rig.kept);
 }
+
+fn check(text: &str) -> Write {
+    Write::RegisterCheck(Box::new(body::check(text.as_bytes()).unwrap()))
+}
+
+fn web(id: &str) -> Write {
+    registered(&format!(r#"{{"ID": "{id}", "Name": "web", "Address": "10.0.0.1"}}"#))
+}
+
+#[test]
+fn a_check_of_the_node_is_one_for_instances_that_come_later_too() {
+    let mut rig = Rig::new("", Vec::new());
+    rig.write(check(r#"{"ID": "disk", "Name": "disk", "TTL": "30s"}"#)).unwrap();
+    rig.beat("disk", Verdict::Passing).expect("no instance waits for it yet");
+    rig.write(web("web-1")).unwrap();
+    rig.beat("disk", Verdict::Passing).unwrap();
+    rig.wait(10_000);
+    rig.write(web("web-2")).unwrap();
+    assert_eq!(rig.states(), ["web-1 passing Passing", "web-2 passing Passing"]);
+    rig.wait(20_000);
+    assert_eq!(rig.states(), ["web-1 critical TTL expired", "web-2 critical TTL expired"]);
+}
+
+#[test]
+fn a_heartbeat_for_the_only_check_of_a_service_that_has_several_is_unknown() {
+    let mut rig = Rig::new("", Vec::new());
+    let two = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.1",
+        "Checks": [{"TTL": "30s"}, {"TTL": "30s"}]}"#;
+    rig.write(registered(two)).unwrap();
+    let unknown = rig.beat("service:web-1", Verdict::Passing).unwrap_err();
+    assert_eq!(unknown, Refusal::NoTtl("service:web-1".to_owned()));
+    rig.beat("service:web-1:1", Verdict::Passing).unwrap();
+    rig.beat("service:web-1:2", Verdict::Passing).unwrap();
+    assert_eq!(rig.answer().0, 1);
+}
+
+#[test]
+fn what_a_heartbeat_said_stays_under_another_name() {
+    let mut rig = Rig::new("", Vec::new());
+    let web = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.1", "Check": {"TTL": "30s"}}"#;
+    rig.write(registered(web)).unwrap();
+    rig.beat("service:web-1", Verdict::Warning).unwrap();
+    for name in ["api", "zzz"] {
+        rig.write(registered(&web.replace("\"web\"", &format!("\"{name}\"")))).unwrap();
+        assert_eq!(rig.states(), ["web-1 warning Warning"], "{name}");
+    }
+    rig.wait(30_000);
+    assert_eq!(rig.states(), ["web-1 critical TTL expired"]);
+}
+
+#[test]
+fn what_could_not_be_served_or_is_too_much_is_refused() {
+    let instance = |n: usize| format!("{{ id = 'f{n}', address = '10.0.0.1' }}");
+    let instances: Vec<_> = (1..20_000).map(instance).collect();
+    let file = format!("[[service]]\nname = 'web'\ninstance = [{}]\n", instances.join(", "));
+    let mut rig = Rig::new(&file, Vec::new());
+    rig.write(web("web-1")).unwrap();
+    let words = rig.write(web("web-2")).unwrap_err().to_string();
+    assert!(words.starts_with("service \"web\" has 20000 instances"), "{words}");
+    let again = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.2"}"#;
+    rig.write(registered(again)).expect("it is there already");
+    rig.file("");
+    let of_node = |n: usize| check(&format!(r#"{{"ID": "n{n}", "Name": "n", "TTL": "30s"}}"#));
+    (0..16).for_each(|n| rig.write(of_node(n)).unwrap());
+    assert!(rig.write(of_node(16)).is_err());
+}

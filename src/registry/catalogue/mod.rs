@@ -186,6 +186,14 @@ impl Catalogue {
         Some(&document.path)
     }
 
+    /// How many instances of a service its files define. Costs what there are of these files.
+    pub fn in_files(&self, key: &ServiceKey) -> usize {
+        let files = self.contributors(key).take_while(|id| id.origin == Origin::Files);
+        let documents = files.filter_map(|file| self.entries.get(file)?.document());
+        let all = documents.flat_map(|document| document.of(&key.name));
+        all.filter(|d| is_permitted(d, self.scripts)).map(|d| d.instances.len()).sum()
+    }
+
     /// The services of which files define an instance with this id.
     pub fn services_with(&self, id: &InstanceId) -> impl Iterator<Item = ServiceKey> {
         self.files_with(id).map(|(_, key)| key)
