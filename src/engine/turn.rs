@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::engine::event::{Effects, Event, Ticket, Transition, Turn};
 use crate::engine::orders;
 use crate::engine::orders::find::Finder;
+use crate::engine::registrations::Registered;
+use crate::engine::registrations::judge::no_beat;
 use crate::engine::settings::{Registering, Settings};
 use crate::engine::world::{News, World};
 use crate::health::scheduler::CheckId;
@@ -50,8 +52,14 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     }
     work(world, &mut Budget::of_turn(), &mut turn);
     expire(world, &mut turn);
-    let World { catalogue, services, checks, aliases, .. } = world;
+    let World { catalogue, services, checks, aliases, registrations, .. } = world;
+    for (key, subject) in checks.agree(|id| registrations.view().checks.get(id).is_some()) {
+        services.reassess(&key, subject, checks, &mut turn);
+    }
     turn.effects.more = !catalogue.settle();
+    if !turn.effects.more {
+        checks.end_moving();
+    }
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
     keep(world, &mut turn);
@@ -84,7 +92,7 @@ fn work(world: &mut World, budget: &mut Budget, turn: &mut Turn) {
 
 /// Takes writes in: heartbeats count at once, the others wait for the store.
 fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
-    let World { services, checks, registrations, orders, .. } = world;
+    let World { settings, catalogue, services, checks, registrations, orders, .. } = world;
     for (ticket, write) in writes {
         let (check, verdict, output) = match write {
             Write::Beat { check, verdict, output } => (check, verdict, output),
@@ -103,7 +111,9 @@ fn take(world: &mut World, writes: Vec<(Ticket, Write)>, turn: &mut Turn) {
         let meant = checks.told(&check).to_vec();
         let is_of_node = registrations.view().checks.get(&check).is_some();
         let judged = match meant.len() {
-            0 => Err(Refusal::NoTtl(check.to_string())),
+            0 if is_of_node => Ok(()),
+            0 => Err(no_beat(&check, &settings.registering, catalogue)),
+            _ if registrations.view().lacks(&check) => Err(Refusal::NoTtl(check.to_string())),
             2.. if !is_of_node => Err(Refusal::Invalid(format!(
                 "several instances have a check {check:?}: write \"service:\" and the id of one"
             ))),
@@ -153,7 +163,10 @@ fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
     let World { settings, services, checks, registrations, orders, unanswered, .. } = world;
     checks.end_going(stored.is_ok());
     let (changes, registered) = registrations.end(stored, &settings.registering, unanswered);
-    for (key, id) in registered {
+    for Registered { key, id, before } in registered {
+        if let Some(before) = before.filter(|before| *before != key) {
+            checks.move_told(&id, &before, &key);
+        }
         orders.end_drain(&key, &id, turn.now);
         services.order(&key, orders.of(&key), checks, turn);
     }
@@ -173,7 +186,8 @@ fn keep(world: &mut World, turn: &mut Turn) {
     if !turn.effects.keep.now.is_empty() {
         turn.effects.keep.now.extend(checks.gone());
     }
-    let finder = Finder { services, agent: registrations.view(), zone: &registering.zone.apex };
+    let (agent, zone) = (registrations.view(), &registering.zone.apex);
+    let finder = Finder { services, agent, catalogue, zone };
     turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
     turn.effects.keep.soon = checks.save(turn.now.mono);
 }

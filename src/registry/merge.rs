@@ -20,7 +20,7 @@ use crate::registry::resolve::{Shared, resolve, resolve_checks};
 use crate::registry::self_reference::host_of_ours;
 
 /// Instances of one service. It is merged at once, in some 40 ms at most, and health waits meanwhile.
-const MOST_INSTANCES: usize = 20_000;
+pub const MOST_INSTANCES: usize = 20_000;
 
 /// One entry's definition of the service that is merged.
 #[derive(Clone, Debug)]

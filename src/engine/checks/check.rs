@@ -257,6 +257,22 @@ impl CheckState {
         self.shown.say(self.state.condition(), Some(&saved.output));
     }
 
+    /// Says what another says that is the same check, unless it was told itself; true when that
+    /// changes anything.
+    pub(super) fn agree(&mut self, other: &Self) -> bool {
+        let arrived = FirstOutcome::Arrived;
+        if self.first_outcome == arrived || other.first_outcome != arrived {
+            return false;
+        }
+        self.first_outcome = arrived;
+        (self.state, self.started) = (other.state, other.started);
+        (self.unfit_since, self.overdue) = (other.unfit_since, other.overdue);
+        self.evidence.reason.clone_from(&other.evidence.reason);
+        self.weigh();
+        self.shown.say(self.state.condition(), other.shown.said().output.as_ref());
+        true
+    }
+
     /// What is kept of it over a restart.
     pub(super) fn saved(&self) -> Saved {
         let verdict = match self.state {

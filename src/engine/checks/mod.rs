@@ -22,7 +22,7 @@ use crate::health::scheduler::{CheckId, Scheduler};
 use crate::health::state::Next;
 use crate::model::check::{Check, Question, Sources};
 use crate::model::health::Outcome;
-use crate::model::service::ServiceKey;
+use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::store::registrations::Op;
 
@@ -34,6 +34,10 @@ pub(super) struct Checks {
     scheduler: Scheduler,
     phases: Phases,
     heartbeats: Heartbeats,
+    /// Checks that wait for heartbeats and have come in this turn, beside others of that id.
+    new: Vec<CheckId>,
+    /// What goes on under another name, by the key that it has from then on.
+    moving: HashMap<String, CheckState>,
     deadlines: Deadlines,
     /// Counts changes of what is shown of any check.
     changes: u64,
@@ -48,6 +52,8 @@ impl Checks {
             scheduler: Scheduler::new(slots),
             phases: Phases::new(seed),
             heartbeats: Heartbeats::default(),
+            new: Vec::new(),
+            moving: HashMap::new(),
             deadlines: Deadlines::default(),
             changes: 0,
         }
@@ -173,10 +179,16 @@ impl Checks {
 
     fn add(&mut self, mut check: CheckState, now: Now) -> CheckId {
         self.last = CheckId(self.last.0 + 1);
-        if let Some((names, key)) = check.names()
-            && let Some(saved) = self.heartbeats.add(self.last, &names, &key)
-        {
-            check.resume(&saved, now.mono);
+        if let Some((names, key)) = check.names() {
+            if let Some(saved) = self.heartbeats.add(self.last, &names, &key) {
+                check.resume(&saved, now.mono);
+            }
+            if self.moving.remove(&key).is_some_and(|before| check.agree(&before)) {
+                self.heartbeats.keep(key, check.saved());
+            }
+            if self.heartbeats.named(&names[0]).len() > 1 {
+                self.new.push(self.last);
+            }
         }
         let deadline = check.deadline();
         self.deadlines.arm(self.last, &mut check.armed, deadline);
@@ -263,6 +275,47 @@ impl Checks {
         let deadline = check.deadline();
         self.deadlines.arm(id, &mut check.armed, deadline);
         (!is_routine).then(|| (Arc::clone(&check.service), check.subject()))
+    }
+
+    /// Has new checks say what the first of their id says, where it is one check of all instances;
+    /// gives back what [`Self::outcome`] does, of each that says something else now.
+    pub(super) fn agree(
+        &mut self,
+        is_one: impl Fn(&str) -> bool,
+    ) -> Vec<(Arc<ServiceKey>, Subject)> {
+        let mut all = Vec::new();
+        for id in std::mem::take(&mut self.new) {
+            let Some((names, key)) = self.states.get(&id).and_then(CheckState::names) else {
+                continue;
+            };
+            let first = self.heartbeats.named(&names[0]).first().filter(|_| is_one(&names[0]));
+            let Some(first) = first.and_then(|id| self.states.get(id)).cloned() else { continue };
+            let Some(check) = self.states.get_mut(&id) else { continue };
+            if check.agree(&first) {
+                self.changes += 1;
+                self.heartbeats.keep(key, check.saved());
+                let deadline = check.deadline();
+                self.deadlines.arm(id, &mut check.armed, deadline);
+                all.push((Arc::clone(&check.service), check.subject()));
+            }
+        }
+        all
+    }
+
+    /// An instance is registered under another name: what its checks were told stays.
+    pub(super) fn move_told(&mut self, instance: &InstanceId, from: &ServiceKey, to: &ServiceKey) {
+        let instance = instance.as_str();
+        for id in self.heartbeats.named(&format!("service:{instance}")) {
+            let Some(check) = self.states.get(id).filter(|check| *check.service == *from) else {
+                continue;
+            };
+            self.moving.insert(format!("{to}/{instance}/{}", check.shown().id), check.clone());
+        }
+    }
+
+    /// All that was registered is there.
+    pub(super) fn end_moving(&mut self) {
+        self.moving.clear();
     }
 
     /// Draws what follows by now without an outcome: the services, and what of them may stand

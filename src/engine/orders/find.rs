@@ -8,11 +8,13 @@ use crate::engine::services::Services;
 use crate::model::agent::{Act, Order, Refusal, Write};
 use crate::model::name::{Label, Name};
 use crate::model::service::{InstanceId, Service, ServiceKey};
+use crate::registry::catalogue::Catalogue;
 
 /// What is registered.
 pub(crate) struct Finder<'a> {
     pub(crate) services: &'a Services,
     pub(crate) agent: &'a AgentView,
+    pub(crate) catalogue: &'a Catalogue,
     /// Where services registered over HTTP are.
     pub(crate) zone: &'a Name,
 }
@@ -74,8 +76,8 @@ impl Finder<'_> {
             return Ok(ServiceKey { zone: self.zone.clone(), name });
         }
         let instance = InstanceId::keep(id);
-        let holders = self.services.iter().map(|(key, _)| key);
-        let holders = holders.filter(|key| self.has(key, &instance));
+        let held: Vec<_> = self.catalogue.services_with(&instance).collect();
+        let holders = held.iter().filter(|key| self.has(key, &instance));
         let ordered = book.0.iter().filter(|(_, all)| all.contains_key(&instance));
         let mut keys: Vec<_> = holders.chain(ordered.map(|(key, _)| key)).collect();
         keys.sort_unstable();

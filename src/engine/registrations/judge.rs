@@ -1,14 +1,22 @@
 //! Decides what a write changes, or why it is refused.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::registrations::batch::{Batch, translate};
 use crate::engine::registrations::view::Owner;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService, Refusal, Write};
+use crate::model::name::Label;
 use crate::model::service::{InstanceId, ServiceKey};
 use crate::registry::catalogue::Catalogue;
+use crate::registry::merge::MOST_INSTANCES;
+
+/// Services registered over HTTP. All are in memory, and a start reads each: it takes seconds then.
+const MOST_SERVICES: usize = 200_000;
+/// Of one service: each is written anew with any of them.
+const MOST_CHECKS: usize = 256;
+/// Each is a check of every instance.
+const MOST_CHECKS_OF_NODE: usize = 16;
 
 /// One batch of writes, each judged by what those before it leave.
 pub(super) struct Judge<'a> {
@@ -57,13 +65,10 @@ impl Judge<'_> {
         }
         let translated = translate(&service, &self.batch.next, self.registering);
         let translated = translated.map_err(Refusal::Invalid)?;
-        for definition in &translated.0.services {
-            let (zone, name) = (self.registering.zone.apex.clone(), definition.name.value.clone());
-            let key = ServiceKey { zone, name };
-            if let Some(file) = self.catalogue.file_with(&key, &InstanceId::keep(&id)) {
-                return Err(held(&id, &file));
-            }
+        if let Some(held) = self.held(&id) {
+            return Err(held);
         }
+        self.has_room(&service)?;
         self.batch.next.put(service);
         self.batch.documents.insert(id, Some(translated));
         Ok(())
@@ -95,6 +100,13 @@ impl Judge<'_> {
         if self.batch.next.checks.get(&id).is_some_and(|before| **before == check) {
             return Ok(());
         }
+        let checks = &self.batch.next.checks;
+        if checks.get(&id).is_none() && checks.len() >= MOST_CHECKS_OF_NODE {
+            return Err(Refusal::Invalid(format!(
+                "the node has {MOST_CHECKS_OF_NODE} checks, and no more are taken: register checks \
+                 of services, with a ServiceID"
+            )));
+        }
         let before = self.batch.next.clone();
         self.batch.next.put_check(check);
         let translated = self.translate_all();
@@ -112,7 +124,10 @@ impl Judge<'_> {
     }
 
     fn deregister_check(&mut self, id: &Arc<str>) -> Result<(), Refusal> {
-        let unknown = || Refusal::UnknownCheck(id.to_string());
+        let unknown = || {
+            let held = id.strip_prefix("service:").and_then(|service| self.held(service));
+            held.unwrap_or_else(|| Refusal::UnknownCheck(id.to_string()))
+        };
         match self.batch.next.owners.get(id).cloned() {
             None => Err(unknown()),
             Some(Owner::Service(owner)) => {
@@ -154,15 +169,55 @@ impl Judge<'_> {
         )))
     }
 
+    /// Whether a service could be served with all that are there.
+    fn has_room(&self, service: &AgentService) -> Result<(), Refusal> {
+        let AgentService { id, name, checks, .. } = service;
+        if checks.len() > MOST_CHECKS {
+            return Err(Refusal::Invalid(format!(
+                "service {id:?} has {} checks: register at most {MOST_CHECKS}",
+                checks.len()
+            )));
+        }
+        let view = &self.batch.next;
+        let before = view.services.get(id);
+        if before.is_none() && view.services.len() >= MOST_SERVICES {
+            return Err(Refusal::NotStored(format!(
+                "{MOST_SERVICES} services are registered: deregister some"
+            )));
+        }
+        let is_of_it = |before: &Arc<AgentService>| before.name.eq_ignore_ascii_case(name);
+        let Ok(label) = Label::parse(name) else { return Ok(()) };
+        let zone = self.registering.zone.apex.clone();
+        let in_files = || self.catalogue.in_files(&ServiceKey { zone, name: label });
+        let many = view.instances.get(&*name.to_ascii_lowercase()).copied().unwrap_or(0);
+        if !before.is_some_and(is_of_it) && many + in_files() >= MOST_INSTANCES {
+            return Err(Refusal::Invalid(format!(
+                "service {name:?} has {MOST_INSTANCES} instances, and no more are served: divide \
+                 it into several services"
+            )));
+        }
+        Ok(())
+    }
+
     /// No such service is registered over HTTP; a file may hold it.
     fn unknown(&self, id: &str) -> Refusal {
-        match self.catalogue.file_of(&InstanceId::keep(id)) {
-            Some(file) => held(id, &file),
-            None => Refusal::UnknownService(id.to_owned()),
-        }
+        self.held(id).unwrap_or_else(|| Refusal::UnknownService(id.to_owned()))
+    }
+
+    fn held(&self, id: &str) -> Option<Refusal> {
+        held(id, self.registering, self.catalogue)
     }
 }
 
-fn held(id: &str, file: &Path) -> Refusal {
-    Refusal::Held { id: id.to_owned(), file: file.display().to_string() }
+/// A file of the zone of services registered over HTTP has this id.
+fn held(id: &str, registering: &Registering, catalogue: &Catalogue) -> Option<Refusal> {
+    let file = catalogue.file_of(&registering.zone.apex, &InstanceId::keep(id))?;
+    Some(Refusal::Held { id: id.to_owned(), file: file.display().to_string() })
+}
+
+/// Why a heartbeat means no check.
+pub(crate) fn no_beat(check: &str, registering: &Registering, catalogue: &Catalogue) -> Refusal {
+    let service = check.strip_prefix("service:");
+    let held = service.and_then(|id| held(id, registering, catalogue));
+    held.unwrap_or_else(|| Refusal::NoTtl(check.to_owned()))
 }

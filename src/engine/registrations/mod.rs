@@ -2,7 +2,7 @@
 //! judged, stored and then served; the others wait.
 
 mod batch;
-mod judge;
+pub(super) mod judge;
 mod restore;
 pub mod view;
 
@@ -24,6 +24,15 @@ use crate::store::registrations::{Op, Records};
 
 /// Writes judged in one turn: each has its document made, and checks wait meanwhile.
 const MOST_OF_BATCH: usize = 256;
+
+/// An instance that was registered anew.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) key: ServiceKey,
+    pub(super) id: InstanceId,
+    /// The service that it was of.
+    pub(super) before: Option<ServiceKey>,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -107,13 +116,14 @@ impl Registrations {
     }
 
     /// The batch is stored, or could not be: what the catalogue is told, and the instances that were
-    /// registered anew. A batch that was not stored leaves no trace.
+    /// registered anew, with the service that each was of. A batch that was not stored leaves no
+    /// trace.
     pub(super) fn end(
         &mut self,
         stored: Result<(), String>,
         registering: &Registering,
         answers: &mut Vec<Answer<()>>,
-    ) -> (Vec<Change>, Vec<(ServiceKey, InstanceId)>) {
+    ) -> (Vec<Change>, Vec<Registered>) {
         let Some(batch) = self.batch.take() else { return (Vec::new(), Vec::new()) };
         if let Err(words) = stored {
             let failed = batch.answers.into_iter().map(|(ticket, judged)| {
@@ -124,13 +134,19 @@ impl Registrations {
             return (Vec::new(), Vec::new());
         }
         answers.extend(batch.answers);
+        let service = |of: &Self, id| Some(of.instance(id, registering)?.0);
+        let before: Vec<_> = batch.registered.iter().map(|id| service(self, id)).collect();
         self.served = batch.next;
         let change = |(id, document): (Arc<str>, Option<Translated>)| match document {
             Some(translated) => put(id, registering, Ok(translated)),
             None => Change::Gone(entry(id)),
         };
-        let registered = batch.registered.iter();
-        let registered = registered.filter_map(|id| self.instance(id, registering)).collect();
+        let registered = batch.registered.iter().zip(before);
+        let registered = registered.filter_map(|(id, before)| {
+            let (key, id) = self.instance(id, registering)?;
+            Some(Registered { key, id, before })
+        });
+        let registered = registered.collect();
         (batch.documents.into_iter().map(change).collect(), registered)
     }
 

@@ -14,6 +14,8 @@ pub struct AgentView {
     pub checks: PersistentMap<Arc<str>, Arc<AgentCheck>>,
     /// Whose each check is, by the check's id.
     pub(super) owners: PersistentMap<Arc<str>, Owner>,
+    /// How many are of each service, by its name in lower case.
+    pub(super) instances: PersistentMap<Arc<str>, usize>,
 }
 
 /// Whose a check is.
@@ -34,6 +36,12 @@ impl AgentView {
         }
     }
 
+    /// Whether this would be the only check of a service registered over HTTP that has others.
+    pub(crate) fn lacks(&self, check: &str) -> bool {
+        let service = check.strip_prefix("service:").and_then(|id| self.services.get(id));
+        service.is_some() && self.check(check).is_none()
+    }
+
     /// Puts a service in the place of the one with its id.
     pub(super) fn put(&mut self, service: AgentService) {
         self.remove(&Arc::clone(&service.id));
@@ -41,11 +49,19 @@ impl AgentView {
             let owner = Owner::Service(Arc::clone(&service.id));
             self.owners.insert(Arc::clone(&check.id), owner);
         }
+        let name: Arc<str> = service.name.to_ascii_lowercase().into();
+        let many = self.instances.get(&name).copied().unwrap_or(0);
+        self.instances.insert(name, many + 1);
         self.services.insert(Arc::clone(&service.id), Arc::new(service));
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         let Some(old) = self.services.remove(id) else { return };
+        let name: Arc<str> = old.name.to_ascii_lowercase().into();
+        match self.instances.remove(&name) {
+            Some(many) if many > 1 => drop(self.instances.insert(name, many - 1)),
+            Some(_) | None => {}
+        }
         for check in &old.checks {
             self.owners.remove(&check.id);
         }

@@ -151,14 +151,27 @@ fn a_service_and_its_checks_are_registered_step_by_step() {
 }
 
 #[test]
-fn an_id_that_a_file_holds_is_the_files() {
-    let mut rig = Rig::new(FILE, Vec::new());
+fn an_id_that_a_file_holds_is_the_files_whatever_its_service() {
+    let other = "[[service]]\nname = 'db'\n\
+        instance = [{ id = 'db-1', address = '10.0.0.2' }, { id = 'a', address = '10.0.0.3' }]\n";
+    let mut rig = Rig::new(&format!("{FILE}{other}"), Vec::new());
     let held = |refusal: Result<(), Refusal>| match refusal.unwrap_err() {
         Refusal::Held { file, .. } => assert_eq!(file, "web.toml"),
         other => panic!("{other}"),
     };
-    held(rig.write(registered(r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.9"}"#)));
-    held(rig.write(Write::Deregister("web-1".into())));
+    for id in ["web-1", "DB-1"] {
+        let text = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.9"}"#;
+        held(rig.write(registered(&text.replace("web-1", id))));
+        held(rig.write(Write::Deregister(id.into())));
+        let check = r#"{"ID": "c", "Name": "c", "ServiceID": "ID", "TTL": "30s"}"#;
+        let check = body::check(check.replace("ID\": \"ID", &format!("ID\": \"{id}")).as_bytes());
+        held(rig.write(Write::RegisterCheck(Box::new(check.unwrap()))));
+    }
+    held(rig.beat("service:db-1", Verdict::Passing));
+    held(rig.write(Write::DeregisterCheck("service:db-1".into())));
+    rig.beat("service:web-1", Verdict::Passing).expect("the file waits for it");
+    rig.file(FILE);
+    rig.write(registered(r#"{"ID": "db-1", "Name": "web", "Address": "10.0.0.9"}"#)).unwrap();
 }
 
 #[test]
@@ -173,4 +186,70 @@ fn after_a_crash_a_check_registered_anew_says_nothing_of_an_earlier_one() {
     assert_eq!(rig.kept.len(), 1);
     rig.write(registered(web)).unwrap();
     assert!(rig.kept.is_empty(), "{:?}", rig.kept);
+}
+
+fn check(text: &str) -> Write {
+    Write::RegisterCheck(Box::new(body::check(text.as_bytes()).unwrap()))
+}
+
+fn web(id: &str) -> Write {
+    registered(&format!(r#"{{"ID": "{id}", "Name": "web", "Address": "10.0.0.1"}}"#))
+}
+
+#[test]
+fn a_check_of_the_node_is_one_for_instances_that_come_later_too() {
+    let mut rig = Rig::new("", Vec::new());
+    rig.write(check(r#"{"ID": "disk", "Name": "disk", "TTL": "30s"}"#)).unwrap();
+    rig.beat("disk", Verdict::Passing).expect("no instance waits for it yet");
+    rig.write(web("web-1")).unwrap();
+    rig.beat("disk", Verdict::Passing).unwrap();
+    rig.wait(10_000);
+    rig.write(web("web-2")).unwrap();
+    assert_eq!(rig.states(), ["web-1 passing Passing", "web-2 passing Passing"]);
+    rig.wait(20_000);
+    assert_eq!(rig.states(), ["web-1 critical TTL expired", "web-2 critical TTL expired"]);
+}
+
+#[test]
+fn a_heartbeat_for_the_only_check_of_a_service_that_has_several_is_unknown() {
+    let mut rig = Rig::new("", Vec::new());
+    let two = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.1",
+        "Checks": [{"TTL": "30s"}, {"TTL": "30s"}]}"#;
+    rig.write(registered(two)).unwrap();
+    let unknown = rig.beat("service:web-1", Verdict::Passing).unwrap_err();
+    assert_eq!(unknown, Refusal::NoTtl("service:web-1".to_owned()));
+    rig.beat("service:web-1:1", Verdict::Passing).unwrap();
+    rig.beat("service:web-1:2", Verdict::Passing).unwrap();
+    assert_eq!(rig.answer().0, 1);
+}
+
+#[test]
+fn what_a_heartbeat_said_stays_under_another_name() {
+    let mut rig = Rig::new("", Vec::new());
+    let web = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.1", "Check": {"TTL": "30s"}}"#;
+    rig.write(registered(web)).unwrap();
+    rig.beat("service:web-1", Verdict::Warning).unwrap();
+    for name in ["api", "zzz"] {
+        rig.write(registered(&web.replace("\"web\"", &format!("\"{name}\"")))).unwrap();
+        assert_eq!(rig.states(), ["web-1 warning Warning"], "{name}");
+    }
+    rig.wait(30_000);
+    assert_eq!(rig.states(), ["web-1 critical TTL expired"]);
+}
+
+#[test]
+fn what_could_not_be_served_or_is_too_much_is_refused() {
+    let instance = |n: usize| format!("{{ id = 'f{n}', address = '10.0.0.1' }}");
+    let instances: Vec<_> = (1..20_000).map(instance).collect();
+    let file = format!("[[service]]\nname = 'web'\ninstance = [{}]\n", instances.join(", "));
+    let mut rig = Rig::new(&file, Vec::new());
+    rig.write(web("web-1")).unwrap();
+    let words = rig.write(web("web-2")).unwrap_err().to_string();
+    assert!(words.starts_with("service \"web\" has 20000 instances"), "{words}");
+    let again = r#"{"ID": "web-1", "Name": "web", "Address": "10.0.0.2"}"#;
+    rig.write(registered(again)).expect("it is there already");
+    rig.file("");
+    let of_node = |n: usize| check(&format!(r#"{{"ID": "n{n}", "Name": "n", "TTL": "30s"}}"#));
+    (0..16).for_each(|n| rig.write(of_node(n)).unwrap());
+    assert!(rig.write(of_node(16)).is_err());
 }

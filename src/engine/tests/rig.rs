@@ -11,6 +11,7 @@ use crate::engine::turn::turn;
 use crate::engine::world::World;
 use crate::model::agent::{Refusal, Write};
 use crate::model::health::{Finding, Outcome, Verdict};
+use crate::model::name::Name;
 use crate::model::origin::{EntryId, Origin};
 use crate::model::time::{Instant, Now};
 use crate::model::zone::ZoneSettings;
@@ -38,6 +39,13 @@ pub(super) fn registered(text: &str) -> Write {
     }
 }
 
+fn file(zone: &Name, text: &str) -> Change {
+    let path: Arc<Path> = Path::new("web.toml").into();
+    let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
+    let content = Content::Services(Arc::new(document.expect("the text is good")));
+    Change::Put(Put { id: EntryId::of_file(&path), zone: zone.clone(), content, diagnostics })
+}
+
 impl Rig {
     pub(super) fn new(files: &str, beats: Vec<(String, String)>) -> Self {
         Self::again(files, beats, Vec::new())
@@ -49,12 +57,8 @@ impl Rig {
         settings.registering.node = Some("10.0.0.254".parse().unwrap());
         let zone = settings.registering.zone.apex.clone();
         let mut world = World::new(settings, 1, 1);
-        let path: Arc<Path> = Path::new("web.toml").into();
-        let (document, diagnostics) = native::parse(Arc::clone(&path), files.into());
-        let content = Content::Services(Arc::new(document.expect("the text is good")));
-        let put = Put { id: EntryId::of_file(&path), zone: zone.clone(), content, diagnostics };
-        let mut loaded =
-            vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), Change::Put(put)];
+        let put = file(&zone, files);
+        let mut loaded = vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), put];
         loaded
             .extend(world.restore(&Records { beats: beats.clone(), ..Records::default() }, &lines));
         let now = Now::default().after(Duration::from_secs(1000));
@@ -63,6 +67,12 @@ impl Rig {
         let mut rig = Self { world, snapshot, now, kept, lines, starting, tickets: 0 };
         rig.feed(Event::Loaded(loaded));
         rig
+    }
+
+    /// The file says something else.
+    pub(super) fn file(&mut self, text: &str) {
+        let zone = self.world.settings.registering.zone.apex.clone();
+        self.feed(Event::Changed(vec![file(&zone, text)]));
     }
 
     pub(super) fn feed(&mut self, event: Event) -> Effects {

@@ -6,6 +6,7 @@ pub mod changes;
 mod contributors;
 mod entry;
 mod errors;
+mod holders;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -29,6 +30,7 @@ use crate::registry::catalogue::changes::{Listed, news, of_origin};
 use crate::registry::catalogue::contributors::Contributors;
 use crate::registry::catalogue::entry::{Entry, Facts};
 use crate::registry::catalogue::errors::Errors;
+use crate::registry::catalogue::holders::Holders;
 use crate::registry::catalogue::waiting::Waiting;
 use crate::registry::catalogue::zone::ZoneState;
 use crate::registry::merge::{Contribution, merge};
@@ -43,6 +45,8 @@ const MOST_LISTS: usize = 256;
 const STEP: usize = 400;
 /// To look one up takes a small part of the time that an instance takes when it is merged.
 const LOOKED_UP_IN_A_UNIT: usize = 2;
+/// To note who has its id takes a part of that.
+const NOTED_IN_A_LOOK_UP: usize = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -52,6 +56,7 @@ pub struct Catalogue {
     /// The sources that are waited for, or have told of anything.
     sources: BTreeMap<Origin, Source>,
     contributors: BTreeMap<Name, BTreeMap<Label, Contributors>>,
+    holders: Holders,
     /// What lost to what in each service; those without have no entry.
     conflicts: BTreeMap<ServiceKey, Vec<Diagnostic>>,
     /// Of all complaints that stand, wherever they are kept.
@@ -72,6 +77,17 @@ struct Source {
 
 fn has(definition: &ServiceDefinition, id: &InstanceId) -> bool {
     definition.instances.iter().any(|instance| instance.id == *id)
+}
+
+/// How many of these are looked up in one step, and how much that costs.
+fn step(definitions: &[Arc<ServiceDefinition>]) -> (usize, usize) {
+    let mut cost = 0;
+    let is_within = |definition: &&Arc<ServiceDefinition>| {
+        let is_within = cost < STEP;
+        cost += if is_within { 1 + definition.instances.len() / NOTED_IN_A_LOOK_UP } else { 0 };
+        is_within
+    };
+    (definitions.iter().take_while(is_within).count(), cost)
 }
 
 impl Catalogue {
@@ -146,13 +162,6 @@ impl Catalogue {
         documents.flat_map(let_in).collect()
     }
 
-    /// The file that defines this instance of a service.
-    pub fn file_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<Arc<Path>> {
-        let mut files = self.contributors(key).take_while(|id| id.origin == Origin::Files);
-        let file = files.find(|file| self.defines(file, key, id))?;
-        Some(Arc::clone(&self.entries.get(file)?.document()?.path))
-    }
-
     /// The entry that defines this instance of a service. Goes through those of the service.
     pub fn entry_with(&self, key: &ServiceKey, id: &InstanceId) -> Option<&EntryId> {
         self.contributors(key).find(|entry| self.defines(entry, key, id))
@@ -171,12 +180,37 @@ impl Catalogue {
         definitions.any(|d| is_permitted(d, self.scripts) && has(d, id))
     }
 
-    /// A file that defines an instance with this id of any service. Goes through all files.
-    pub fn file_of(&self, id: &InstanceId) -> Option<Arc<Path>> {
-        let entries = self.entries.iter().take_while(|(id, _)| id.origin == Origin::Files);
-        let mut documents = entries.filter_map(|(_, entry)| entry.document());
-        let with_it = documents.find(|document| document.services.iter().any(|d| has(d, id)));
-        with_it.map(|document| Arc::clone(&document.path))
+    /// The first file that defines an instance with this id, of any service of the zone.
+    pub fn file_of(&self, zone: &Name, id: &InstanceId) -> Option<&Path> {
+        let (document, _) = self.files_with(id).find(|(_, key)| key.zone == *zone)?;
+        Some(&document.path)
+    }
+
+    /// How many instances of a service its files define. Costs what there are of these files.
+    pub fn in_files(&self, key: &ServiceKey) -> usize {
+        let files = self.contributors(key).take_while(|id| id.origin == Origin::Files);
+        let documents = files.filter_map(|file| self.entries.get(file)?.document());
+        let all = documents.flat_map(|document| document.of(&key.name));
+        all.filter(|d| is_permitted(d, self.scripts)).map(|d| d.instances.len()).sum()
+    }
+
+    /// The services of which files define an instance with this id.
+    pub fn services_with(&self, id: &InstanceId) -> impl Iterator<Item = ServiceKey> {
+        self.files_with(id).map(|(_, key)| key)
+    }
+
+    fn files_with(&self, id: &InstanceId) -> impl Iterator<Item = (&Document, ServiceKey)> {
+        let entries = self.holders.of(id).filter_map(|file| self.entries.get(&file));
+        let documents = entries.filter_map(|entry| Some((&entry.zone, entry.document()?)));
+        documents.flat_map(move |(zone, document)| {
+            let all = document.services.iter();
+            let with_it = all.filter(|d| has(d, id) && is_permitted(d, self.scripts));
+            let key = |d: &ServiceDefinition| ServiceKey {
+                zone: zone.clone(),
+                name: d.name.value.clone(),
+            };
+            with_it.map(move |definition| (&**document, key(definition)))
+        })
     }
 
     /// How many contributions merges have looked at since the start: what changes cost.
@@ -279,21 +313,28 @@ impl Catalogue {
 
     /// Brings the services of a mark in line with what their entries say, and has them merged.
     fn look_up(&mut self, mark: Mark, budget: &mut Budget) {
-        budget.spend(STEP / LOOKED_UP_IN_A_UNIT);
         match mark {
             Mark::Document { id, zone, document, from } => {
+                let says = self.entries.get(&id).and_then(Entry::document);
+                let is_said = says.is_some_and(|says| Arc::ptr_eq(says, &document));
                 let (all, rest) = (&document.services, document.services.get(from..));
                 let rest = rest.unwrap_or(&[]);
-                for definition in rest.iter().take(STEP) {
+                let (many, cost) = step(rest);
+                budget.spend(cost.max(STEP) / LOOKED_UP_IN_A_UNIT);
+                for definition in rest.iter().take(many) {
+                    self.holders.note(&id, definition, is_said);
                     self.index(&id, (&zone, &definition.name.value), all.len());
                 }
-                if rest.len() > STEP {
-                    let rest = Mark::Document { id, zone, document, from: from + STEP };
+                if rest.len() > many {
+                    let rest = Mark::Document { id, zone, document, from: from + many };
                     self.backlog.marks.push_front(rest);
                 }
             }
             Mark::Gone { id, zone, of, mut rest } => {
-                for definition in rest.by_ref().take(STEP) {
+                let (many, cost) = step(rest.as_slice());
+                budget.spend(cost.max(STEP) / LOOKED_UP_IN_A_UNIT);
+                for definition in rest.by_ref().take(many) {
+                    self.holders.note(&id, &definition, false);
                     self.index(&id, (&zone, &definition.name.value), of);
                 }
                 if rest.len() > 0 {
@@ -301,6 +342,7 @@ impl Catalogue {
                 }
             }
             Mark::Zone { apex, after } => {
+                budget.spend(STEP / LOOKED_UP_IN_A_UNIT);
                 let Some(services) = self.contributors.get(&apex) else { return };
                 let start = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
                 let mut last = None;
