@@ -128,6 +128,11 @@ impl Metrics {
         self.0.instances.get_or_create(&[("state", condition.word())]).get()
     }
 
+    /// How many instances there are, whatever their condition.
+    pub fn all_instances(&self) -> i64 {
+        Condition::ALL.into_iter().map(|condition| self.instances(condition)).sum()
+    }
+
     pub fn tcp(&self) -> Connections {
         self.0.tcp.clone()
     }

@@ -178,8 +178,10 @@ fn instances(
     conflicts: &mut Complaints,
 ) -> Box<[Instance]> {
     let mut tags = TagLists::default();
-    let mut owners: HashMap<&InstanceId, &Document> = HashMap::new();
-    let mut instances = Vec::new();
+    let many = contributions.iter().map(|c| c.definition.instances.len()).sum();
+    let many = MOST_INSTANCES.min(many);
+    let mut owners: HashMap<&InstanceId, &Document> = HashMap::with_capacity(many);
+    let mut instances = Vec::with_capacity(many);
     for Contribution { origin, document, definition } in contributions {
         for (place, instance) in definition.instances.iter().enumerate() {
             if instances.len() >= MOST_INSTANCES {

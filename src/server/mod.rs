@@ -334,6 +334,8 @@ impl Running {
         let (engine, metrics) = (self.engine.clone(), self.metrics.clone());
         self.tasks
             .spawn(self.stop.clone().run_until_cancelled_owned(watchdog::pulse(engine.clone())));
+        let memory = watchdog::watch_memory(metrics.clone());
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(memory));
         let draining = self.draining.clone();
         let life = watchdog::feed(Arc::clone(supervisor), engine, metrics, draining, clock);
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(life));

@@ -1,7 +1,9 @@
-//! Feeds the supervisor's watchdog for as long as the workers turn and the world answers.
+//! Feeds the supervisor's watchdog for as long as the workers turn and the world answers, and looks
+//! whether memory is to be given back.
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -11,6 +13,7 @@ use tracing::{error, info};
 use crate::engine::task::Handle;
 use crate::metrics::Metrics;
 use crate::model::time::{Clock, Instant};
+use crate::server::memory::{Peak, give_back};
 use crate::server::notify::{Supervisor, status};
 
 /// A worker whom nobody asks turns four times a second. Less than this is no sign of anything,
@@ -19,6 +22,23 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// How often the world is asked for a sign of life.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// How often is looked whether memory is to be given back.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Gives memory back to the system when many instances are gone, as long as it is not dropped.
+pub(super) async fn watch_memory(metrics: Metrics) {
+    let mut peak = Peak::default();
+    let mut looks = interval(MEMORY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if peak.falls_to(metrics.all_instances()) {
+            // It may take a while, and no other thread is to wait. Without a thread the memory stays.
+            let _ = thread::Builder::new().name("memory".to_owned()).spawn(give_back);
+        }
+    }
+}
 
 /// Asks the world for signs of life, by which `/health/ready` knows that it goes on, until it ends.
 pub(super) async fn pulse(engine: Handle) {

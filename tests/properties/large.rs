@@ -11,13 +11,13 @@ use livezone::engine::event::Event;
 use livezone::engine::settings::Settings;
 use livezone::engine::turn::turn;
 use livezone::engine::world::World;
+use livezone::model::check::Scripts;
 use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::server::clock;
 use livezone::sources::files::master;
-use livezone::sources::native;
-use livezone::sources::{Change, Content, Put};
+use livezone::sources::{Change, Content, Put, consul, native};
 
 fn apex() -> Name {
     Name::parse("service.internal").unwrap()
@@ -129,6 +129,38 @@ fn many_instances_measured() {
             world.change("  go", gone("big.toml"));
         }
     }
+}
+
+/// What a turn does whole, however much there is.
+#[test]
+#[ignore = "a measurement: see above"]
+fn work_in_one_piece_measured() {
+    const MANY: usize = 100_000;
+    let configured = |change: fn(&mut Settings)| {
+        let mut settings = Settings::of(&Config::default());
+        change(&mut settings);
+        Event::Configured(Box::new(settings))
+    };
+    let mut world = Measured::new();
+    world.change("100,000 services come", file("big.toml", services(MANY, 1, 80, "")));
+    let text =
+        "service {\nname = \"a\"\naddress = \"10.0.0.3\"\ncheck = { alias_service = \"i7\" }\n}\n";
+    let (alias, _) = consul::parse(Path::new("a.hcl").into(), text.into(), None);
+    let alias = Content::Services(Arc::new(alias.unwrap()));
+    world.change("the first alias", put(EntryId::of_file(Path::new("a.hcl")), alias));
+    world.change("it goes", gone("a.hcl"));
+
+    let mut world = Measured::new();
+    let check = "[[service.check]]\nargs = [\"/bin/true\"]\n";
+    world.change("100,000 services with scripts", file("big.toml", services(MANY, 1, 80, check)));
+    world.feed("scripts are let in", configured(|s| s.scripts = Scripts::Allowed));
+    world.feed("scripts are refused", configured(|_| {}));
+
+    let mut world = Measured::new();
+    let check = "[[service.check]]\ntcp = true\n";
+    world.change("100,000 checked services", file("big.toml", services(MANY, 1, 80, check)));
+    let source = |s: &mut Settings| s.source = vec!["127.0.0.1".parse().unwrap()];
+    world.feed("another source of checks", configured(source));
 }
 
 /// Of this process, in MiB.

@@ -133,6 +133,48 @@ fn memory_and_cold_start_of_a_hundred_thousand_instances() {
     println!("{} KiB then", rss_kib(&server));
 }
 
+/// 20,000 services of ten instances, in one file of each thousand services, three times.
+#[test]
+#[ignore = "a measurement"]
+fn memory_of_two_hundred_thousand_instances_is_given_back() {
+    let server = TestServer::new().start();
+    let instances = || server.metric("livezone_instances", &["unchecked"]).to_string();
+    println!("nothing registered: {} KiB", rss_kib(&server));
+    for _ in 0..3 {
+        for file in 0..20 {
+            let mut text = String::new();
+            for service in (0..1_000).map(|n| file * 1_000 + n) {
+                let _ = writeln!(text, "[[service]]\nname = \"s{service}\"\nport = 80");
+                for n in (0..10).map(|n| service * 10 + n) {
+                    let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+                    let _ = writeln!(text, "[[service.instance]]\naddress = \"{address}\"");
+                }
+            }
+            server.setup.put(&format!("f{file}.toml"), &text);
+        }
+        becomes("all there", SOON * 6, &"200000".to_owned(), instances);
+        // Longer than between two looks at how many there are.
+        pause(Duration::from_secs(12));
+        let peak = rss_kib(&server);
+        (0..20).for_each(|file| {
+            fs::remove_file(server.setup.zone().join(format!("f{file}.toml"))).unwrap();
+        });
+        becomes("none there", SOON * 6, &"0".to_owned(), instances);
+        let (before, watch) = (rss_kib(&server), Stopwatch::start());
+        eventually("given back", SOON * 3, || {
+            let now = rss_kib(&server);
+            if now < peak / 2 { Ok(()) } else { Err(now) }
+        });
+        println!(
+            "200,000 instances: {peak} KiB; gone: {before} KiB, after {:?} {} KiB",
+            watch.elapsed(),
+            rss_kib(&server)
+        );
+        pause(Duration::from_secs(35));
+        println!("after the second time: {} KiB", rss_kib(&server));
+    }
+}
+
 fn rss_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

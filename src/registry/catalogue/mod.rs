@@ -144,20 +144,19 @@ impl Catalogue {
     }
 
     /// What the entries say of a service now, in order of precedence.
-    pub fn contributions(&self, key: &ServiceKey) -> Vec<Contribution> {
+    pub fn contributions<'s>(&'s self, key: &ServiceKey) -> Vec<Contribution> {
         let services = self.contributors.get(&key.zone);
         let all = services.and_then(|services| services.get(&key.name)).into_iter();
         let documents = all.flat_map(Contributors::iter).filter_map(|(id, alone)| {
             let entry = || self.entries.get(id).filter(|entry| entry.zone == key.zone);
             Some((id.origin, alone.as_ref().or_else(|| entry()?.document())?))
         });
-        let let_in = |(origin, document): (Origin, &Arc<Document>)| {
+        let let_in = |(origin, document): (Origin, &'s Arc<Document>)| {
             let all = document.of(&key.name).iter().filter(|d| is_permitted(d, self.scripts));
-            let contribution = |definition| {
+            all.map(move |definition| {
                 let (document, definition) = (Arc::clone(document), Arc::clone(definition));
                 Contribution { origin, document, definition }
-            };
-            all.map(contribution).collect::<Vec<_>>()
+            })
         };
         documents.flat_map(let_in).collect()
     }

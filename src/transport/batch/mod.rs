@@ -1,7 +1,7 @@
 //! Datagrams by the batch: one system call brings many, one sends the answers from the same buffers.
 //!
 //! No crate that is kept wraps both `recvmmsg` and `sendmmsg` with a source address a message, so
-//! this file has the program's only unsafe code. Three things make it sound:
+//! this file has unsafe code. Three things make it sound:
 //!
 //! - Every pointer that the kernel is given leads into one `Memory`, which is allocated once, does
 //!   not move, and is freed when the batch is dropped. The batch is not `Send`, nor is it cloned.
