@@ -187,6 +187,9 @@ fn keep(world: &mut World, turn: &mut Turn) {
         turn.effects.keep.now.extend(checks.gone());
     }
     let (agent, zone) = (registrations.view(), &registering.zone.apex);
+    for (key, id) in registrations.again(registering) {
+        orders.spare(&key, &id, turn.now);
+    }
     let finder = Finder { services, agent, catalogue, zone };
     turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
     turn.effects.keep.soon = checks.save(turn.now.mono);

@@ -72,7 +72,7 @@ impl Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     Now,
-    /// Together with the next batch that is wanted now, or alone after at most a second.
+    /// Together with the next batch that is wanted now, or alone a little later.
     Soon,
 }
 

@@ -13,8 +13,8 @@ use crate::store::registrations::{Batch, Durability, Message, Op, StoreError, Ta
 
 /// The engine has one batch of each durability in flight, and one list of orders.
 pub(super) const QUEUE: usize = 256;
-/// How long a batch waits that is wanted soon: a crash loses the heartbeats of that time.
-const SOON: Duration = Duration::from_secs(1);
+/// How long a batch waits that is wanted soon. It holds the heartbeats of a second already.
+const SOON: Duration = Duration::from_millis(100);
 
 pub(super) struct Writer {
     pub(super) path: PathBuf,

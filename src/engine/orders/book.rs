@@ -54,6 +54,10 @@ pub(super) struct Drain {
     /// When nobody can hold an answer with it any more.
     pub(super) ends: SystemTime,
     note: Note,
+    /// Whoever it is has registered again meanwhile, and nothing that is acknowledged is lost: the
+    /// end of the drain is all that comes of it.
+    #[serde(default)]
+    pub(super) spares: bool,
     /// Its deregistration was asked for.
     #[serde(skip)]
     pub(super) is_over: bool,
@@ -117,7 +121,7 @@ impl Ordered {
         match act {
             Act::Drain => {
                 let ends = now + longest;
-                self.drain.get_or_insert(Drain { ends, note, is_over: false });
+                self.drain.get_or_insert(Drain { ends, note, spares: false, is_over: false });
             }
             Act::Undrain => self.drain = None,
             // Switched on again, it keeps the first reason, as in Consul.
@@ -128,6 +132,12 @@ impl Ordered {
                 self.force = Some(Force { up, until, note });
             }
             Act::Follow => self.force = None,
+        }
+    }
+
+    pub(super) fn spare(&mut self) {
+        if let Some(drain) = &mut self.drain {
+            drain.spares = true;
         }
     }
 
@@ -144,6 +154,7 @@ impl Ordered {
             *self = Self::default();
         }
         self.force.take_if(|force| force.until.is_some_and(|until| until <= now));
+        self.drain.take_if(|drain| drain.spares && drain.ends <= now);
     }
 
     /// Somebody registers the instance, or nobody does any more: then a drain has done its work.

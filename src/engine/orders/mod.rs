@@ -161,6 +161,14 @@ impl Orders {
         }
     }
 
+    /// The instance has been registered again as it is: a drain goes on, and leaves it registered.
+    pub(super) fn spare(&mut self, key: &ServiceKey, id: &InstanceId, now: Now) {
+        let is_drained = |ordered: &Ordered| ordered.drain.as_ref().is_some_and(|d| !d.spares);
+        if self.book.get(key, id).is_some_and(is_drained) {
+            self.change(now, |book| book.change(key, id, Ordered::spare));
+        }
+    }
+
     /// Changes what is in force, and what will be.
     fn change(&mut self, now: Now, mut change: impl FnMut(&mut Book)) {
         let before = Arc::clone(&self.book);

@@ -26,6 +26,8 @@ pub(super) struct Batch {
     pub(super) checks: BTreeMap<Arc<str>, Option<Arc<AgentCheck>>>,
     /// Those that were registered anew, or say something else of themselves.
     pub(super) registered: Vec<Arc<str>>,
+    /// Those that were registered as they are.
+    pub(super) again: Vec<Arc<str>>,
     /// Deregistrations that nobody waits for.
     pub(super) own: Vec<Arc<str>>,
     /// What is answered then.

@@ -48,9 +48,9 @@ impl Judge<'_> {
             service.checks.extend(kept);
         }
         self.replace(service)?;
-        if self.batch.next.services.get(&id) != before.as_ref() {
-            self.batch.registered.push(id);
-        }
+        let is_new = self.batch.next.services.get(&id) != before.as_ref();
+        let list = if is_new { &mut self.batch.registered } else { &mut self.batch.again };
+        list.push(id);
         Ok(())
     }
 

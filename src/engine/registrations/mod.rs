@@ -43,6 +43,8 @@ pub(super) struct Registrations {
     /// Deregistrations that nobody waits for and that could not be stored: they go with the next
     /// batch.
     put_off: Vec<Arc<str>>,
+    /// Registered again as they are served.
+    again: Vec<Arc<str>>,
 }
 
 impl Registrations {
@@ -107,12 +109,19 @@ impl Registrations {
             judge.batch.answers.extend(ticket.map(|ticket| (ticket, judged)));
         }
         let ops = batch.ops(&self.served);
+        self.again.append(&mut batch.again);
         if ops.is_empty() {
             answers.append(&mut batch.answers);
         } else {
             self.batch = Some(batch);
         }
         ops
+    }
+
+    /// The instances that were registered since the last call without a change.
+    pub(super) fn again(&mut self, registering: &Registering) -> Vec<(ServiceKey, InstanceId)> {
+        let again = std::mem::take(&mut self.again);
+        again.iter().filter_map(|id| self.instance(id, registering)).collect()
     }
 
     /// The batch is stored, or could not be: what the catalogue is told, and the instances that were

@@ -102,8 +102,6 @@ fn a_drain_deregisters_once_nobody_can_hold_an_answer() {
     assert_eq!(rig.answer().0, 3);
     rig.write(order("Web-7", Act::Drain)).unwrap();
     assert_eq!(rig.answer().0, 2);
-    rig.write(registered(HTTP)).unwrap();
-    assert_eq!(rig.answer().0, 2, "the same again is no new instance");
     let early = rig.wait(4_999);
     assert!(early.iter().all(|effects| effects.keep.now.is_empty()));
     let due = rig.wait(1);
@@ -116,6 +114,23 @@ fn a_drain_deregisters_once_nobody_can_hold_an_answer() {
     rig.write(order("web-2", Act::Drain)).unwrap();
     rig.wait(60_000);
     assert_eq!((rig.states().len(), rig.answer().0), (3, 2), "a file names it");
+}
+
+#[test]
+fn a_drained_instance_that_registers_again_is_out_to_the_end_of_the_drain_and_then_served() {
+    let mut rig = rig();
+    rig.write(registered(HTTP)).unwrap();
+    rig.write(order("web-7", Act::Drain)).unwrap();
+    rig.wait(1_000);
+    rig.write(registered(HTTP)).unwrap();
+    assert_eq!(rig.answer().0, 2);
+    let meanwhile = rig.wait(3_999);
+    assert!(meanwhile.iter().all(|effects| effects.keep.now.is_empty()));
+    assert_eq!(rig.answer().0, 2);
+    rig.wait(1);
+    assert_eq!((rig.answer().0, rig.states().len()), (3, 3));
+    rig.wait(10_000);
+    assert_eq!((rig.answer().0, rig.states().len()), (3, 3));
 }
 
 #[test]
