@@ -5,8 +5,8 @@ BEGIN {
   title["client-cookie"] = "first cookies"; title["rrl"] = "rate limiting on"
   label["gdnsd"] = "gdnsd"; label["knot"] = "Knot DNS"; label["nsd"] = "NSD"; label["pdns"] = "PowerDNS"
   label["bind"] = "BIND"; label["coredns"] = "CoreDNS"; label["consul"] = "Consul"; label["livezone"] = "livezone"
-  label["alone"] = "livezone, alone"
-  LEFT = 130; WIDE = 480; BAR = 15; STEP = 20; GROUP = 34; TOP = 82
+  label["alone"] = "livezone, one by one"
+  LEFT = 150; WIDE = 480; BAR = 15; STEP = 20; GROUP = 34; TOP = 82
 }
 $2 == "slice" && $5 > 0 && $6 > 0 {
   if (!known[$1]++) forms[++forms_count] = $1
@@ -58,11 +58,11 @@ END {
   one = WIDE / (largest > 1 ? largest : 1)
   width = LEFT + WIDE + 50
   printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#1f2937\">\n", width, height
-  print "<title>Queries per CPU-second, against a bare reflector's</title>"
+  print "<title>Queries per CPU-second, relative to a UDP echo server's</title>"
   printf "<rect x=\"0.5\" y=\"0.5\" width=\"%d\" height=\"%d\" rx=\"8\" fill=\"#f6f8fa\" stroke=\"#c5ccd6\"/>\n", width - 1, height - 1
   printf "<text x=\"16\" y=\"28\" font-size=\"15\" font-weight=\"bold\">Queries per CPU-second, UDP, one worker</text>\n"
-  text(16, 48, "start", "normal", "1 is a program that only sends every datagram back, as long as the answer would be")
-  text(16, 66, "start", "normal", "askers have many questions outstanding at a port; alone: livezone with udp_segmentation = false")
+  text(16, 48, "start", "normal", "1 is a UDP echo server, whose datagrams are as long as the responses would be")
+  text(16, 66, "start", "normal", "40 % A, 35 % AAAA, 15 % SRV, 8 % A with a tag, 2 % NXDOMAIN; many queries in flight from each port")
   y = TOP
   for (f = 1; f <= forms_count; f++) {
     form = forms[f]; first = y + 8
