@@ -10,6 +10,8 @@ pub(super) mod request;
 mod services;
 mod shapes;
 mod standing;
+#[expect(dead_code, reason = "the endpoints that read it follow")]
+mod wait;
 
 use axum::routing::{delete, get, put};
 
