@@ -39,7 +39,7 @@ impl Listing {
         let bodies = if params.is_pretty() { &self.pretty } else { &self.plain };
         let board = face.engine.board();
         let make = async || {
-            let mut entries = Entries::new(params);
+            let mut entries = Entries::table(params);
             make(&mut entries).await;
             entries.end()
         };
@@ -48,30 +48,51 @@ impl Listing {
     }
 }
 
-/// A JSON object of ids, written entry by entry: the whole of it never exists beside its text.
+/// A JSON object or list, written entry by entry: the whole of it never exists beside its text.
 pub(super) struct Entries<'a> {
     params: &'a Params,
     octets: Vec<u8>,
     pause_at: usize,
+    end: u8,
 }
 
 impl<'a> Entries<'a> {
-    fn new(params: &'a Params) -> Self {
-        Self { params, octets: b"{".to_vec(), pause_at: AT_ONCE }
+    /// An object of ids.
+    pub(super) fn table(params: &'a Params) -> Self {
+        Self { params, octets: b"{".to_vec(), pause_at: AT_ONCE, end: b'}' }
+    }
+
+    pub(super) fn list(params: &'a Params) -> Self {
+        Self { params, octets: b"[".to_vec(), pause_at: AT_ONCE, end: b']' }
     }
 
     pub(super) async fn add(&mut self, id: &str, value: &impl Serialize) {
+        let id = answer::text(&Params::default(), id);
+        self.write(&format!("{id}:"), value).await;
+    }
+
+    pub(super) async fn push(&mut self, value: &impl Serialize) {
+        self.write("", value).await;
+    }
+
+    /// What is written already.
+    pub(super) fn add_written(&mut self, id: &str, value: Self) {
+        let mut written = format!(",{}:", answer::text(&Params::default(), id)).into_bytes();
+        written.append(&mut value.end());
+        self.octets.append(&mut written);
+    }
+
+    async fn write(&mut self, key: &str, value: &impl Serialize) {
         if self.octets.len() > 1 {
             self.octets.push(b',');
         }
-        let id = answer::text(&Params::default(), id);
         let mut value = answer::text(self.params, value);
         if self.params.is_pretty() {
-            value = format!(" {}", value.replace('\n', "\n    "));
+            let space = if key.is_empty() { "" } else { " " };
+            value = format!("{space}{}", value.replace('\n', "\n    "));
             self.octets.extend_from_slice(b"\n    ");
         }
-        self.octets.extend_from_slice(id.as_bytes());
-        self.octets.push(b':');
+        self.octets.extend_from_slice(key.as_bytes());
         self.octets.extend_from_slice(value.as_bytes());
         if self.octets.len() >= self.pause_at {
             self.pause_at = self.octets.len() + AT_ONCE;
@@ -79,9 +100,12 @@ impl<'a> Entries<'a> {
         }
     }
 
-    fn end(mut self) -> Vec<u8> {
-        let end: &[u8] = if self.params.is_pretty() { b"\n}\n" } else { b"}" };
-        self.octets.extend_from_slice(end);
+    pub(super) fn end(mut self) -> Vec<u8> {
+        if self.params.is_pretty() {
+            self.octets.extend_from_slice(&[b'\n', self.end, b'\n']);
+        } else {
+            self.octets.push(self.end);
+        }
         self.octets.shrink_to_fit();
         self.octets
     }

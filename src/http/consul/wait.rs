@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 /// What a reader looks at.
 pub(super) enum Resource<'a> {
     /// One service, by its folded name.
-    Service(&'a str),
+    Service(#[expect(dead_code, reason = "whoever waits reads it")] &'a str),
     /// The names of services and their tags.
     Services,
     /// The node.
@@ -28,7 +28,6 @@ pub(super) struct Seen {
 }
 
 /// What there is now.
-#[expect(clippy::unused_async, reason = "a reader may wait here for a change")]
 pub(super) async fn seen(face: &Face, params: &Params, of: Resource<'_>) -> Result<Seen, Failure> {
     params.wait()?;
     match of {
