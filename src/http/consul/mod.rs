@@ -1,8 +1,10 @@
 //! What Consul's agent answers, as far as those who register here and ask about themselves need it.
 
 pub(super) mod answer;
+mod boolean;
 mod checks;
 pub(super) mod failure;
+pub mod filter;
 mod health;
 mod listing;
 pub mod node;
