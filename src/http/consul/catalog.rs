@@ -9,12 +9,13 @@ use crate::http::consul::answer::Answer;
 use crate::http::consul::discover::Reading;
 use crate::http::consul::entries::{CatalogEntry, NodeJson, ServiceEntry};
 use crate::http::consul::failure::Failure;
+use crate::http::consul::filter::fields;
 use crate::http::consul::found::instances;
 use crate::http::consul::request::Params;
 use crate::http::consul::wait::Resource;
 
 pub(super) async fn services(State(face): State<Face>, params: Params) -> Answer {
-    let reading = Reading::start(&face, params, Resource::Services).await?;
+    let reading = Reading::start(&face, params, (Resource::Services, &[])).await?;
     let mut table = reading.table();
     for view in reading.services()? {
         let found = instances(view, &reading.seen.agent);
@@ -30,20 +31,21 @@ pub(super) async fn service(
     params: Params,
 ) -> Answer {
     let name = name.to_ascii_lowercase();
-    let reading = Reading::start(&face, params, Resource::Service(&name)).await?;
+    let reading =
+        Reading::start(&face, params, (Resource::Service(&name), fields::CATALOG_SERVICE)).await?;
     let node = NodeJson::new(&reading.node);
     let mut list = reading.list();
     for found in reading.instances(&name)? {
-        reading.push(&mut list, &CatalogEntry::new(&found, &node, reading.seen.index)).await;
+        list.push(&CatalogEntry::new(&found, &node, reading.seen.index)).await;
     }
     Ok(reading.answer(list))
 }
 
 pub(super) async fn nodes(State(face): State<Face>, params: Params) -> Answer {
-    let reading = Reading::start(&face, params, Resource::Nodes).await?;
+    let reading = Reading::start(&face, params, (Resource::Nodes, fields::NODES)).await?;
     let mut list = reading.list();
     if reading.is_of_node(&reading.node.name) {
-        reading.push(&mut list, &NodeJson::new(&reading.node)).await;
+        list.push(&NodeJson::new(&reading.node)).await;
     }
     Ok(reading.answer(list))
 }
@@ -55,11 +57,11 @@ pub(super) async fn node(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, Resource::All).await?;
+    let reading = Reading::start(&face, params, (Resource::All, fields::SERVICES)).await?;
     if !reading.is_of_node(&name) {
         return Ok(reading.json(&()));
     }
-    let mut services = reading.table();
+    let mut services = reading.filtered_table();
     let mut ids = BTreeSet::new();
     for view in reading.services()? {
         for found in instances(view, &reading.seen.agent) {

@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::http::Face;
 use crate::http::consul::answer;
 use crate::http::consul::failure::Failure;
+use crate::http::consul::filter::Filter;
+use crate::http::consul::filter::fields::Fields;
 use crate::http::consul::found::{Found, instances};
 use crate::http::consul::listing::Entries;
 use crate::http::consul::node::Node;
@@ -21,6 +23,7 @@ use crate::snapshot::service::ServiceView;
 /// A reader's question, and what there is.
 pub(super) struct Reading {
     params: Params,
+    filter: Option<Filter>,
     pub(super) node: Arc<Node>,
     pub(super) seen: Seen,
     /// Whether every service is known, and how it stands.
@@ -34,9 +37,9 @@ impl Reading {
     pub(super) async fn start(
         face: &Face,
         params: Params,
-        of: Resource<'_>,
+        (of, fields): (Resource<'_>, &'static Fields),
     ) -> Result<Self, Failure> {
-        params.has_no_filter()?;
+        let filter = params.filter(fields)?;
         is_consistent(&params)?;
         if params.filled("dc").is_some_and(|dc| !dc.eq_ignore_ascii_case(&face.node.datacenter)) {
             let words = "No path to datacenter".to_owned();
@@ -51,7 +54,7 @@ impl Reading {
             meta.get(key).is_some_and(|of_node| of_node == value)
         };
         let is_of_node = params.all("node-meta").all(has);
-        Ok(Self { params, node: Arc::clone(&face.node), seen, is_ready, is_of_node })
+        Ok(Self { params, filter, node: Arc::clone(&face.node), seen, is_ready, is_of_node })
     }
 
     /// All services of the zone by name; while not all are known, clients keep what they have.
@@ -84,17 +87,18 @@ impl Reading {
         self.is_of_node && self.node.name.eq_ignore_ascii_case(name)
     }
 
+    /// Of what the filter lets through.
     pub(super) fn list(&self) -> Entries<'_> {
-        Entries::list(&self.params)
+        Entries::list(&self.params, self.filter.as_ref())
     }
 
     pub(super) fn table(&self) -> Entries<'_> {
-        Entries::table(&self.params)
+        Entries::table(&self.params, None)
     }
 
-    /// Adds what the filter, once there is one, lets through.
-    pub(super) async fn push(&self, list: &mut Entries<'_>, entry: &impl Serialize) {
-        list.push(entry).await;
+    /// Of what the filter lets through.
+    pub(super) fn filtered_table(&self) -> Entries<'_> {
+        Entries::table(&self.params, self.filter.as_ref())
     }
 
     pub(super) fn answer(&self, entries: Entries<'_>) -> Response {

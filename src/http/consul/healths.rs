@@ -6,6 +6,7 @@ use crate::http::Face;
 use crate::http::consul::answer::Answer;
 use crate::http::consul::discover::Reading;
 use crate::http::consul::entries::{HealthEntry, NodeJson, ServiceEntry};
+use crate::http::consul::filter::fields;
 use crate::http::consul::found::instances;
 use crate::http::consul::request::Params;
 use crate::http::consul::shapes::CheckJson;
@@ -20,7 +21,8 @@ pub(super) async fn service(
     params: Params,
 ) -> Answer {
     let name = name.to_ascii_lowercase();
-    let reading = Reading::start(&face, params, Resource::Service(&name)).await?;
+    let reading =
+        Reading::start(&face, params, (Resource::Service(&name), fields::INSTANCES)).await?;
     let (node, seen) = (NodeJson::new(&reading.node), &reading.seen);
     let mut list = reading.list();
     for found in reading.instances(&name)? {
@@ -34,7 +36,7 @@ pub(super) async fn service(
             service: ServiceEntry::new(&found, seen.index),
             checks: checks.map(|check| check.indexed(seen.index)).collect(),
         };
-        reading.push(&mut list, &entry).await;
+        list.push(&entry).await;
     }
     Ok(reading.answer(list))
 }
@@ -45,12 +47,12 @@ pub(super) async fn checks(
     params: Params,
 ) -> Answer {
     let name = name.to_ascii_lowercase();
-    let reading = Reading::start(&face, params, Resource::Service(&name)).await?;
+    let reading = Reading::start(&face, params, (Resource::Service(&name), fields::CHECKS)).await?;
     let mut list = reading.list();
     for found in reading.instances(&name)? {
         let checks = found.checks(&reading.seen.agent, &reading.node);
         for check in checks.into_iter().filter(|check| !check.is_of_node()) {
-            reading.push(&mut list, &check.indexed(reading.seen.index)).await;
+            list.push(&check.indexed(reading.seen.index)).await;
         }
     }
     Ok(reading.answer(list))
@@ -62,7 +64,7 @@ pub(super) async fn state(
     Path(state): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, Resource::All).await?;
+    let reading = Reading::start(&face, params, (Resource::All, fields::CHECKS)).await?;
     all(&reading, |verdict| state == "any" || state == verdict.word()).await
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn node(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, Resource::All).await?;
+    let reading = Reading::start(&face, params, (Resource::All, fields::CHECKS)).await?;
     let is_it = reading.is_of_node(&name);
     all(&reading, |_| is_it).await
 }
@@ -83,14 +85,14 @@ async fn all(reading: &Reading, is_wanted: impl Fn(Verdict) -> bool) -> Answer {
     let mut list = reading.list();
     for check in of_node(reading, &views) {
         if is_wanted(check.status()) {
-            reading.push(&mut list, &check.indexed(seen.index)).await;
+            list.push(&check.indexed(seen.index)).await;
         }
     }
     for view in views {
         for found in instances(view, &seen.agent) {
             for check in found.checks(&seen.agent, &reading.node) {
                 if !check.is_of_node() && is_wanted(check.status()) {
-                    reading.push(&mut list, &check.indexed(seen.index)).await;
+                    list.push(&check.indexed(seen.index)).await;
                 }
             }
         }

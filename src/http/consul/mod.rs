@@ -1,11 +1,13 @@
 //! What Consul's agent answers, as far as those who register here and ask about themselves need it.
 
 pub(super) mod answer;
+mod boolean;
 mod catalog;
 mod checks;
 mod discover;
 mod entries;
 pub(super) mod failure;
+pub mod filter;
 mod found;
 mod health;
 mod healths;
