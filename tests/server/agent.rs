@@ -156,3 +156,34 @@ fn nomad_finds_what_it_wrote_and_writes_nothing_more() {
     }
     assert_eq!(server.get("/v1/agent/checks").body, "{}", "its checks go with a service");
 }
+
+#[test]
+fn a_filter_leaves_out_what_it_does_not_match() {
+    let server = TestServer::new().start();
+    let check = json!({ "TTL": "1h", "Status": "passing" });
+    let meta = json!({ "version": "2" });
+    register(
+        &server,
+        &json!({ "Name": "web", "Port": 80, "Tags": ["v1"], "Meta": meta, "Check": check }),
+    );
+    register(&server, &json!({ "Name": "db", "Check": { "TTL": "1h" } }));
+    let asked = |list: &str, filter: &str| {
+        let filter = filter.replace(' ', "%20").replace('"', "%22");
+        server.get(&format!("/v1/agent/{list}?filter={filter}"))
+    };
+    for (list, filter, wanted) in [
+        ("services", "v1 in Tags and Meta.version == 2", vec!["web"]),
+        ("services", "Meta.version != \"2\" or Service == web", vec!["db", "web"]),
+        ("services", "Port == 81", vec![]),
+        ("checks", "Status == critical", vec!["service:db"]),
+        ("checks", "ServiceTags is not empty", vec!["service:web"]),
+    ] {
+        let found = asked(list, filter).json();
+        let ids: Vec<&String> = found.as_object().unwrap().keys().collect();
+        assert_eq!(ids, wanted, "{filter}");
+    }
+    let refused = asked("services", "Tag == v1");
+    let words = "Failed to create boolean expression evaluator: at character 1: Selector \"Tag\" is \
+                 not valid: did you mean \"Tags\"?";
+    assert_eq!((refused.status, &*refused.body), (400, words));
+}

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::agent::{AgentCheck, AgentService};
+use crate::model::name::Label;
+use crate::model::service::InstanceId;
 use crate::snapshot::persistent_map::PersistentMap;
 
 /// See the module. A copy costs next to nothing.
@@ -16,6 +18,8 @@ pub struct AgentView {
     pub(super) owners: PersistentMap<Arc<str>, Owner>,
     /// How many are of each service, by its name in lower case.
     pub(super) instances: PersistentMap<Arc<str>, usize>,
+    /// The ids that are not written as the catalogue has them, by what it has.
+    spelt: PersistentMap<(Label, InstanceId), Arc<str>>,
 }
 
 /// Whose a check is.
@@ -42,6 +46,14 @@ impl AgentView {
         service.is_some() && self.check(check).is_none()
     }
 
+    /// The registration of this instance, unless it is another source's.
+    pub fn instance(&self, service: &Label, id: &InstanceId) -> Option<&AgentService> {
+        let is_it = |found: &&Arc<AgentService>| found.name.eq_ignore_ascii_case(service.as_str());
+        let written = self.services.get(id.as_str()).filter(is_it);
+        let spelt = || self.services.get(self.spelt.get(&(service.clone(), id.clone()))?);
+        written.or_else(spelt).map(|found| &**found)
+    }
+
     /// Puts a service in the place of the one with its id.
     pub(super) fn put(&mut self, service: AgentService) {
         self.remove(&Arc::clone(&service.id));
@@ -52,6 +64,9 @@ impl AgentView {
         let name: Arc<str> = service.name.to_ascii_lowercase().into();
         let many = self.instances.get(&name).copied().unwrap_or(0);
         self.instances.insert(name, many + 1);
+        if let Some(key) = spelt(&service) {
+            self.spelt.insert(key, Arc::clone(&service.id));
+        }
         self.services.insert(Arc::clone(&service.id), Arc::new(service));
     }
 
@@ -65,6 +80,9 @@ impl AgentView {
         for check in &old.checks {
             self.owners.remove(&check.id);
         }
+        if let Some(key) = spelt(&old) {
+            self.spelt.remove(&key);
+        }
     }
 
     pub(super) fn put_check(&mut self, check: AgentCheck) {
@@ -77,4 +95,11 @@ impl AgentView {
         self.checks.remove(id);
         self.owners.remove(id);
     }
+}
+
+/// Its name and id in the catalogue, where that has the id in other letters.
+fn spelt(service: &AgentService) -> Option<(Label, InstanceId)> {
+    let id = InstanceId::keep(&service.id);
+    (id.as_str() != &*service.id).then_some(())?;
+    Some((Label::parse(&service.name).ok()?, id))
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use crate::http::Face;
 use crate::http::consul::answer::{Answer, write};
 use crate::http::consul::failure::Failure;
+use crate::http::consul::filter::fields;
 use crate::http::consul::listing::Entries;
 use crate::http::consul::request::{Body, Params};
 use crate::http::consul::shapes::CheckJson;
@@ -18,7 +19,6 @@ const MOST_OUTPUT: usize = 4096;
 
 /// `GET /v1/agent/checks`
 pub(super) async fn all(State(face): State<Face>, params: Params) -> Answer {
-    params.has_no_filter()?;
     let make = async |entries: &mut Entries<'_>| {
         let (board, node) = (face.engine.board(), &face.node);
         let (snapshot, agent) = (board.snapshot(), board.agent());
@@ -45,7 +45,7 @@ pub(super) async fn all(State(face): State<Face>, params: Params) -> Answer {
             entries.add(&check.id, &CheckJson::new(check, service, node, said)).await;
         }
     };
-    Ok(face.listings.checks.get(&face, &params, make).await)
+    face.listings.checks.get(&face, &params, fields::CHECKS, make).await
 }
 
 pub(super) async fn register(State(face): State<Face>, _: Params, body: Body) -> Answer {

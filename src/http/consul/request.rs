@@ -10,7 +10,10 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use crate::http::Face;
+use crate::http::consul::boolean;
 use crate::http::consul::failure::Failure;
+use crate::http::consul::filter::Filter;
+use crate::http::consul::filter::fields::Fields;
 use crate::syntax::duration;
 
 /// From the first octet of a body to its last: a registration is a few KiB.
@@ -39,6 +42,16 @@ impl Params {
         self.get(key).filter(|value| !value.is_empty())
     }
 
+    /// All of that name.
+    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(of, _)| of == key).map(|(_, value)| &**value)
+    }
+
+    /// A switch that is on when it is bare.
+    pub(super) fn is_on(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|written| boolean::parse(written) != Some(false))
+    }
+
     pub(super) fn is_pretty(&self) -> bool {
         self.get("pretty").is_some()
     }
@@ -46,7 +59,7 @@ impl Params {
     /// Consul's switch of maintenance; without it nobody knows what is meant.
     pub(in crate::http) fn enable(&self) -> Result<bool, Failure> {
         let written = self.filled("enable").ok_or_else(|| missing("enable"))?;
-        parse_bool(written).ok_or_else(|| {
+        boolean::parse(written).ok_or_else(|| {
             Failure::bad(format!("Invalid value for enable: {written:?}: write true or false"))
         })
     }
@@ -61,14 +74,13 @@ impl Params {
         }
     }
 
-    /// Expressions are not read yet; an empty one filters nothing.
-    pub(super) fn has_no_filter(&self) -> Result<(), Failure> {
-        match self.filled("filter") {
-            None => Ok(()),
-            Some(_) => {
-                Err(Failure::bad("filter expressions are not supported: leave filter empty"))
-            }
-        }
+    /// The elements of an answer that are asked for, if not all; `fields` are those of one.
+    pub(super) fn filter(&self, fields: &'static Fields) -> Result<Option<Filter>, Failure> {
+        let Some(written) = self.filled("filter") else { return Ok(None) };
+        Filter::parse(written, fields).map(Some).map_err(|words| {
+            // Consul's words.
+            Failure::bad(format!("Failed to create boolean expression evaluator: {words}"))
+        })
     }
 
     /// Consul without its enterprise half has neither.
@@ -112,15 +124,6 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 Err((StatusCode::REQUEST_TIMEOUT, words).into_response())
             }
         }
-    }
-}
-
-/// Go's `ParseBool`.
-fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }
 
@@ -187,13 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_and_a_filter_are_refused_unless_they_are_empty() {
-        for (query, taken) in
-            [("ns=", true), ("ns=a", false), ("partition=b", false), ("filter=", true)]
-        {
+    fn a_namespace_is_refused_unless_it_is_empty() {
+        for (query, taken) in [("ns=", true), ("ns=a", false), ("partition=b", false)] {
             assert_eq!(asked(query).has_no_namespace().is_ok(), taken, "{query}");
         }
-        assert!(asked("filter=").has_no_filter().is_ok());
-        assert!(asked("filter=a%20==%20b").has_no_filter().is_err());
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::http::Face;
 use crate::http::consul::answer::{Answer, json, write};
 use crate::http::consul::failure::Failure;
+use crate::http::consul::filter::fields;
 use crate::http::consul::request::{Body, Params};
 use crate::http::consul::shapes::ServiceJson;
 use crate::model::agent::{AgentService, Write};
@@ -44,7 +45,6 @@ pub(super) async fn maintenance(
 
 /// `GET /v1/agent/services`
 pub(super) async fn all(State(face): State<Face>, params: Params) -> Answer {
-    params.has_no_filter()?;
     let make = async |entries: &mut super::listing::Entries<'_>| {
         let agent = face.engine.board().agent();
         let mut services: Vec<_> = agent.services.iter().collect();
@@ -53,7 +53,7 @@ pub(super) async fn all(State(face): State<Face>, params: Params) -> Answer {
             entries.add(id, &ServiceJson::new(service, &face.node)).await;
         }
     };
-    Ok(face.listings.services.get(&face, &params, make).await)
+    face.listings.services.get(&face, &params, fields::SERVICES, make).await
 }
 
 /// `GET /v1/agent/service/{id}`: with a `hash`, when it is another, or the time is over.

@@ -56,7 +56,7 @@ async fn what_is_not_there_is_said_in_consuls_words() {
         ("PUT", "/v1/agent/service/maintenance/a", 400, "Missing value for enable"),
         ("PUT", "/v1/agent/service/maintenance/a?enable=maybe", 400, "Invalid value for enable"),
         ("PUT", "/v1/agent/maintenance?enable=true", 403, "every service"),
-        ("GET", "/v1/agent/services?filter=Service==web", 400, "filter"),
+        ("GET", "/v1/agent/services?filter=Name==web", 400, "boolean expression evaluator"),
         ("GET", "/v1/agent/services?ns=team", 400, "Consul Enterprise feature"),
         ("PUT", "/v1/agent/service/deregister/a?partition=b", 400, "Consul Enterprise feature"),
         ("GET", "/v1/agent/service/a?wait=soon", 400, "Invalid wait time"),
