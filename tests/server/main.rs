@@ -12,6 +12,7 @@ mod crash;
 mod credentials;
 mod crowd;
 mod demo;
+mod discover;
 mod dns;
 mod files;
 mod health;

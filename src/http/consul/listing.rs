@@ -47,7 +47,7 @@ impl Listing {
         let bodies = if params.is_pretty() { &self.pretty } else { &self.plain };
         let board = face.engine.board();
         let make = async || {
-            let mut entries = Entries::new(params, filter);
+            let mut entries = Entries::table(params).filtered(filter.as_ref());
             make(&mut entries).await;
             entries.end()
         };
@@ -60,20 +60,51 @@ impl Listing {
     }
 }
 
-/// A JSON object of ids, written entry by entry: the whole of it never exists beside its text.
+/// A JSON object or list, written entry by entry: the whole of it never exists beside its text.
 pub(super) struct Entries<'a> {
     params: &'a Params,
-    filter: Option<Filter>,
+    filter: Option<&'a Filter>,
     octets: Vec<u8>,
     until_pause: usize,
+    end: u8,
 }
 
 impl<'a> Entries<'a> {
-    fn new(params: &'a Params, filter: Option<Filter>) -> Self {
-        Self { params, filter, octets: b"{".to_vec(), until_pause: AT_ONCE }
+    /// An object of ids.
+    pub(super) fn table(params: &'a Params) -> Self {
+        Self::new(params, b'{', b'}')
+    }
+
+    pub(super) fn list(params: &'a Params) -> Self {
+        Self::new(params, b'[', b']')
+    }
+
+    fn new(params: &'a Params, begin: u8, end: u8) -> Self {
+        Self { params, filter: None, octets: vec![begin], until_pause: AT_ONCE, end }
+    }
+
+    /// Leaves out what the filter does not match.
+    pub(super) fn filtered(self, filter: Option<&'a Filter>) -> Self {
+        Self { filter, ..self }
     }
 
     pub(super) async fn add(&mut self, id: &str, value: &impl Serialize) {
+        let id = answer::text(&Params::default(), id);
+        self.write(&format!("{id}:"), value).await;
+    }
+
+    pub(super) async fn push(&mut self, value: &impl Serialize) {
+        self.write("", value).await;
+    }
+
+    /// What is written already.
+    pub(super) fn add_written(&mut self, id: &str, value: Self) {
+        let mut written = format!(",{}:", answer::text(&Params::default(), id)).into_bytes();
+        written.append(&mut value.end());
+        self.octets.append(&mut written);
+    }
+
+    async fn write(&mut self, key: &str, value: &impl Serialize) {
         if !self.is_asked_for(value) {
             return self.pause(LEFT_OUT).await;
         }
@@ -81,20 +112,19 @@ impl<'a> Entries<'a> {
         if before > 1 {
             self.octets.push(b',');
         }
-        let id = answer::text(&Params::default(), id);
         let mut value = answer::text(self.params, value);
         if self.params.is_pretty() {
-            value = format!(" {}", value.replace('\n', "\n    "));
+            let space = if key.is_empty() { "" } else { " " };
+            value = format!("{space}{}", value.replace('\n', "\n    "));
             self.octets.extend_from_slice(b"\n    ");
         }
-        self.octets.extend_from_slice(id.as_bytes());
-        self.octets.push(b':');
+        self.octets.extend_from_slice(key.as_bytes());
         self.octets.extend_from_slice(value.as_bytes());
         self.pause(self.octets.len() - before).await;
     }
 
     fn is_asked_for(&self, value: &impl Serialize) -> bool {
-        let Some(filter) = &self.filter else { return true };
+        let Some(filter) = self.filter else { return true };
         serde_json::to_value(value).is_ok_and(|value| filter.matches(&value))
     }
 
@@ -106,9 +136,12 @@ impl<'a> Entries<'a> {
         }
     }
 
-    fn end(mut self) -> Vec<u8> {
-        let end: &[u8] = if self.params.is_pretty() { b"\n}\n" } else { b"}" };
-        self.octets.extend_from_slice(end);
+    pub(super) fn end(mut self) -> Vec<u8> {
+        if self.params.is_pretty() {
+            self.octets.extend_from_slice(&[b'\n', self.end, b'\n']);
+        } else {
+            self.octets.push(self.end);
+        }
         self.octets.shrink_to_fit();
         self.octets
     }

@@ -1,5 +1,6 @@
 //! What this server says of itself to Consul's clients, most of it asked for at their start.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::net::IpAddr;
 
@@ -42,7 +43,7 @@ impl Node {
     }
 
     /// The same name is the same id: it is drawn from it, in the form of a UUID.
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         let mut hasher = SipHasher24::new();
         hasher.write(self.name.as_bytes());
         let hex = format!("{:032x}", hasher.finish128().as_u128());
@@ -50,7 +51,12 @@ impl Node {
         parts.map(|(from, to)| hex.get(from..to).unwrap_or_default()).join("-")
     }
 
-    fn address(&self) -> String {
+    pub(super) fn meta(&self) -> BTreeMap<&'static str, String> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        [("livezone-version", version), ("livezone-zone", self.zone.to_string())].into()
+    }
+
+    pub(super) fn address(&self) -> String {
         self.address.map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string())
     }
 
@@ -91,9 +97,7 @@ pub(super) async fn own(State(face): State<Face>, params: Params) -> Response {
         "Coord": {},
         "Member": node.member(),
         "Stats": {},
-        "Meta": {
-            "livezone-version": env!("CARGO_PKG_VERSION"), "livezone-zone": node.zone.to_string(),
-        },
+        "Meta": node.meta(),
     });
     answer::json(&params, &own)
 }
@@ -129,6 +133,17 @@ pub(super) async fn no_value() -> StatusCode {
 /// `DELETE /v1/kv/…`, which registrator sends after each deregistration.
 pub(super) async fn deleted(params: Params) -> Response {
     answer::json(&params, &true)
+}
+
+/// `PUT /v1/kv/…`
+pub(super) async fn not_kept() -> Answer {
+    let words = "livezone has no key/value store: nothing was kept";
+    Err(Failure { status: StatusCode::FORBIDDEN, words: words.to_owned() })
+}
+
+/// `/v1/acl/…`, in Consul's words for servers without them.
+pub(super) async fn no_acl() -> Answer {
+    Err(Failure { status: StatusCode::UNAUTHORIZED, words: "ACL support disabled".to_owned() })
 }
 
 #[cfg(test)]

@@ -42,6 +42,16 @@ impl Params {
         self.get(key).filter(|value| !value.is_empty())
     }
 
+    /// All of that name.
+    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(of, _)| of == key).map(|(_, value)| &**value)
+    }
+
+    /// A switch that is on when it is bare.
+    pub(super) fn is_on(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|written| boolean::parse(written) != Some(false))
+    }
+
     pub(super) fn is_pretty(&self) -> bool {
         self.get("pretty").is_some()
     }

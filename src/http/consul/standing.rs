@@ -91,19 +91,19 @@ fn shown<'a>(
     view.shown.checks_of(place).find(|shown| shown.id == check.id)
 }
 
-fn said(shown: &CheckShown) -> Said {
+pub(super) fn said(shown: &CheckShown) -> Said {
     let said = shown.said();
     let output = said.output.as_deref().unwrap_or_default().to_owned();
     Said { verdict: verdict(said.condition), output }
 }
 
 /// Before anything is known of it.
-fn initial(check: &AgentCheck) -> Said {
+pub(super) fn initial(check: &AgentCheck) -> Said {
     Said { verdict: check.status.unwrap_or(Verdict::Critical), output: String::new() }
 }
 
 /// Consul's word: a suspect is served, and one that recovers is not.
-fn verdict(condition: Condition) -> Verdict {
+pub(super) fn verdict(condition: Condition) -> Verdict {
     match condition {
         Condition::Unchecked | Condition::Passing | Condition::Suspect | Condition::ForcedUp => {
             Verdict::Passing

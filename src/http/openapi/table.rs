@@ -95,6 +95,16 @@ const ONE: &[Parameter] = &[PRETTY];
 const LIST: &[Parameter] = &[FILTER, PRETTY];
 const HEALTH: &[Parameter] = &[may("format", OneOf(&["text"])), PRETTY];
 
+/// Reads of the zone; `dc` is left out: of another datacenter the answer is Consul's 500.
+const READ: &[u16] = &[200, 503];
+const STALE: Parameter = may("stale", Flag);
+const NODE_META: Parameter = may("node-meta", Text);
+const TAG: Parameter = may("tag", Text);
+const READING: &[Parameter] = &[NODE_META, STALE, PRETTY];
+const FOUND: &[Parameter] = &[FILTER, NODE_META, STALE, PRETTY];
+const INSTANCES: &[Parameter] = &[TAG, FILTER, NODE_META, STALE, PRETTY];
+const HEALTHY: &[Parameter] = &[may("passing", Flag), TAG, FILTER, NODE_META, STALE, PRETTY];
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/health/live", "200 while the process runs", &[]).brings(Answer::Text),
     Operation::get("/health/ready", "Whether to send queries here", &[]).statuses(&[200, 503]),
@@ -158,6 +168,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/v1/status/leader", "This server's address", ONE),
     Operation::get("/v1/status/peers", "This server's address, in a list", ONE),
     Operation::get("/v1/catalog/datacenters", "The only datacenter", ONE),
+    Operation::get("/v1/catalog/services", "All names with their tags", READING).statuses(READ),
+    Operation::get("/v1/catalog/service/{name}", "The instances of a service", INSTANCES)
+        .statuses(READ),
+    Operation::get("/v1/catalog/nodes", "The only node", FOUND).statuses(READ),
+    Operation::get("/v1/catalog/node/{name}", "The node and all instances", FOUND).statuses(READ),
+    Operation::put("/v1/catalog/register", "Refused: agent/service/register does it", &[])
+        .brings(Answer::Text)
+        .statuses(&[400]),
+    Operation::put("/v1/catalog/deregister", "Refused: agent/service/deregister does it", &[])
+        .brings(Answer::Text)
+        .statuses(&[400]),
+    Operation::get(
+        "/v1/health/service/{name}",
+        "The instances of a service, each with its checks",
+        HEALTHY,
+    )
+    .statuses(READ),
+    Operation::get("/v1/health/checks/{name}", "The checks of a service", INSTANCES).statuses(READ),
+    Operation::get("/v1/health/state/{state}", "All checks in a state", FOUND).statuses(READ),
+    Operation::get("/v1/health/node/{name}", "All checks of the node", FOUND).statuses(READ),
     Operation::get("/v1/kv/{key}", "404: there is no key/value store", &[])
         .brings(Answer::Nothing)
         .statuses(&[404]),
@@ -165,4 +195,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "DELETE",
         ..Operation::get("/v1/kv/{key}", "true: there is no key/value store", ONE)
     },
+    acl("GET"),
+    acl("PUT"),
+    acl("POST"),
+    acl("DELETE"),
 ];
+
+const fn acl(method: &'static str) -> Operation {
+    let operation = Operation::get("/v1/acl/{path}", "Refused: there are no access rules", &[]);
+    Operation { method, ..operation.brings(Answer::Text).statuses(&[401]) }
+}
