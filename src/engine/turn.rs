@@ -186,10 +186,10 @@ fn keep(world: &mut World, turn: &mut Turn) {
     if !turn.effects.keep.now.is_empty() {
         turn.effects.keep.now.extend(checks.gone());
     }
-    let (agent, zone) = (registrations.view(), &registering.zone.apex);
     for (key, id) in registrations.again(registering) {
         orders.spare(&key, &id, turn.now);
     }
+    let (agent, zone) = (registrations.view(), &registering.zone.apex);
     let finder = Finder { services, agent, catalogue, zone };
     turn.effects.keep.orders = orders.begin(&finder, turn.now, &mut turn.answers);
     turn.effects.keep.soon = checks.save(turn.now.mono);

@@ -8,6 +8,7 @@ mod health;
 mod host;
 pub mod listener;
 mod metrics;
+mod openapi;
 mod orders;
 mod services;
 mod stream;
@@ -64,9 +65,15 @@ pub struct Face {
 
 /// The whole API.
 pub fn api(face: Face) -> Router {
-    let own = [Route::new("GET", "/v1/livezone/services", get(services::all))];
-    let routes = observed().into_iter().chain(own).chain(orders::routes()).chain(consul::routes());
-    router(routes.collect(), face).layer(from_fn_with_state(gzip::Encoders::new(), gzip::encode))
+    router(routes(), face).layer(from_fn_with_state(gzip::Encoders::new(), gzip::encode))
+}
+
+fn routes() -> Vec<Route> {
+    let own = [
+        Route::new("GET", "/v1/livezone/openapi.json", get(|| async { openapi::answer() })),
+        Route::new("GET", "/v1/livezone/services", get(services::all)),
+    ];
+    observed().into_iter().chain(own).chain(orders::routes()).chain(consul::routes()).collect()
 }
 
 /// What may be shown to anybody: health and metrics.

@@ -106,8 +106,8 @@ fn passing_and_tags_choose_instances() {
         ("?node-meta=livezone-zone:service.internal.", &["Web-1", "web-2"]),
         ("?node-meta=rack:7", &[]),
         ("?near=_agent&dc=dc1&stale&filter=", &["Web-1", "web-2"]),
-        ("?filter=Checks.Status+==+critical", &["web-2"]),
-        ("?filter=blue+in+Service.Tags", &["Web-1"]),
+        ("?filter=Checks.Status==critical", &["web-2"]),
+        ("?filter=Service.ID%20matches%20%22^W%22", &["Web-1"]),
     ] {
         let answer = server.get(&format!("/v1/health/service/web{query}"));
         assert_eq!(each(&answer, "/Service/ID"), ids, "{query}");
@@ -134,7 +134,8 @@ fn what_is_not_there_is_empty_and_never_an_error() {
         ("/v1/health/service/web?stale&consistent", 400, "conflicting semantics"),
         ("/v1/health/service/web?cached&consistent", 400, "conflicting semantics"),
         ("/v1/catalog/nodes?ns=a", 400, "Namespaces"),
-        ("/v1/health/service/web?filter=Colour+==+blue", 400, "boolean expression"),
+        ("/v1/catalog/nodes?filter=Service==web", 400, "Selector \"Service\" is not valid"),
+        ("/v1/catalog/services?filter=ID==a", 400, "this answer is not filtered"),
         ("/v1/acl/token/self", 401, "ACL support disabled"),
         ("/v1/kv/a", 404, ""),
         ("/v1/session/list", 404, "Invalid URL path"),

@@ -24,6 +24,7 @@ mod kubernetes;
 mod limits;
 mod load;
 mod measurements;
+mod openapi;
 mod operation;
 mod orders;
 mod readers;

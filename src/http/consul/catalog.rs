@@ -15,7 +15,7 @@ use crate::http::consul::request::Params;
 use crate::http::consul::wait::Resource;
 
 pub(super) async fn services(State(face): State<Face>, params: Params) -> Answer {
-    let reading = Reading::start(&face, params, (Resource::Services, &[])).await?;
+    let reading = Reading::start(&face, params, Resource::Services, fields::NONE).await?;
     let mut table = reading.table();
     for view in reading.services()? {
         let found = instances(view, &reading.seen.agent);
@@ -32,7 +32,7 @@ pub(super) async fn service(
 ) -> Answer {
     let name = name.to_ascii_lowercase();
     let reading =
-        Reading::start(&face, params, (Resource::Service(&name), fields::CATALOG_SERVICE)).await?;
+        Reading::start(&face, params, Resource::Service(&name), fields::CATALOG_SERVICE).await?;
     let node = NodeJson::new(&reading.node);
     let mut list = reading.list();
     for found in reading.instances(&name)? {
@@ -42,7 +42,7 @@ pub(super) async fn service(
 }
 
 pub(super) async fn nodes(State(face): State<Face>, params: Params) -> Answer {
-    let reading = Reading::start(&face, params, (Resource::Nodes, fields::NODES)).await?;
+    let reading = Reading::start(&face, params, Resource::Nodes, fields::NODES).await?;
     let mut list = reading.list();
     if reading.is_of_node(&reading.node.name) {
         list.push(&NodeJson::new(&reading.node)).await;
@@ -57,7 +57,7 @@ pub(super) async fn node(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, (Resource::All, fields::SERVICES)).await?;
+    let reading = Reading::start(&face, params, Resource::All, fields::SERVICES).await?;
     if !reading.is_of_node(&name) {
         return Ok(reading.json(&()));
     }

@@ -37,7 +37,8 @@ impl Reading {
     pub(super) async fn start(
         face: &Face,
         params: Params,
-        (of, fields): (Resource<'_>, &'static Fields),
+        of: Resource<'_>,
+        fields: &'static Fields,
     ) -> Result<Self, Failure> {
         let filter = params.filter(fields)?;
         is_consistent(&params)?;
@@ -87,18 +88,16 @@ impl Reading {
         self.is_of_node && self.node.name.eq_ignore_ascii_case(name)
     }
 
-    /// Of what the filter lets through.
     pub(super) fn list(&self) -> Entries<'_> {
-        Entries::list(&self.params, self.filter.as_ref())
+        Entries::list(&self.params).filtered(self.filter.as_ref())
     }
 
     pub(super) fn table(&self) -> Entries<'_> {
-        Entries::table(&self.params, None)
+        Entries::table(&self.params)
     }
 
-    /// Of what the filter lets through.
     pub(super) fn filtered_table(&self) -> Entries<'_> {
-        Entries::table(&self.params, self.filter.as_ref())
+        self.table().filtered(self.filter.as_ref())
     }
 
     pub(super) fn answer(&self, entries: Entries<'_>) -> Response {

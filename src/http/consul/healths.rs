@@ -22,7 +22,7 @@ pub(super) async fn service(
 ) -> Answer {
     let name = name.to_ascii_lowercase();
     let reading =
-        Reading::start(&face, params, (Resource::Service(&name), fields::INSTANCES)).await?;
+        Reading::start(&face, params, Resource::Service(&name), fields::INSTANCES).await?;
     let (node, seen) = (NodeJson::new(&reading.node), &reading.seen);
     let mut list = reading.list();
     for found in reading.instances(&name)? {
@@ -47,7 +47,7 @@ pub(super) async fn checks(
     params: Params,
 ) -> Answer {
     let name = name.to_ascii_lowercase();
-    let reading = Reading::start(&face, params, (Resource::Service(&name), fields::CHECKS)).await?;
+    let reading = Reading::start(&face, params, Resource::Service(&name), fields::CHECKS).await?;
     let mut list = reading.list();
     for found in reading.instances(&name)? {
         let checks = found.checks(&reading.seen.agent, &reading.node);
@@ -64,7 +64,7 @@ pub(super) async fn state(
     Path(state): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, (Resource::All, fields::CHECKS)).await?;
+    let reading = Reading::start(&face, params, Resource::All, fields::CHECKS).await?;
     all(&reading, |verdict| state == "any" || state == verdict.word()).await
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn node(
     Path(name): Path<String>,
     params: Params,
 ) -> Answer {
-    let reading = Reading::start(&face, params, (Resource::All, fields::CHECKS)).await?;
+    let reading = Reading::start(&face, params, Resource::All, fields::CHECKS).await?;
     let is_it = reading.is_of_node(&name);
     all(&reading, |_| is_it).await
 }

@@ -47,7 +47,7 @@ impl Listing {
         let bodies = if params.is_pretty() { &self.pretty } else { &self.plain };
         let board = face.engine.board();
         let make = async || {
-            let mut entries = Entries::table(params, filter.as_ref());
+            let mut entries = Entries::table(params).filtered(filter.as_ref());
             make(&mut entries).await;
             entries.end()
         };
@@ -71,12 +71,21 @@ pub(super) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// An object of ids.
-    pub(super) fn table(params: &'a Params, filter: Option<&'a Filter>) -> Self {
-        Self { params, filter, octets: b"{".to_vec(), until_pause: AT_ONCE, end: b'}' }
+    pub(super) fn table(params: &'a Params) -> Self {
+        Self::new(params, b'{', b'}')
     }
 
-    pub(super) fn list(params: &'a Params, filter: Option<&'a Filter>) -> Self {
-        Self { params, filter, octets: b"[".to_vec(), until_pause: AT_ONCE, end: b']' }
+    pub(super) fn list(params: &'a Params) -> Self {
+        Self::new(params, b'[', b']')
+    }
+
+    fn new(params: &'a Params, begin: u8, end: u8) -> Self {
+        Self { params, filter: None, octets: vec![begin], until_pause: AT_ONCE, end }
+    }
+
+    /// Leaves out what the filter does not match.
+    pub(super) fn filtered(self, filter: Option<&'a Filter>) -> Self {
+        Self { filter, ..self }
     }
 
     pub(super) async fn add(&mut self, id: &str, value: &impl Serialize) {

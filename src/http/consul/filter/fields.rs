@@ -20,6 +20,9 @@ pub enum Kind {
     List(&'static Fields),
 }
 
+/// `/v1/catalog/services`
+pub const NONE: &Fields = &[];
+
 /// `/v1/agent/checks`, `/v1/health/checks/…`, `/v1/health/node/…`, `/v1/health/state/…`
 pub const CHECKS: &Fields = &[
     ("Node", Text),

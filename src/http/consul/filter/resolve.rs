@@ -57,6 +57,7 @@ fn advice(fields: &Fields, name: &str) -> String {
     let names = fields.iter().map(|(name, _)| *name);
     match nearest(name, names.clone()) {
         Some(near) => format!("did you mean {near:?}?"),
+        None if fields.is_empty() => "this answer is not filtered".to_owned(),
         None => format!("write one of {}", names.collect::<Vec<_>>().join(", ")),
     }
 }
