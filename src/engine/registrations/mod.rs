@@ -36,6 +36,17 @@ pub(super) struct Registrations {
     put_off: Vec<Arc<str>>,
 }
 
+/// What follows from a batch that is stored.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    /// What the catalogue is told.
+    pub(super) changes: Vec<Change>,
+    /// The instances that were registered anew.
+    pub(super) registered: Vec<(ServiceKey, InstanceId)>,
+    /// The services of which something else is shown, and whether that may be how tags are spelled.
+    pub(super) shown: Vec<(ServiceKey, bool)>,
+}
+
 impl Registrations {
     pub(super) fn view(&self) -> &AgentView {
         &self.served
@@ -106,23 +117,23 @@ impl Registrations {
         ops
     }
 
-    /// The batch is stored, or could not be: what the catalogue is told, and the instances that were
-    /// registered anew. A batch that was not stored leaves no trace.
+    /// The batch is stored, or could not be. A batch that was not stored leaves no trace.
     pub(super) fn end(
         &mut self,
         stored: Result<(), String>,
         registering: &Registering,
         answers: &mut Vec<Answer<()>>,
-    ) -> (Vec<Change>, Vec<(ServiceKey, InstanceId)>) {
-        let Some(batch) = self.batch.take() else { return (Vec::new(), Vec::new()) };
+    ) -> Served {
+        let Some(batch) = self.batch.take() else { return Served::default() };
         if let Err(words) = stored {
             let failed = batch.answers.into_iter().map(|(ticket, judged)| {
                 (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
             });
             answers.extend(failed);
             self.put_off = batch.own;
-            return (Vec::new(), Vec::new());
+            return Served::default();
         }
+        let shown = batch.shown(&self.served, &registering.zone.apex).collect();
         answers.extend(batch.answers);
         self.served = batch.next;
         let change = |(id, document): (Arc<str>, Option<Translated>)| match document {
@@ -131,7 +142,8 @@ impl Registrations {
         };
         let registered = batch.registered.iter();
         let registered = registered.filter_map(|id| self.instance(id, registering)).collect();
-        (batch.documents.into_iter().map(change).collect(), registered)
+        let changes = batch.documents.into_iter().map(change).collect();
+        Served { changes, registered, shown }
     }
 
     /// Takes over what was stored before this process: what the catalogue is told.

@@ -22,7 +22,7 @@ use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::Change;
 use crate::store::registrations::Store;
-use crate::store::serial::SerialFile;
+use crate::store::serial::{IndexFile, SerialFile};
 
 /// A face on an empty world, and all that must outlive the questions.
 struct Stage {
@@ -98,6 +98,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials: SerialFile::open(Some(folder), 1, Now::default().mono).file,
+        indexes: IndexFile::open(Some(folder), 1, Now::default().mono).file,
         store: Store::default(),
         clock,
     }
