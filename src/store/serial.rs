@@ -44,7 +44,9 @@ pub trait Number: Copy + Display + FromStr {
     const BLOCK: Self;
 
     fn is_after(self, other: Self) -> bool;
+    #[must_use]
     fn plus(self, many: Self) -> Self;
+    #[must_use]
     fn next(self) -> Self;
 }
 

@@ -11,7 +11,8 @@ mod services;
 mod shapes;
 mod standing;
 #[expect(dead_code, reason = "the endpoints that read it follow")]
-mod wait;
+pub(super) mod wait;
+pub mod watches;
 
 use axum::routing::{delete, get, put};
 

@@ -67,7 +67,10 @@ impl Stage {
             services: Arc::default(),
             node: Arc::new(Node::new(&Consul::default(), None)),
             listings: Arc::default(),
+            watches: Arc::default(),
         };
+        let zone = face.node.zone.clone();
+        tasks.spawn(Arc::clone(&face.watches).follow(handle.clone(), zone));
         tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
         (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
     }

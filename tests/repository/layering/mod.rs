@@ -51,6 +51,8 @@ const HOUSE: [(&str, &[&str]); 19] = [
             "consul/node.rs",
             "consul/request.rs",
             "consul/services.rs",
+            "consul/wait.rs",
+            "consul/watches.rs",
         ],
     ),
     (
