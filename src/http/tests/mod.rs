@@ -1,6 +1,7 @@
 mod connections;
 mod conventions;
 mod published;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::store::serial::{IndexFile, SerialFile};
 /// A face on an empty world, and all that must outlive the questions.
 struct Stage {
     base: String,
+    face: Face,
     draining: CancellationToken,
     engine: CancellationToken,
     tasks: JoinSet<()>,
@@ -71,8 +73,13 @@ impl Stage {
         };
         let zone = face.node.zone.clone();
         tasks.spawn(Arc::clone(&face.watches).follow(handle.clone(), zone));
-        tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
-        (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
+        tasks.spawn(listener::serve(
+            listener,
+            routes(face.clone()),
+            shared,
+            CancellationToken::new(),
+        ));
+        (Self { base, face, draining, engine: stop, tasks, _folder: folder }, engine, handle)
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
