@@ -27,6 +27,8 @@ const WAITING_SHOWN: usize = 100;
 #[derive(Debug)]
 pub struct Board {
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Of generation 0; of no earlier process.
+    first_index: u64,
     facts: ArcSwap<Facts>,
     in_flight: AtomicUsize,
     check_changes: AtomicU64,
@@ -64,9 +66,10 @@ pub struct Version {
 
 impl Board {
     /// Nothing is ready, and nothing is known beside the snapshots of `snapshot`.
-    pub(super) fn new(snapshot: Arc<ArcSwap<Snapshot>>) -> Self {
+    pub(super) fn new(snapshot: Arc<ArcSwap<Snapshot>>, first_index: u64) -> Self {
         Self {
             snapshot,
+            first_index,
             facts: ArcSwap::default(),
             in_flight: AtomicUsize::new(0),
             check_changes: AtomicU64::new(0),
@@ -127,6 +130,12 @@ impl Board {
     /// What is served now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// The number by which readers over HTTP know a generation: at least 1, and larger than any of
+    /// an earlier process.
+    pub fn index(&self, generation: u64) -> u64 {
+        self.first_index.saturating_add(generation).max(1)
     }
 
     /// What is registered over HTTP, at least as new as the snapshot that was loaded before.

@@ -1,6 +1,6 @@
 //! What goes into a turn, what comes out of it, and what it gathers on its way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,8 +132,11 @@ pub(super) struct Turn {
     pub(super) zones: BTreeSet<Name>,
     /// Whether the rules of answering have changed.
     pub(super) rules_changed: bool,
-    /// Whether what is registered over HTTP has changed.
-    pub(super) registrations_changed: bool,
+    /// Services of which readers over HTTP see something else, though their answers may stay; and
+    /// whether that may be how tags are spelled.
+    pub(super) shown: BTreeMap<ServiceKey, bool>,
+    /// The zone of what is registered over HTTP, where that has changed.
+    pub(super) registered_in: Option<Name>,
     /// Told once all that follows from the turn is known.
     pub(super) answers: Vec<Answer<()>>,
     /// Instances, by their place in the service, whose standing has changed: the alias checks that
@@ -149,7 +152,8 @@ impl Turn {
             dirty: BTreeSet::new(),
             zones: BTreeSet::new(),
             rules_changed: false,
-            registrations_changed: false,
+            shown: BTreeMap::new(),
+            registered_in: None,
             answers: Vec::new(),
             moved: Vec::new(),
         }

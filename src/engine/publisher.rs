@@ -12,6 +12,7 @@ use crate::model::serial;
 use crate::model::service::ServiceKey;
 use crate::registry::catalogue::Catalogue;
 use crate::registry::catalogue::zone::ZoneState;
+use crate::snapshot::changes::{Changes, look_the_same};
 use crate::snapshot::service::{ServiceView, build};
 use crate::snapshot::zone::{Facts, Zone, soa};
 use crate::snapshot::{Rules, Snapshot};
@@ -73,9 +74,10 @@ impl Publisher {
             self.leaving.clear();
         }
         let answers_stay = turn.dirty.is_empty() && changed.is_empty() && !turn.rules_changed;
-        if answers_stay && !turn.registrations_changed {
+        if answers_stay && turn.shown.is_empty() && turn.registered_in.is_none() {
             return None;
         }
+        self.snapshot.generation += 1;
         self.publish_zones(catalogue, &changed, turn.effects.more);
         let touched: BTreeSet<&Name> =
             turn.dirty.iter().map(|key| &key.zone).chain(&changed).collect();
@@ -87,19 +89,19 @@ impl Publisher {
                 self.last_serial = serial::later(zone.soa.serial, self.last_serial);
             }
         }
-        for key in &turn.dirty {
+        if let Some(zone) = turn.registered_in.as_ref().and_then(|apex| zones.get_mut(apex)) {
+            Arc::make_mut(zone).changes.any = self.snapshot.generation;
+        }
+        let only_shown = turn.shown.keys().filter(|key| !turn.dirty.contains(key));
+        for key in turn.dirty.iter().chain(only_shown) {
             let served = zones.get_mut(&key.zone);
             let Some(zone) = served.or_else(|| self.leaving.get_mut(&key.zone)) else { continue };
-            let waiting = services.waiting().contains(key);
-            let before = zone.services.get(key.name.as_str());
-            let view = services.get(key).map(|state| Arc::new(view(state, before, waiting)));
-            Arc::make_mut(zone).replace(&key.name, view);
+            replace(Arc::make_mut(zone), (key, services), turn, self.snapshot.generation);
         }
         if turn.rules_changed {
             self.snapshot.rules = Arc::new(settings.rules.clone());
         }
         self.publish_domain(catalogue, &settings.registering, &touched);
-        self.snapshot.generation += 1;
         Some(Arc::new(self.snapshot.clone()))
     }
 
@@ -133,6 +135,7 @@ impl Publisher {
         if changed.is_empty() {
             return;
         }
+        self.snapshot.zones_changed = self.snapshot.generation;
         let served = Arc::clone(&self.snapshot.zones);
         let (coming, leaving) = (&mut self.coming, &mut self.leaving);
         let mut next = |apex: &Name| {
@@ -147,8 +150,13 @@ impl Publisher {
             if is_coming {
                 coming.insert(apex.clone());
             }
-            let new = || Zone::new(settings, self.last_serial);
-            let mut zone = served.map_or_else(new, |zone| Zone::clone(&zone));
+            let mut zone = if let Some(zone) = served {
+                Zone::clone(&zone)
+            } else {
+                let mut zone = Zone::new(settings, self.last_serial);
+                zone.changes = Changes::of_new(self.snapshot.generation);
+                zone
+            };
             let soa = soa(settings, statics, self.last_serial);
             zone.reconfigure(soa, Arc::new(Facts::new(settings, statics)));
             zone.usable = state.is_usable() && !is_coming;
@@ -157,6 +165,31 @@ impl Publisher {
         let changed = changed.iter().map(|apex| (apex.clone(), next(apex)));
         Arc::make_mut(&mut self.snapshot.zones).change(changed);
     }
+}
+
+/// Puts what is known of a service now in the place of its last view.
+fn replace(
+    zone: &mut Zone,
+    (key, services): (&ServiceKey, &Services),
+    turn: &Turn,
+    generation: u64,
+) {
+    let waiting = services.waiting().contains(key);
+    let before = zone.services.get(key.name.as_str()).cloned();
+    let after = services.get(key).map(|state| {
+        let mut view = view(state, before.as_ref(), waiting);
+        let is_shown = turn.shown.contains_key(key);
+        let same = before.as_ref().filter(|before| !is_shown && look_the_same(before, &view));
+        view.changed = same.map_or(generation, |before| before.changed);
+        Arc::new(view)
+    });
+    if before.is_some() || after.is_some() {
+        zone.changes.note([before.as_deref(), after.as_deref()], generation);
+    }
+    if turn.shown.get(key).is_some_and(|retagged| *retagged) {
+        zone.changes.names = generation;
+    }
+    zone.replace(&key.name, after);
 }
 
 /// The service as it is answered, after what was answered `before`.

@@ -26,7 +26,7 @@ use crate::model::time::{Clock, Instant};
 use crate::snapshot::Snapshot;
 use crate::sources::Change;
 use crate::store::registrations::{Batch, Done, Durability, Store, StoreError};
-use crate::store::serial::{Reserved, SerialFile};
+use crate::store::serial::{IndexFile, Reserved, SerialFile};
 
 /// Messages that wait for the world at most; senders wait beyond it.
 const INBOX: usize = 256;
@@ -144,6 +144,7 @@ pub struct Engine {
     more: bool,
     metrics: Metrics,
     serials: SerialFile,
+    indexes: IndexFile,
     clock: Clock,
     inbox: mpsc::Receiver<Message>,
     writes: mpsc::Receiver<PendingWrite>,
@@ -168,6 +169,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Keeps serials from going back.
     pub serials: SerialFile,
+    /// Keeps the index that readers over HTTP wait for from going back.
+    pub indexes: IndexFile,
     /// Keeps what is registered.
     pub store: Store,
     /// Both clocks.
@@ -184,8 +187,8 @@ impl Engine {
         let (to_beats, beats) = mpsc::channel(MOST_TOGETHER);
         let (ready, is_ready) = watch::channel(false);
         let (generation, current_generation) = watch::channel(0);
-        let Parts { world, current, runner, metrics, serials, store, clock } = parts;
-        let board = Arc::new(Board::new(Arc::clone(&current)));
+        let Parts { world, current, runner, metrics, serials, indexes, store, clock } = parts;
+        let board = Arc::new(Board::new(Arc::clone(&current), indexes.first));
         let handle = Handle {
             messages,
             writes: to_writes,
@@ -207,6 +210,7 @@ impl Engine {
             more: false,
             metrics,
             serials,
+            indexes,
             clock,
             inbox,
             writes,
@@ -376,14 +380,9 @@ impl Engine {
     }
 
     fn publish(&mut self, snapshot: Arc<Snapshot>, since: Instant) {
-        match self.serials.reserve(self.world.serial(), since) {
-            Reserved::Unchanged => {}
-            Reserved::Failed(error) => {
-                let cause = error.source().map(ToString::to_string);
-                warn!(%error, cause, "cannot save the SOA serial: it may decrease after a restart");
-            }
-            Reserved::Restored => info!("the SOA serial is saved again"),
-        }
+        let index = self.board.index(snapshot.generation);
+        log_reserved(self.serials.reserve(self.world.serial(), since), "SOA serial");
+        log_reserved(self.indexes.reserve(index, since), "X-Consul-Index");
         self.metrics.set_generation(snapshot.generation);
         self.current.store(snapshot);
         self.published = (self.clock)().mono;
@@ -395,6 +394,17 @@ impl Engine {
         for condition in Condition::ALL {
             self.metrics.set_instances(condition, self.world.count(condition));
         }
+    }
+}
+
+fn log_reserved(reserved: Reserved, number: &str) {
+    match reserved {
+        Reserved::Unchanged => {}
+        Reserved::Failed(error) => {
+            let cause = error.source().map(ToString::to_string);
+            warn!(%error, cause, "cannot save the {number}: it may decrease after a restart");
+        }
+        Reserved::Restored => info!("the {number} is saved again"),
     }
 }
 

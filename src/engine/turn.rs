@@ -62,6 +62,9 @@ pub fn turn(world: &mut World, event: Event, now: Now) -> Effects {
     }
     aliases.settle(catalogue, services, checks, &mut turn);
     services.end_first_round(&mut turn);
+    for key in checks.take_moved() {
+        turn.shown.entry(ServiceKey::clone(&key)).or_default();
+    }
     keep(world, &mut turn);
     let World { settings, catalogue, services, checks, publisher, orders, .. } = world;
     turn.effects.start = checks.start_due(now.mono);
@@ -159,19 +162,24 @@ fn removed(transitions: &[Transition]) -> impl Iterator<Item = (&ServiceKey, &In
 
 /// Has served what has been stored, or forgets what could not be.
 fn serve(world: &mut World, stored: Result<(), String>, turn: &mut Turn) {
-    turn.registrations_changed = stored.is_ok();
     let World { settings, services, checks, registrations, orders, unanswered, .. } = world;
     checks.end_going(stored.is_ok());
-    let (changes, registered) = registrations.end(stored, &settings.registering, unanswered);
-    for Registered { key, id, before } in registered {
+    if stored.is_ok() {
+        turn.registered_in = Some(settings.registering.zone.apex.clone());
+    }
+    let served = registrations.end(stored, &settings.registering, unanswered);
+    for (key, retagged) in served.shown {
+        *turn.shown.entry(key).or_default() |= retagged;
+    }
+    for Registered { key, id, before } in served.registered {
         if let Some(before) = before.filter(|before| *before != key) {
             checks.move_told(&id, &before, &key);
         }
         orders.end_drain(&key, &id, turn.now);
         services.order(&key, orders.of(&key), checks, turn);
     }
-    if !changes.is_empty() {
-        tell(world, changes);
+    if !served.changes.is_empty() {
+        tell(world, served.changes);
     }
 }
 

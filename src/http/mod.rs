@@ -33,6 +33,7 @@ use crate::engine::task::Handle;
 use crate::http::bodies::Bodies;
 use crate::http::consul::Listings;
 use crate::http::consul::node::Node;
+use crate::http::consul::watches::Watches;
 use crate::metrics::Metrics;
 use crate::model::text::printable_json;
 use crate::model::time::Clock;
@@ -61,6 +62,8 @@ pub struct Face {
     pub node: Arc<Node>,
     /// What lists of Consul's agent answer.
     pub listings: Arc<Listings>,
+    /// Who waits for a change.
+    pub watches: Arc<Watches>,
 }
 
 /// The whole API.

@@ -130,6 +130,21 @@ impl Condition {
         }
     }
 
+    /// Consul's word: a suspect is served, and one that recovers is not.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Unchecked | Self::Passing | Self::Suspect | Self::ForcedUp => Verdict::Passing,
+            Self::Warning => Verdict::Warning,
+            Self::Unknown
+            | Self::Recovering
+            | Self::Critical
+            | Self::Removed
+            | Self::ForcedDown
+            | Self::Drained
+            | Self::Maintenance => Verdict::Critical,
+        }
+    }
+
     /// Whether an instance that is registered over HTTP is deregistered for it, soon or now.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Removed | Self::Drained)

@@ -47,7 +47,7 @@ use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::open::{self, Recover};
 use crate::store::registrations::{Opened, Records, Store};
-use crate::store::serial::{self, SerialFile};
+use crate::store::serial::{self, IndexFile, NumberFile, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
 use crate::transport::respond::Context;
@@ -222,11 +222,11 @@ async fn start(
     let now = clock();
     let host = Arc::new(Host::new(config));
     let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
-    let Kept { serials, first_serial, store, records, orders } = kept;
+    let Kept { serials, indexes, store, records, orders } = kept;
     let mut settings = Settings::of(config);
     settings.registering = settings.registering.at(host.node);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
-    let mut world = World::new(settings, first_serial, fastrand::u64(..));
+    let mut world = World::new(settings, serials.first, fastrand::u64(..));
     world.wait_for(Origin::Files);
     loaded.extend(world.restore(&records, &orders));
     let parts = Parts {
@@ -235,6 +235,7 @@ async fn start(
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials,
+        indexes,
         store,
         clock: Arc::clone(clock),
     };
@@ -275,29 +276,35 @@ fn hold(path: &Path) -> Result<Option<StateDirectory>, DirectoryError> {
 
 struct Kept {
     serials: SerialFile,
-    first_serial: u32,
+    indexes: IndexFile,
     store: Store,
     records: Records,
     orders: Vec<String>,
 }
 
 impl Kept {
-    /// Problems are logged: serials start from the clock then, and registrations may be missing.
+    /// Problems are logged: numbers start from the clock then, and registrations may be missing.
     fn open(state: Option<&StateDirectory>, recover: Recover, clock: &Clock) -> Self {
         let (directory, now) = (state.map(StateDirectory::path), clock());
-        let serial::Opened { file, first, problem } =
-            SerialFile::open(directory, unix_seconds(now), now.mono);
-        if let Some(error) = problem {
-            let cause = error.source().map(ToString::to_string);
-            warn!(%error, cause, "cannot use the saved SOA serial: it may decrease after a restart");
-        }
+        let seconds = unix_seconds(now);
+        let serials = numbers(SerialFile::open(directory, seconds, now.mono), "SOA serial");
+        let indexes = IndexFile::open(directory, seconds.into(), now.mono);
+        let indexes = numbers(indexes, "X-Consul-Index");
         let Opened { store, records, orders, problems } =
             open::open(directory, recover, Arc::clone(clock));
         for problem in problems {
             warn!(%problem, "not all registrations and orders are as they were saved");
         }
-        Self { serials: file, first_serial: first, store, records, orders }
+        Self { serials, indexes, store, records, orders }
     }
+}
+
+fn numbers<N>(opened: serial::Opened<N>, number: &str) -> NumberFile<N> {
+    if let Some(error) = opened.problem {
+        let cause = error.source().map(ToString::to_string);
+        warn!(%error, cause, "cannot use the saved {number}: it may decrease after a restart");
+    }
+    opened.file
 }
 
 impl Running {

@@ -154,7 +154,7 @@ mod tests {
     use crate::model::time::Now;
     use crate::snapshot::{Rules, Snapshot};
     use crate::store::registrations::Store;
-    use crate::store::serial::SerialFile;
+    use crate::store::serial::{IndexFile, SerialFile};
 
     const HALF: Duration = Duration::from_secs(15);
 
@@ -215,6 +215,7 @@ mod tests {
                 runner: Runner::new(),
                 metrics: self.metrics.clone(),
                 serials: SerialFile::open(Some(self.folder.path()), 1, Now::default().mono).file,
+                indexes: IndexFile::open(None, 1, Now::default().mono).file,
                 store: Store::default(),
                 clock: Arc::clone(&self.clock),
             };

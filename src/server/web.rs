@@ -56,7 +56,11 @@ impl Web {
             services: Arc::default(),
             node: Arc::new(node),
             listings: Arc::default(),
+            watches: Arc::default(),
         };
+        let zone = face.node.zone.clone();
+        let follow = Arc::clone(&face.watches).follow(engine.clone(), zone);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(follow));
         let api = api.map(|(listener, _)| (listener, http::api(face.clone())));
         let observe = observe.map(|(listener, _)| (listener, http::observe(face)));
         for (listener, routes) in [api, observe].into_iter().flatten() {

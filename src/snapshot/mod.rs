@@ -1,6 +1,7 @@
 //! The truth, frozen: what may be answered now. A query reads one snapshot from its first octet to
 //! its last; a change makes a new one that shares all but the changed service with the old.
 
+pub mod changes;
 pub mod choice;
 pub mod hot_entry;
 pub mod persistent_map;
@@ -30,6 +31,8 @@ use crate::snapshot::zones::Zones;
 pub struct Snapshot {
     /// Counts published snapshots.
     pub generation: u64,
+    /// The one in which zones came or went last, or changed their settings.
+    pub zones_changed: u64,
     /// By apex.
     pub zones: Arc<Zones>,
     /// What `[dns]` says of answering.
@@ -54,7 +57,7 @@ pub struct Rules {
 impl Snapshot {
     /// No zones.
     pub fn empty(rules: Rules) -> Self {
-        Self { generation: 0, zones: Arc::default(), rules: Arc::new(rules) }
+        Self { generation: 0, zones_changed: 0, zones: Arc::default(), rules: Arc::new(rules) }
     }
 
     /// The zone with the longest apex at or above `name`.

@@ -99,12 +99,43 @@ impl<K: Hash + Eq + Clone, V: Clone> PersistentMap<K, V> {
         leaves.flat_map(|leaf| leaf.iter()).map(|(_, key, value)| (key, value))
     }
 
+    /// The keys that one of both maps has alone, or with a value that is not the `same`. Where one
+    /// was made from the other, the cost is in proportion to what was changed since.
+    pub fn differing<'m>(
+        &'m self,
+        other: &'m Self,
+        same: impl Fn(&V, &V) -> bool,
+    ) -> impl Iterator<Item = &'m K> {
+        let branches = pairs(&self.branches, &other.branches);
+        let twigs = branches.flat_map(|(one, other)| pairs(one, other));
+        let leaves = twigs.flat_map(|(one, other)| pairs(one, other));
+        leaves.flat_map(move |(one, other)| {
+            let is_other = |(hash, key, value): &&(u64, K, V)| {
+                let theirs = place(other, *hash, key).ok().and_then(|at| other.get(at));
+                !theirs.is_some_and(|(_, _, theirs)| same(value, theirs))
+            };
+            let is_gone = |(hash, key, _): &&(u64, K, V)| place(one, *hash, key).is_err();
+            let mut differing: Vec<&K> =
+                one.iter().filter(is_other).map(|entry| &entry.1).collect();
+            differing.extend(other.iter().filter(is_gone).map(|entry| &entry.1));
+            differing
+        })
+    }
+
     fn leaf(&mut self, hash: u64) -> Option<&mut Leaf<K, V>> {
         let [branch, twig, leaf] = path(hash);
         let branch = Arc::make_mut(&mut self.branches).get_mut(branch)?;
         let twig = Arc::make_mut(branch).get_mut(twig)?;
         Arc::make_mut(twig).get_mut(leaf)
     }
+}
+
+/// The parts of both that do not stand in the same place of memory.
+fn pairs<'p, T: ?Sized>(
+    one: &'p [Arc<T>; FAN],
+    other: &'p [Arc<T>; FAN],
+) -> impl Iterator<Item = (&'p Arc<T>, &'p Arc<T>)> {
+    one.iter().zip(other).filter(|(one, other)| !Arc::ptr_eq(one, other))
 }
 
 fn hash<Q: Hash + ?Sized>(key: &Q) -> u64 {
@@ -134,7 +165,7 @@ fn path(hash: u64) -> [usize; 3] {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
@@ -157,8 +188,14 @@ mod tests {
                 prop_assert_eq!(shards.len(), map.len());
                 prop_assert_eq!(shards.get(&key), map.get(&key));
                 let copy: BTreeMap<_, _> = before.iter().map(|(k, v)| (*k, *v)).collect();
+                let differing: BTreeSet<_> = before.differing(&shards, u8::eq).copied().collect();
+                let keys = expected.keys().chain(map.keys()).copied();
+                let other = keys.filter(|key| expected.get(key) != map.get(key));
+                prop_assert_eq!(differing, other.collect::<BTreeSet<_>>());
                 prop_assert_eq!(copy, expected);
             }
+            let none = PersistentMap::default();
+            prop_assert_eq!(shards.differing(&none, u8::eq).count(), map.len());
         }
     }
 }

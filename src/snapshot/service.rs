@@ -35,6 +35,8 @@ pub struct ServiceView {
     pub srv: SrvTable,
     /// Of what is answered nothing follows from it.
     pub shown: Shown,
+    /// The generation in which readers over HTTP saw something else of it last.
+    pub changed: u64,
 }
 
 /// Freezes a service with its targets' standings.
@@ -61,6 +63,7 @@ pub fn build(service: Arc<Service>, targets: Arc<[Target]>, waiting: bool) -> Se
         waiting,
         service,
         shown: Shown::default(),
+        changed: 0,
     }
 }
 

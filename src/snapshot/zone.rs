@@ -9,6 +9,7 @@ use crate::model::name::{Label, Name};
 use crate::model::service::{Tag, settled_ttl, ttl_seconds};
 use crate::model::zone::ZoneSettings;
 use crate::registry::statics::{StaticRecords, merge};
+use crate::snapshot::changes::Changes;
 use crate::snapshot::hot_entry::{HotEntry, Key};
 use crate::snapshot::persistent_map::PersistentMap;
 use crate::snapshot::selection::Selection;
@@ -38,6 +39,8 @@ pub struct Zone {
     pub services: PersistentMap<Label, Arc<ServiceView>>,
     /// The commonest answers of services and of their tags.
     pub hot: PersistentMap<Key, HotEntry>,
+    /// Of its services, for readers over HTTP.
+    pub changes: Changes,
     /// Registered addresses, in any state, with the count of targets that have them. Each family
     /// alone: an entry of the shorter one is half as long.
     v4: PersistentMap<Ipv4Addr, u32>,
@@ -118,6 +121,7 @@ impl Zone {
             facts: Arc::new(Facts::new(settings, &statics)),
             services: PersistentMap::default(),
             hot: PersistentMap::default(),
+            changes: Changes::default(),
             v4: PersistentMap::default(),
             v6: PersistentMap::default(),
             tags: PersistentMap::default(),

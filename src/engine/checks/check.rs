@@ -130,6 +130,11 @@ impl CheckState {
         &self.shown
     }
 
+    /// What readers over HTTP are shown.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.shown.said().condition.verdict()
+    }
+
     pub(super) fn subject(&self) -> Subject {
         match self.method {
             Method::Asked(_) => Subject::Target(self.place),

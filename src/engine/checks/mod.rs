@@ -6,7 +6,7 @@ mod heartbeats;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::health::phases::Phases;
 use crate::health::scheduler::{CheckId, Scheduler};
 use crate::health::state::Next;
 use crate::model::check::{Check, Question, Sources};
-use crate::model::health::Outcome;
+use crate::model::health::{Outcome, Verdict};
 use crate::model::service::{InstanceId, ServiceKey};
 use crate::model::time::{Instant, Now};
 use crate::store::registrations::Op;
@@ -41,6 +41,8 @@ pub(super) struct Checks {
     deadlines: Deadlines,
     /// Counts changes of what is shown of any check.
     changes: u64,
+    /// Services of a check that shows another verdict now.
+    moved: BTreeSet<Arc<ServiceKey>>,
 }
 
 impl Checks {
@@ -56,12 +58,18 @@ impl Checks {
             moving: HashMap::new(),
             deadlines: Deadlines::default(),
             changes: 0,
+            moved: BTreeSet::new(),
         }
     }
 
     /// How often what is shown of a check has changed; every change counts at least once.
     pub(super) fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// The services of which a check shows another verdict since this was asked last.
+    pub(super) fn take_moved(&mut self) -> BTreeSet<Arc<ServiceKey>> {
+        std::mem::take(&mut self.moved)
     }
 
     /// How many are run.
@@ -247,7 +255,9 @@ impl Checks {
         // Nearly every outcome of nearly every check: it must cost next to nothing.
         let is_routine = check.is_routine(outcome);
         let owner = (!is_routine).then(|| (Arc::clone(&check.service), check.subject()));
+        let verdict = owner.as_ref().map(|_| check.verdict());
         self.changes += u64::from(check.step(outcome, now.mono));
+        note(&mut self.moved, check, verdict);
         let deadline = check.deadline();
         self.deadlines.arm(id, &mut check.armed, deadline);
         self.plan(id, now);
@@ -268,7 +278,9 @@ impl Checks {
     ) -> Option<(Arc<ServiceKey>, Subject)> {
         let check = self.states.get_mut(&id)?;
         let is_routine = check.is_routine(outcome);
+        let verdict = check.verdict();
         if check.hear(outcome, now.mono) {
+            note(&mut self.moved, check, Some(verdict));
             self.changes += 1;
             self.heartbeats.keep(check.names()?.1, check.saved());
         }
@@ -325,7 +337,9 @@ impl Checks {
         while let Some(id) = self.deadlines.pop(now.mono) {
             let Some(check) = self.states.get_mut(&id) else { continue };
             check.armed = None;
+            let verdict = check.verdict();
             if check.expire(now.mono) {
+                note(&mut self.moved, check, Some(verdict));
                 self.changes += 1;
                 if let Some((_, key)) = check.names() {
                     self.heartbeats.keep(key, check.saved());
@@ -340,7 +354,10 @@ impl Checks {
 
     /// Sets what a check that follows others says now; true when that is something else than before.
     pub(super) fn conclude(&mut self, id: CheckId, evidence: Evidence) -> bool {
-        let changed = self.states.get_mut(&id).is_some_and(|check| check.conclude(evidence));
+        let Some(check) = self.states.get_mut(&id) else { return false };
+        let verdict = check.verdict();
+        let changed = check.conclude(evidence);
+        note(&mut self.moved, check, Some(verdict));
         self.changes += u64::from(changed);
         changed
     }
@@ -382,5 +399,12 @@ impl Checks {
             starts.push(Start { id, probe: probe.clone(), lag });
         }
         starts
+    }
+}
+
+/// Notes the service of a check that showed this verdict until now, if that is another one.
+fn note(moved: &mut BTreeSet<Arc<ServiceKey>>, check: &CheckState, before: Option<Verdict>) {
+    if before.is_some_and(|before| before != check.verdict()) {
+        moved.insert(Arc::clone(&check.service));
     }
 }

@@ -10,7 +10,9 @@ use crate::engine::registrations::view::AgentView;
 use crate::engine::settings::Registering;
 use crate::model::agent::{AgentCheck, AgentService};
 use crate::model::definition::Document;
+use crate::model::name::{Label, Name};
 use crate::model::origin::{EntryId, Origin};
+use crate::model::service::ServiceKey;
 use crate::sources::consul::api::document;
 use crate::sources::{Change, Content, Put};
 use crate::store::registrations::{Op, Table};
@@ -53,6 +55,23 @@ impl Batch {
             None => Op::Remove { table, key: Arc::clone(key) },
         };
         services.chain(checks).map(op).collect()
+    }
+
+    /// The services in `zone` of which it shows something else than `served` did, under the names
+    /// from before and from now, and whether that may be how tags are spelled.
+    pub(super) fn shown<'b>(
+        &'b self,
+        served: &'b AgentView,
+        zone: &'b Name,
+    ) -> impl Iterator<Item = (ServiceKey, bool)> + use<'b> {
+        let versions = move |id: &Arc<str>| [served, &self.next].map(|view| view.services.get(id));
+        let versions = self.documents.keys().map(versions);
+        let moved = versions.filter(|[old, new]| !self.checks.is_empty() || old != new);
+        moved.flat_map(move |versions| {
+            let [old, new] = versions.map(|service| service.map(|service| &service.tags));
+            let names = versions.into_iter().flatten().filter_map(|s| Label::parse(&s.name).ok());
+            names.map(move |name| (ServiceKey { zone: zone.clone(), name }, old != new))
+        })
     }
 }
 

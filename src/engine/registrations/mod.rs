@@ -47,6 +47,17 @@ pub(super) struct Registrations {
     again: Vec<Arc<str>>,
 }
 
+/// What follows from a batch that is stored.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    /// What the catalogue is told.
+    pub(super) changes: Vec<Change>,
+    /// The instances that were registered anew, with the service that each was of.
+    pub(super) registered: Vec<Registered>,
+    /// The services of which something else is shown, and whether that may be how tags are spelled.
+    pub(super) shown: Vec<(ServiceKey, bool)>,
+}
+
 impl Registrations {
     pub(super) fn view(&self) -> &AgentView {
         &self.served
@@ -124,24 +135,23 @@ impl Registrations {
         again.iter().filter_map(|id| self.instance(id, registering)).collect()
     }
 
-    /// The batch is stored, or could not be: what the catalogue is told, and the instances that were
-    /// registered anew, with the service that each was of. A batch that was not stored leaves no
-    /// trace.
+    /// The batch is stored, or could not be. A batch that was not stored leaves no trace.
     pub(super) fn end(
         &mut self,
         stored: Result<(), String>,
         registering: &Registering,
         answers: &mut Vec<Answer<()>>,
-    ) -> (Vec<Change>, Vec<Registered>) {
-        let Some(batch) = self.batch.take() else { return (Vec::new(), Vec::new()) };
+    ) -> Served {
+        let Some(batch) = self.batch.take() else { return Served::default() };
         if let Err(words) = stored {
             let failed = batch.answers.into_iter().map(|(ticket, judged)| {
                 (ticket, judged.and_then(|()| Err(Refusal::NotStored(words.clone()))))
             });
             answers.extend(failed);
             self.put_off = batch.own;
-            return (Vec::new(), Vec::new());
+            return Served::default();
         }
+        let shown = batch.shown(&self.served, &registering.zone.apex).collect();
         answers.extend(batch.answers);
         let service = |of: &Self, id| Some(of.instance(id, registering)?.0);
         let before: Vec<_> = batch.registered.iter().map(|id| service(self, id)).collect();
@@ -156,7 +166,8 @@ impl Registrations {
             Some(Registered { key, id, before })
         });
         let registered = registered.collect();
-        (batch.documents.into_iter().map(change).collect(), registered)
+        let changes = batch.documents.into_iter().map(change).collect();
+        Served { changes, registered, shown }
     }
 
     /// Takes over what was stored before this process: what the catalogue is told.

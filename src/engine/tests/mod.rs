@@ -1,5 +1,6 @@
 //! What no part of the engine shows alone, seen through `turn`.
 
+mod changes;
 mod heartbeats;
 mod orders;
 mod rig;

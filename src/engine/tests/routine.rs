@@ -105,7 +105,7 @@ fn a_routine_outcome_is_told_of_and_changes_nothing_but_the_next_start() {
 fn what_a_check_says_again_makes_nothing_new_for_readers() {
     let (mut world, id) = world();
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(Rules::default())));
-    let board = Board::new(current);
+    let board = Board::new(current, 1);
     let mut seen = Vec::new();
     let says = ["well", "well", "well", "better", "better"];
     for (reason, seconds) in says.into_iter().zip((0..).step_by(20)) {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::engine::registrations::view::AgentView;
 use crate::http::consul::node::Node;
 use crate::http::consul::shapes::CheckJson;
-use crate::http::consul::standing::{Said, initial, said, verdict};
+use crate::http::consul::standing::{Said, initial, said};
 use crate::model::agent::{AgentCheck, AgentService, TaggedAddress};
 use crate::model::health::{Condition, Verdict};
 use crate::model::service::{Endpoint, Instance, Tag, Weights};
@@ -121,7 +121,7 @@ impl<'a> Found<'a> {
 
     /// How it stands as a whole.
     pub(super) fn verdict(&self) -> Verdict {
-        verdict(self.condition())
+        self.condition().verdict()
     }
 
     /// Its checks and those of the node. The worst of them is how it stands: another check says what

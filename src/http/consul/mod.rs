@@ -17,7 +17,8 @@ pub(super) mod request;
 mod services;
 mod shapes;
 mod standing;
-mod wait;
+pub(super) mod wait;
+pub mod watches;
 
 use axum::routing::{any, get, put};
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use siphasher::sip::SipHasher24;
 
 use crate::http::consul::node::Node;
-use crate::http::consul::standing::{Said, said, verdict};
+use crate::http::consul::standing::{Said, said};
 use crate::model::agent::{AgentCheck, AgentService, TaggedAddress};
 use crate::model::check::{Check, Kind, Policy};
 use crate::model::health::{Condition, Verdict};
@@ -154,7 +154,7 @@ impl<'a> CheckJson<'a> {
             }
             condition => ("_livezone", condition.word(), ""),
         };
-        let said = Said { verdict: verdict(condition), output: String::new() };
+        let said = Said { verdict: condition.verdict(), output: String::new() };
         Self {
             check_id: Cow::Owned(format!("{id}:{}", of.0)),
             name,

@@ -47,7 +47,7 @@ impl<'a> Standing<'a> {
     /// A service as a whole.
     pub(super) fn service(&self, service: &AgentService) -> Verdict {
         let state = self.place(service).and_then(|(view, place)| view.shown.instances.get(place));
-        state.map_or_else(|| self.worst(service), |state| verdict(state.condition))
+        state.map_or_else(|| self.worst(service), |state| state.condition.verdict())
     }
 
     /// Why a service is in maintenance, if it is.
@@ -94,27 +94,10 @@ fn shown<'a>(
 pub(super) fn said(shown: &CheckShown) -> Said {
     let said = shown.said();
     let output = said.output.as_deref().unwrap_or_default().to_owned();
-    Said { verdict: verdict(said.condition), output }
+    Said { verdict: said.condition.verdict(), output }
 }
 
 /// Before anything is known of it.
 pub(super) fn initial(check: &AgentCheck) -> Said {
     Said { verdict: check.status.unwrap_or(Verdict::Critical), output: String::new() }
-}
-
-/// Consul's word: a suspect is served, and one that recovers is not.
-pub(super) fn verdict(condition: Condition) -> Verdict {
-    match condition {
-        Condition::Unchecked | Condition::Passing | Condition::Suspect | Condition::ForcedUp => {
-            Verdict::Passing
-        }
-        Condition::Warning => Verdict::Warning,
-        Condition::Unknown
-        | Condition::Recovering
-        | Condition::Critical
-        | Condition::Removed
-        | Condition::ForcedDown
-        | Condition::Drained
-        | Condition::Maintenance => Verdict::Critical,
-    }
 }

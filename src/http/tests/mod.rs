@@ -1,6 +1,7 @@
 mod connections;
 mod conventions;
 mod published;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +23,12 @@ use crate::model::time::{Clock, Now};
 use crate::snapshot::{Rules, Snapshot};
 use crate::sources::Change;
 use crate::store::registrations::Store;
-use crate::store::serial::SerialFile;
+use crate::store::serial::{IndexFile, SerialFile};
 
 /// A face on an empty world, and all that must outlive the questions.
 struct Stage {
     base: String,
+    face: Face,
     draining: CancellationToken,
     engine: CancellationToken,
     tasks: JoinSet<()>,
@@ -67,9 +69,17 @@ impl Stage {
             services: Arc::default(),
             node: Arc::new(Node::new(&Consul::default(), None)),
             listings: Arc::default(),
+            watches: Arc::default(),
         };
-        tasks.spawn(listener::serve(listener, routes(face), shared, CancellationToken::new()));
-        (Self { base, draining, engine: stop, tasks, _folder: folder }, engine, handle)
+        let zone = face.node.zone.clone();
+        tasks.spawn(Arc::clone(&face.watches).follow(handle.clone(), zone));
+        tasks.spawn(listener::serve(
+            listener,
+            routes(face.clone()),
+            shared,
+            CancellationToken::new(),
+        ));
+        (Self { base, face, draining, engine: stop, tasks, _folder: folder }, engine, handle)
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -98,6 +108,7 @@ fn parts(folder: &std::path::Path, metrics: &Metrics, clock: Clock) -> Parts {
         runner: Runner::new(),
         metrics: metrics.clone(),
         serials: SerialFile::open(Some(folder), 1, Now::default().mono).file,
+        indexes: IndexFile::open(Some(folder), 1, Now::default().mono).file,
         store: Store::default(),
         clock,
     }

@@ -14,7 +14,7 @@ use crate::sources::{Content, Put};
 const SERVICES: &str = "/v1/livezone/services";
 const READY: &str = "/health/ready";
 
-fn file(name: &str, text: &str) -> Change {
+pub(super) fn file(name: &str, text: &str) -> Change {
     let path: Arc<Path> = Path::new(name).into();
     let (document, diagnostics) = native::parse(Arc::clone(&path), text.into());
     let services = document.map(|services| Content::Services(Arc::new(services)));
@@ -22,7 +22,7 @@ fn file(name: &str, text: &str) -> Change {
     Change::Put(Put { id: EntryId::of_file(&path), zone: apex(), content, diagnostics })
 }
 
-fn apex() -> Name {
+pub(super) fn apex() -> Name {
     Name::parse("service.internal").unwrap()
 }
 

@@ -55,6 +55,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "consul/request.rs",
             "consul/services.rs",
             "consul/wait.rs",
+            "consul/watches.rs",
         ],
     ),
     (
