@@ -58,7 +58,14 @@ impl Scale {
     }
 
     fn feed(&mut self, event: Event) -> Effects {
-        let effects = turn(&mut self.world, event, Now::default());
+        let mut effects = turn(&mut self.world, event, Now::default());
+        while effects.more {
+            let mut next = turn(&mut self.world, Event::Timer, Now::default());
+            next.start.splice(..0, effects.start);
+            next.stop.splice(..0, effects.stop);
+            next.snapshot = next.snapshot.or(effects.snapshot);
+            effects = next;
+        }
         self.snapshot = effects.snapshot.clone().unwrap_or_else(|| Arc::clone(&self.snapshot));
         effects
     }

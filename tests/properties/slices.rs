@@ -15,6 +15,7 @@ use livezone::model::name::Name;
 use livezone::model::origin::{EntryId, Origin};
 use livezone::model::time::Now;
 use livezone::snapshot::Snapshot;
+use livezone::snapshot::service::ServiceView;
 use livezone::sources::native;
 use livezone::sources::{Change, Content, Put};
 use proptest::collection::vec;
@@ -96,7 +97,11 @@ impl Served {
     fn answers(&self) -> BTreeSet<String> {
         let zones = self.0.iter().flat_map(|snapshot| snapshot.zones.values());
         let views = zones.flat_map(|zone| {
-            let of = |(_, view): (_, &Arc<_>)| format!("{} {view:?}", zone.usable);
+            let of = |(_, view): (_, &Arc<ServiceView>)| {
+                let mut view = ServiceView::clone(view);
+                view.changed = 0;
+                format!("{} {view:?}", zone.usable)
+            };
             zone.services.iter().map(of).chain([format!("{:?} {}", zone.facts.apex, zone.usable)])
         });
         views.collect()
