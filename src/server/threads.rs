@@ -3,7 +3,7 @@
 use std::io;
 use std::panic;
 use std::sync::mpsc::sync_channel;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -30,12 +30,19 @@ pub(super) fn runtime() -> io::Result<Runtime> {
         let words = info.payload().downcast_ref::<String>().cloned().unwrap_or_default();
         // Only the first is waited for.
         let _ = panicked.try_send(Err(io::Error::other(words)));
+        // Unwinding takes memory, and without any it aborts the process before it can say why.
+        loop {
+            thread::park();
+        }
     }));
     let maker = Builder::new().name("start".to_owned());
     // Who waits for it waits for its first message only.
     let maker = maker.spawn(move || drop(sender.try_send(Runtime::new())));
     let runtime = maker.and_then(|_| made.recv().unwrap_or_else(|_| Err(ended_early())));
-    panic::set_hook(hook);
+    if runtime.is_ok() {
+        // A hook that is running cannot be replaced.
+        panic::set_hook(hook);
+    }
     runtime
 }
 
