@@ -190,6 +190,27 @@ func lists(agent *api.Agent, port int) {
 	same("health", health, api.HealthPassing)
 }
 
+func discovers(client *api.Client) {
+	entries, meta, err := client.Health().Service(name, "", true, nil)
+	must("health", err)
+	same("health", []string{entries[0].Service.ID, entries[1].Service.ID}, []string{"go-1", "go-2"})
+	all, _, err := client.Catalog().Services(nil)
+	must("the catalog", err)
+	same("the catalog", all[name], []string{"v1"})
+	found := make(chan []*api.ServiceEntry)
+	go func() {
+		wait := &api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 30 * time.Second}
+		entries, _, err := client.Health().Service(name, "", true, wait)
+		must("watched", err)
+		found <- entries
+	}()
+	must("maintenance", client.Agent().EnableServiceMaintenance("go-2", "watched"))
+	watched := <-found
+	same("watched", len(watched), 1)
+	same("watched", watched[0].Service.ID, "go-1")
+	must("maintenance", client.Agent().DisableServiceMaintenance("go-2"))
+}
+
 func maintains(agent *api.Agent) {
 	must("maintenance", agent.EnableServiceMaintenance("go-2", "disk"))
 	sees("maintenance", addresses, 0, one)
@@ -244,6 +265,7 @@ func main() {
 	atomic.StoreInt32(&status, http.StatusOK)
 	sees("the backend is well", addresses, soon, both)
 	lists(agent, port)
+	discovers(client)
 	maintains(agent)
 	drains(agent)
 	deregisters(agent)

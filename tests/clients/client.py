@@ -142,24 +142,21 @@ def deregisters(agent):
     same("deregistered twice", agent.service.deregister("py-2"), False)
 
 
-def maintains(agent):
-    assert agent.service.maintenance("py-2", True, reason="disk")
-    sees("maintenance", ["127.0.0.2"])
-    assert agent.service.maintenance("py-2", False)
-    sees("maintenance is over", ["127.0.0.2", "127.0.0.3"])
-
-
-def drains(agent):
-    url = f"http://{HTTP[0]}:{HTTP[1]}/v1/livezone/drain/{NAME}/py-1?reason=moves"
-    same("drain", urllib.request.urlopen(urllib.request.Request(url, method="PUT")).status, 200)
-    sees("drained", ["127.0.0.3"])
-    becomes("drained to the end", lambda: "py-1" in agent.services(), False)
-
-
-def deregisters(agent):
-    assert agent.service.deregister("py-2")
-    sees("deregistered", [], status="NXDOMAIN")
-    same("deregistered twice", agent.service.deregister("py-2"), False)
+def discovers(client):
+    index, entries = client.health.service(NAME, passing=True)
+    same("health", [entry["Service"]["ID"] for entry in entries], ["py-1", "py-2"])
+    same("the catalog", client.catalog.services()[1][NAME], ["v1"])
+    ids = [entry["ServiceID"] for entry in client.catalog.service(NAME, tag="v1")[1]]
+    same("a tag", ids, ["py-1"])
+    found = []
+    ask = lambda: found.append(client.health.service(NAME, passing=True, index=index, wait="30s"))
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    assert client.agent.service.maintenance("py-2", True, reason="watched")
+    waiting.join(30)
+    same("the index grows", int(found[0][0]) > int(index), True)
+    same("watched", [entry["Service"]["ID"] for entry in found[0][1]], ["py-1"])
+    assert client.agent.service.maintenance("py-2", False)
 
 
 def main():
@@ -171,6 +168,7 @@ def main():
     beats(client.agent)
     fails()
     lists(client.agent, backend.server_port)
+    discovers(client)
     maintains(client.agent)
     drains(client.agent)
     deregisters(client.agent)

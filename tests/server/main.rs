@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod agent;
+mod blocking;
 mod change;
 mod cli;
 mod clients;
