@@ -196,7 +196,7 @@ func discovers(client *api.Client) {
 	same("health", []string{entries[0].Service.ID, entries[1].Service.ID}, []string{"go-1", "go-2"})
 	all, _, err := client.Catalog().Services(nil)
 	must("the catalog", err)
-	same("the catalog", all[name], []string{"v1"})
+	same("the catalog", all[name], []string{"v1", "v2"})
 	found := make(chan []*api.ServiceEntry)
 	go func() {
 		wait := &api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 30 * time.Second}

@@ -145,7 +145,7 @@ def deregisters(agent):
 def discovers(client):
     index, entries = client.health.service(NAME, passing=True)
     same("health", [entry["Service"]["ID"] for entry in entries], ["py-1", "py-2"])
-    same("the catalog", client.catalog.services()[1][NAME], ["v1"])
+    same("the catalog", client.catalog.services()[1][NAME], ["v1", "v2"])
     ids = [entry["ServiceID"] for entry in client.catalog.service(NAME, tag="v1")[1]]
     same("a tag", ids, ["py-1"])
     found = []
