@@ -241,6 +241,16 @@ fn what_a_file_holds_is_not_registered_over_it() {
 }
 
 #[test]
+fn an_id_that_differs_in_case_only_is_refused_in_the_same_service() {
+    let server = Server::with("empty.toml", "");
+    let body = |id: &str, name: &str| json!({ "ID": id, "Name": name, "Address": "10.0.0.2" });
+    register(&server, &body("Cc", "web"));
+    refused(&server.put(REGISTER, &body("cC", "Web").to_string()), 400, "differs");
+    register(&server, &body("cC", "other"));
+    register(&server, &body("Cc", "web"));
+}
+
+#[test]
 fn checks_connect_where_the_configuration_lets_them() {
     let fixture = TestServer::new();
     fixture.configure("[http]\ncheck_networks = [\"127.0.9.0/24\"]\n");

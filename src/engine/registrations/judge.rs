@@ -68,10 +68,25 @@ impl Judge<'_> {
         if let Some(held) = self.held(&id) {
             return Err(held);
         }
+        self.is_apart(&service)?;
         self.has_room(&service)?;
         self.batch.next.put(service);
         self.batch.documents.insert(id, Some(translated));
         Ok(())
+    }
+
+    /// Names are compared without case, and so are ids that are names.
+    fn is_apart(&self, service: &AgentService) -> Result<(), Refusal> {
+        let AgentService { id, name, .. } = service;
+        let Ok(label) = Label::parse(name) else { return Ok(()) };
+        match self.batch.next.instance(&label, &InstanceId::keep(id)) {
+            Some(other) if other.id != *id => Err(Refusal::Invalid(format!(
+                "service {name:?} has an instance {:?}, and {id:?} differs from it in case only: \
+                 DNS tells them not apart; give this one another id",
+                other.id
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn deregister(&mut self, id: &Arc<str>) -> Result<(), Refusal> {

@@ -285,9 +285,14 @@ fn is_valid(service: &AgentService) -> Result<(), String> {
 
 const SCRIPT: &str = "Invalid check: Scripts are disabled on this agent; write them in a file";
 
+/// In octets. Nomad's have some 150; each stands in every list.
+const LONGEST_ID: usize = 512;
+
 fn is_one_line(what: &str, id: &str) -> Result<(), String> {
     if id.chars().any(char::is_control) {
         Err(format!("Invalid {what}: {id:?} has a control character"))
+    } else if id.len() > LONGEST_ID {
+        Err(format!("Invalid {what}: it has {} octets, {LONGEST_ID} are allowed", id.len()))
     } else {
         Ok(())
     }

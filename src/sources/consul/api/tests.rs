@@ -107,6 +107,7 @@ fn what_is_wrong_is_said_and_never_registered() {
         (r#"{"Name":"web","Meta":{"a b":"x"}}"#, "Invalid Service Meta"),
         (r#"{"Name":"web","ID":"a\nb"}"#, "control character"),
         (r#"{"Name":"web","ID":"a\u0000"}"#, "control character"),
+        (&format!(r#"{{"Name":"web","ID":"{}"}}"#, "a".repeat(513)), "513 octets, 512 are allowed"),
         (r#"{"Name":"web","Check":{"Args":["x"],"Interval":"1s"}}"#, "Scripts are disabled"),
         (r#"{"Name":"web","Check":{"Status":"fine","TTL":"1s"}}"#, "invalid value \"fine\""),
         (&deep, "nested too deeply"),
