@@ -91,9 +91,13 @@ impl Check {
         Self { version, said: vec![(Stopwatch::start(), "critical".to_owned(), String::new())] }
     }
 
-    /// It is that of another instance.
-    fn forget(&mut self) {
-        *self = Self::new(self.version);
+    /// It is that of another service now, and what it says is saved anew.
+    fn move_on(&mut self) {
+        let (_, status, words) = self.said.last().unwrap().clone();
+        self.said.extend([
+            (Stopwatch::start(), "critical".to_owned(), String::new()),
+            (Stopwatch::start(), status, words),
+        ]);
     }
 
     /// Whether it may show this after a restart.
@@ -222,7 +226,7 @@ impl Writer {
                 let new = || Held { version, checks: BTreeMap::new() };
                 let held = held.get_or_insert_with(new);
                 if name(held.version) != name(version) {
-                    held.checks.values_mut().for_each(Check::forget);
+                    held.checks.values_mut().for_each(Check::move_on);
                 }
                 held.version = version;
                 held.put(own, version);
