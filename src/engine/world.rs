@@ -82,13 +82,19 @@ impl World {
     }
 
     /// Takes over what was stored before this process, once and before anything else: what
-    /// [`Event::Loaded`] tells beside the files.
+    /// [`Event::Loaded`] tells beside the files. What is not as it was saved stays a complaint of its
+    /// source.
     ///
     /// [`Event::Loaded`]: crate::engine::event::Event::Loaded
-    pub fn restore(&mut self, records: &Records, orders: &[String]) -> Vec<Change> {
+    pub fn restore(
+        &mut self,
+        records: &Records,
+        orders: &[String],
+        problems: Vec<Diagnostic>,
+    ) -> Vec<Change> {
         self.orders.restore(orders);
         self.checks.restore(&records.beats);
-        self.registrations.restore(records, &self.settings.registering)
+        self.registrations.restore(records, problems, &self.settings.registering)
     }
 
     /// What is registered over HTTP.

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::config::{Config, zone_toml};
+use crate::diagnostic::Diagnostic;
 use crate::engine::settings::Settings;
 use crate::engine::task::{Engine, Handle, Parts};
 use crate::engine::world::World;
@@ -46,7 +47,7 @@ use crate::sources::files::parse::{self, Host, parse};
 use crate::sources::files::watch::{self, FileSource, ScanError, WatchHandle};
 use crate::store::directory::{DirectoryError, StateDirectory};
 use crate::store::open::{self, Recover};
-use crate::store::registrations::{Opened, Records, Store};
+use crate::store::registrations::{Opened, Problem, Records, Store};
 use crate::store::serial::{self, IndexFile, NumberFile, SerialFile};
 use crate::transport::batch::Sending;
 use crate::transport::bind::{BindError, Bound, advice, bind};
@@ -222,13 +223,13 @@ async fn start(
     let now = clock();
     let host = Arc::new(Host::new(config));
     let (source, mut loaded) = watch::load(file_options(config, &host), now)?;
-    let Kept { serials, indexes, store, records, orders } = kept;
+    let Kept { problems, serials, indexes, store, records, orders } = kept;
     let mut settings = Settings::of(config);
     settings.registering = settings.registering.at(host.node);
     let current = Arc::new(ArcSwap::from_pointee(Snapshot::empty(settings.rules.clone())));
     let mut world = World::new(settings, serials.first, fastrand::u64(..));
     world.wait_for(Origin::Files);
-    loaded.extend(world.restore(&records, &orders));
+    loaded.extend(world.restore(&records, &orders, problems));
     let parts = Parts {
         world,
         current: Arc::clone(&current),
@@ -280,6 +281,8 @@ struct Kept {
     store: Store,
     records: Records,
     orders: Vec<String>,
+    /// What of it is not as it was saved.
+    problems: Vec<Diagnostic>,
 }
 
 impl Kept {
@@ -292,10 +295,19 @@ impl Kept {
         let indexes = numbers(indexes, "X-Consul-Index");
         let Opened { store, records, orders, problems } =
             open::open(directory, recover, Arc::clone(clock));
-        for problem in problems {
+        for problem in &problems {
             warn!(%problem, "not all registrations and orders are as they were saved");
         }
-        Self { serials, indexes, store, records, orders }
+        let place: Arc<Path> = Path::new("api:state").into();
+        let is_recovered = problems.iter().any(|p| matches!(p, Problem::Recovered { .. }));
+        let lasts = |problem: &&Problem| match problem {
+            Problem::Recovered { .. } => false,
+            Problem::Damaged { .. } | Problem::Lost { .. } => !is_recovered,
+            _ => true,
+        };
+        let problems = problems.iter().filter(lasts);
+        let problems = problems.map(|p| Diagnostic::of_file(&place, p.to_string())).collect();
+        Self { serials, indexes, store, records, orders, problems }
     }
 }
 

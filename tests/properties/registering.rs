@@ -48,7 +48,7 @@ impl Registering {
     fn again(records: Records) -> Self {
         let mut world = World::new(Settings::of(&Config::default()), 1, 1);
         let now = Now::default();
-        let loaded = world.restore(&records, &[]);
+        let loaded = world.restore(&records, &[], Vec::new());
         let mut all = Self { world, now, records, longest: Duration::ZERO };
         all.feed(Event::Loaded(loaded));
         all

@@ -53,8 +53,23 @@ fn a_damaged_store_is_told_kept_and_recovered_from_its_export() {
     fs::write(state.join("registrations.redb"), "no database").unwrap();
     let server = server.restart(Signal::SIGKILL);
     server.process.wait_for_log(&["registrations.damaged-1"]);
+    assert!(!server.get("/health/ready").body.contains("api:state"));
     server.answers("web", &["10.0.0.1"]);
     assert_eq!(fs::read_to_string(state.join("registrations.damaged-1")).unwrap(), "no database");
+}
+
+#[test]
+fn a_damaged_store_is_an_error_wherever_errors_are_shown() {
+    let fixture = TestServer::new();
+    let state = fixture.path().join("state");
+    let server = fixture.start();
+    registered(&server, "web", "10.0.0.1");
+    let server = server.restart(Signal::SIGINT);
+    fs::write(state.join("registrations.redb"), "no database").unwrap();
+    let server = server.restart(Signal::SIGKILL);
+    let ready = server.get("/health/ready").body;
+    assert!(ready.contains("api:state") && ready.contains("--recover-store"), "{ready}");
+    assert!(server.metric("livezone_source_errors", &["api"]) > 0.0);
 }
 
 #[test]

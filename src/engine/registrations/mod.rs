@@ -9,6 +9,7 @@ pub mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::diagnostic::Diagnostic;
 use crate::engine::event::{Answer, Ticket};
 use crate::engine::registrations::batch::{Batch, Translated, entry, put};
 use crate::engine::registrations::judge::Judge;
@@ -171,8 +172,13 @@ impl Registrations {
     }
 
     /// Takes over what was stored before this process: what the catalogue is told.
-    pub(super) fn restore(&mut self, records: &Records, registering: &Registering) -> Vec<Change> {
-        let (served, changes) = restore::read(records, registering);
+    pub(super) fn restore(
+        &mut self,
+        records: &Records,
+        problems: Vec<Diagnostic>,
+        registering: &Registering,
+    ) -> Vec<Change> {
+        let (served, changes) = restore::read(records, problems, registering);
         self.served = served;
         changes
     }

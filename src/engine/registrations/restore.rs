@@ -16,8 +16,12 @@ use crate::sources::Change;
 use crate::store::registrations::Records;
 
 /// A record that cannot be taken stays stored, and is told of.
-pub(super) fn read(records: &Records, registering: &Registering) -> (AgentView, Vec<Change>) {
-    let (mut served, mut troubles) = (AgentView::default(), Vec::new());
+pub(super) fn read(
+    records: &Records,
+    mut troubles: Vec<Diagnostic>,
+    registering: &Registering,
+) -> (AgentView, Vec<Change>) {
+    let mut served = AgentView::default();
     let mut changes = vec![Change::Zone(Origin::Api, registering.zone.clone())];
     for (key, value) in &records.checks {
         match serde_json::from_str::<AgentCheck>(value) {

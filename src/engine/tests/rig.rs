@@ -59,8 +59,11 @@ impl Rig {
         let mut world = World::new(settings, 1, 1);
         let put = file(&zone, files);
         let mut loaded = vec![Change::Zone(Origin::Files, ZoneSettings::new(zone)), put];
-        loaded
-            .extend(world.restore(&Records { beats: beats.clone(), ..Records::default() }, &lines));
+        loaded.extend(world.restore(
+            &Records { beats: beats.clone(), ..Records::default() },
+            &lines,
+            Vec::new(),
+        ));
         let now = Now::default().after(Duration::from_secs(1000));
         let snapshot = Arc::new(Snapshot::empty(Rules::default()));
         let (kept, starting) = (beats, Vec::new());

@@ -43,7 +43,7 @@ impl Rig {
             checks: of(Table::Checks),
             beats: of(Table::Beats),
         };
-        let loaded = world.restore(&records, &[]);
+        let loaded = world.restore(&records, &[], Vec::new());
         let effects = turn(&mut world, Event::Loaded(loaded), Now::default());
         let snapshot = effects.snapshot.unwrap();
         Self { world, snapshot, disk, storing: Vec::new(), answers: Vec::new(), tickets: 0 }
